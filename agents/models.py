@@ -1,0 +1,196 @@
+"""Agents as their owner edits them, and the versions that answer contacts."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from agents.types import AgentKind
+from integrations.models import Credential
+
+if TYPE_CHECKING:
+    from knowledge.models import Category
+
+MAX_TIMEOUT_S = 60
+"""Longest time for one answer, in seconds: a run's own limit. A contact does not wait longer."""
+
+MAX_KEYWORDS = 100
+
+
+def validate_keywords(value: object) -> None:
+    """Refuse what is not a list of short words or phrases.
+
+    Raises:
+        ValidationError: says which entry is wrong.
+    """
+    if not isinstance(value, list) or len(value) > MAX_KEYWORDS:
+        raise ValidationError(_("A list of at most 100 keywords is needed."))
+    for keyword in value:
+        if not isinstance(keyword, str) or not 1 < len(keyword.strip()) <= 60:
+            raise ValidationError(
+                _("“%(keyword)s” is not a keyword of 2 to 60 characters."),
+                params={"keyword": keyword},
+            )
+
+
+def validate_fallbacks(value: object) -> None:
+    """Refuse what is not a list of ``{"credential": uuid, "model": text}``.
+
+    Raises:
+        ValidationError: says which entry is wrong.
+    """
+    if not isinstance(value, list) or len(value) > 5:
+        raise ValidationError(_("A list of at most 5 fallbacks is needed."))
+    for place, one in enumerate(value, start=1):
+        if not isinstance(one, dict) or set(one) != {"credential", "model"}:
+            raise ValidationError(
+                _("Fallback %(place)s needs a credential and a model."), params={"place": place}
+            )
+        try:
+            uuid.UUID(str(one["credential"]))
+        except ValueError as error:
+            raise ValidationError(
+                _("Fallback %(place)s names no credential."), params={"place": place}
+            ) from error
+        if not isinstance(one["model"], str) or len(one["model"]) > 120:
+            raise ValidationError(
+                _("Fallback %(place)s needs the name of a model."), params={"place": place}
+            )
+
+
+class Agent(models.Model):
+    """A configured persona. Edits reach contacts only when they are published."""
+
+    class Kind(models.TextChoices):
+        """What an agent is for."""
+
+        GENERAL = AgentKind.GENERAL.value, _("General: front desk, routes")
+        SPECIALIST = AgentKind.SPECIALIST.value, _("Specialist: one subject")
+        INTEGRATION = AgentKind.INTEGRATION.value, _("Integration: acts on another system")
+        HUMAN = AgentKind.HUMAN.value, _("Human: a queue of people")
+        PERSONAL = AgentKind.PERSONAL.value, _("Personal: only for its owner's numbers")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    kind = models.CharField(
+        _("kind"), max_length=12, choices=Kind.choices, default=Kind.GENERAL.value
+    )
+    instructions = models.TextField(_("instructions"), blank=True, max_length=20_000)
+    keywords = models.JSONField(
+        _("keywords"),
+        default=list,
+        blank=True,
+        help_text=_("Words that lead a contact here from an agent that may hand off to this one."),
+    )
+    categories: models.ManyToManyField[Category, models.Model] = models.ManyToManyField(
+        "knowledge.Category",
+        verbose_name=_("knowledge"),
+        blank=True,
+        related_name="agents",
+        help_text=_("What this agent may search. Without any it answers nothing but greetings."),
+    )
+    handoffs: models.ManyToManyField[Agent, models.Model] = models.ManyToManyField(
+        "self",
+        verbose_name=_("may hand off to"),
+        symmetrical=False,
+        blank=True,
+        related_name="handed_from",
+    )
+    chat_credential = models.ForeignKey(
+        Credential,
+        models.PROTECT,
+        verbose_name=_("credential"),
+        null=True,
+        blank=True,
+        related_name="agents",
+        help_text=_("Empty: no model; the best passage is quoted."),
+    )
+    chat_model = models.CharField(_("model"), max_length=120, blank=True)
+    timeout_s = models.PositiveSmallIntegerField(
+        _("time limit (s)"),
+        default=20,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_TIMEOUT_S)],
+        help_text=_("Seconds for one answer, fallbacks included."),
+    )
+    fallbacks = models.JSONField(_("fallbacks"), default=list, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    published_version = models.ForeignKey(
+        "AgentVersion",
+        models.PROTECT,
+        verbose_name=_("published version"),
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("agent")
+        verbose_name_plural = _("agents")
+        constraints = [
+            models.CheckConstraint(
+                name="agent_known_kind",
+                condition=models.Q(kind__in=[kind.value for kind in AgentKind]),
+            ),
+            models.CheckConstraint(
+                name="agent_timeout_in_range",
+                condition=models.Q(timeout_s__range=(1, MAX_TIMEOUT_S)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Refuse keywords and fallbacks of the wrong form.
+
+        Raises:
+            ValidationError: by field.
+        """
+        super().clean()
+        # Here and not as the fields' validators: a migration would import those from this file.
+        problems = {}
+        for field, validate in (("keywords", validate_keywords), ("fallbacks", validate_fallbacks)):
+            try:
+                validate(getattr(self, field))
+            except ValidationError as error:
+                problems[field] = error
+        if problems:
+            raise ValidationError(problems)
+
+
+class AgentVersion(models.Model):
+    """What an agent was when it was published; never changed afterwards.
+
+    The snapshot holds names and references, and no key.
+    """
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    agent = models.ForeignKey(
+        Agent, models.CASCADE, verbose_name=_("agent"), related_name="versions"
+    )
+    number = models.PositiveIntegerField(_("number"))
+    snapshot = models.JSONField(_("snapshot"))
+    published_at = models.DateTimeField(_("published at"))
+    published_by = models.CharField(_("published by"), max_length=150)
+
+    class Meta:
+        verbose_name = _("agent version")
+        verbose_name_plural = _("agent versions")
+        constraints = [
+            # Two people can publish at once; each gets a number of its own.
+            models.UniqueConstraint(fields=["agent", "number"], name="agent_version_number"),
+            models.CheckConstraint(
+                name="agent_version_number_from_one", condition=models.Q(number__gte=1)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.number} of agent {self.agent_id}"

@@ -1,0 +1,58 @@
+"""What a run may use of the world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from agents.types import AgentProfile, RetrieveResult
+from integrations.llm.types import ChatConfig, ChatRequest, ChatResult
+
+MIN_CONFIDENCE = 0.12
+"""Below this confidence of the retrieval no model is asked. On the kit of `docs/` questions it lets
+98 of 100 answerable ones through and stops four in ten of the others; at the double it would stop
+six in ten, but refuse 7 of 100 that the documents do answer."""
+
+
+class Retrieve(Protocol):
+    """Searches knowledge."""
+
+    def __call__(self, *, query: str, category_ids: Sequence[int], previous: str) -> RetrieveResult:
+        """Return what answers `query`; `previous` is the contact's message before it, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may use up; reaching one is a normal end, with a person.
+
+    Args:
+        n_turns: calls of a model.
+        n_tool_calls: tools run.
+        n_tokens: input and output of all calls together, as far as measured.
+        wall_s: from the first step to the last, in seconds.
+    """
+
+    n_turns: int = 8
+    n_tool_calls: int = 8
+    n_tokens: int = 30_000
+    wall_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """The dependencies of a run.
+
+    Args:
+        profile_of: the published profile of an agent; raises `DomainError` where it has none.
+        retrieve: searches knowledge.
+        chat: asks a model with its fallbacks; raises `Temporary` or `Permanent`.
+        clock: the present, aware.
+    """
+
+    profile_of: Callable[[int], AgentProfile]
+    retrieve: Retrieve
+    chat: Callable[[ChatConfig, ChatRequest], ChatResult]
+    clock: Callable[[], datetime]
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,395 @@
+"""From one burst to one outcome: route, retrieve, generate, check.
+
+Plain Python: what a run needs comes in its request and context, and what it wants done leaves in
+its result. The order is by cost: whatever a rule can decide asks no model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from agents.runtime import guardrails, prompts, routing
+from agents.runtime.context import MIN_CONFIDENCE, RunContext
+from agents.types import (
+    AgentKind,
+    NeedsHuman,
+    Reason,
+    Reply,
+    RetrieveResult,
+    RunOutcome,
+    RunRequest,
+    RunResult,
+    Step,
+    StepKind,
+)
+from integrations.llm.errors import NoProviderAnswered
+from integrations.llm.types import (
+    NOT_MEASURED,
+    ChatMessage,
+    ChatRequest,
+    ChatResult,
+    Evidence,
+    FinishReason,
+    Provider,
+    Try,
+    add_usage,
+)
+from tenants.errors import DomainError, Permanent, Temporary
+
+MAX_BURST = 4_000
+"""Characters of a burst that are read. WhatsApp allows far longer texts, which are hardly ever
+questions; at the double a flood would cost twice as much."""
+
+MAX_HISTORY = 12
+"""Earlier messages that the model sees: about six exchanges, enough for "e no sábado?"."""
+
+MAX_HISTORY_LINE = 600
+
+N_DRAFTS = 2
+"""Drafts of one reply. A model that states something unsupported twice is not going to stop."""
+
+LEAST_CALL_S = 2.0
+"""A model is not asked with less time than this, in seconds."""
+
+_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
+
+_LANGUAGE_NAMES = {"pt": "Brazilian Portuguese", "en": "English"}
+
+PromiseKind = Literal["not_found", "requested", "other"]
+
+_PROMISES: Mapping[Reason, PromiseKind] = {
+    Reason.PERSON_REQUESTED: "requested",
+    Reason.ROUTED_TO_PERSON: "requested",
+    Reason.NOT_IN_KNOWLEDGE: "not_found",
+    Reason.NO_ANSWER: "not_found",
+    Reason.UNGROUNDED: "not_found",
+}
+
+
+def answer(request: RunRequest, context: RunContext) -> RunResult:
+    """Decide what the contact gets for one burst.
+
+    Never raises for what a provider, a document or a contact does: the contact then gets a promise
+    and a person. No transaction may be open, because models are waited for.
+    """
+    return _Run(request, context).answer()
+
+
+class _Run:
+    """The state of one run."""
+
+    def __init__(self, request: RunRequest, context: RunContext) -> None:
+        self.request, self.context = request, context
+        self.agent = request.agent
+        self.began = context.clock()
+        self.burst = tuple(
+            cleaned
+            for text in request.burst
+            if (cleaned := prompts.visible(text).strip()[:MAX_BURST])
+        )
+        self.text = "\n".join(self.burst)[:MAX_BURST]
+        self.language = "pt" if request.language.lower().startswith("pt") else "en"
+        self.steps: list[Step] = []
+        self.usage = NOT_MEASURED
+        self.n_calls = 0
+        self.model = self.provider = ""
+        self.passages: tuple[Evidence, ...] = ()
+        self.evidence_refs: tuple[str, ...] = ()
+        self.confidence = 0.0
+
+    def answer(self) -> RunResult:
+        return RunResult(
+            outcome=self._without_model() or self._from_knowledge(),
+            steps=tuple(self.steps),
+            usage=self.usage,
+            model=self.model,
+            provider=self.provider,
+            passages=self.passages,
+            confidence=self.confidence,
+            agent_id=self.agent.agent_id,
+            version_number=self.agent.version_number,
+            evidence_refs=self.evidence_refs,
+        )
+
+    def _without_model(self) -> RunOutcome | None:
+        """Decide what needs neither knowledge nor a model; None for everything else."""
+        with self._step(StepKind.ROUTE) as data:
+            data.update(reason="own", agent_id=self.agent.agent_id, agent=self.agent.name)
+            if not self.burst:
+                data["reason"] = Reason.NO_TEXT.value
+                return self._person(Reason.NO_TEXT)
+            if routing.wants_person(self.text):
+                data["reason"] = Reason.PERSON_REQUESTED.value
+                return self._person(Reason.PERSON_REQUESTED)
+            if (talk := routing.small_talk(self.text)) is not None:
+                data["reason"] = talk.value
+                return Reply(self._small_talk(talk))
+            if self.agent.kind != AgentKind.HUMAN:
+                target_id = self._follow_keyword(data)
+                if target_id is not None:
+                    return self._person(Reason.ROUTED_TO_PERSON, target_id)
+            else:
+                data["reason"] = Reason.ROUTED_TO_PERSON.value
+                return self._person(Reason.ROUTED_TO_PERSON, self.agent.agent_id)
+        return None
+
+    def _follow_keyword(self, data: dict[str, object]) -> int | None:
+        """Go on as the agent that a keyword leads to; return its id where that is people."""
+        found = routing.route(self.text, self.agent.handoffs)
+        if found is None:
+            return None
+        data.update(keyword=found.keyword, agent_id=found.target.agent_id, agent=found.target.name)
+        if found.target.kind == AgentKind.HUMAN:
+            data["reason"] = Reason.ROUTED_TO_PERSON.value
+            return found.target.agent_id
+        try:
+            self.agent = self.context.profile_of(found.target.agent_id)
+        except DomainError as error:  # withdrawn since: the present agent does what it can
+            data.update(reason="target_unavailable", refusal=error.code)
+            data.update(agent_id=self.agent.agent_id, agent=self.agent.name)
+        else:
+            data["reason"] = "keyword"
+        return None
+
+    def _from_knowledge(self) -> RunOutcome:
+        found = self._retrieve()
+        if found is None or not found.passages or found.confidence < MIN_CONFIDENCE:
+            return self._person(Reason.NOT_IN_KNOWLEDGE)
+        messages = self._messages()
+        for draft in range(1, N_DRAFTS + 1):
+            result = self._generate(messages, draft)
+            if isinstance(result, Reason):
+                return self._person(result)
+            if not (text := _for_phone(result.text)):
+                return self._person(Reason.NO_ANSWER)
+            verdicts = self._check(text)
+            if all(verdict.passed for verdict in verdicts):
+                self.evidence_refs = result.evidence_refs
+                return Reply(text)
+            if result.provider == Provider.OFFLINE:  # it would quote the same again
+                break
+            wrong = tuple(piece for verdict in verdicts for piece in verdict.found)
+            messages = (
+                *messages,
+                ChatMessage("assistant", result.text),
+                ChatMessage("user", prompts.render(prompts.AgainPrompt(wrong))),
+            )
+        return self._person(Reason.UNGROUNDED)
+
+    def _retrieve(self) -> RetrieveResult | None:
+        """Search the agent's knowledge; None where it has none."""
+        parts = [text for text in self.burst if routing.small_talk(text) is None]
+        query = " ".join(" ".join(parts or self.burst).split())[:MAX_BURST]
+        with self._step(StepKind.RETRIEVE) as data:
+            data.update(query=query, category_ids=list(self.agent.category_ids), confidence=0.0)
+            if not self.agent.category_ids:
+                data["passages"] = []
+                return None
+            found = self.context.retrieve(
+                query=query, category_ids=self.agent.category_ids, previous=self._previous()
+            )
+            self.passages = tuple(passage.evidence for passage in found.passages)
+            self.confidence = found.confidence
+            data.update(
+                normalised_query=found.normalised_query,
+                confidence=round(found.confidence, 4),
+                passages=[
+                    {
+                        "ref": passage.evidence.ref,
+                        "source": passage.evidence.source,
+                        "title": passage.evidence.title,
+                        "text": passage.evidence.text[:500],
+                        "score": round(passage.score, 4),
+                        "cosine": round(passage.cosine, 4),
+                        "lexical": round(passage.lexical, 4),
+                        "grams": round(passage.grams, 4),
+                    }
+                    for passage in found.passages
+                ],
+            )
+            return found
+
+    def _previous(self) -> str:
+        """Return the contact's last message before the burst that asked something."""
+        for line in reversed(self.request.transcript):
+            if line.role == "contact" and routing.small_talk(line.text) is None:
+                return line.text[:MAX_BURST]
+        return ""
+
+    def _messages(self) -> tuple[ChatMessage, ...]:
+        history = tuple(
+            type(line)(line.role, line.text[:MAX_HISTORY_LINE], line.at)
+            for line in self.request.transcript[-MAX_HISTORY:]
+        )
+        question = prompts.QuestionPrompt(
+            passages=self.passages,
+            history=history,
+            contact_name=self.request.contact_name,
+            burst=self.burst,
+        )
+        return (
+            ChatMessage("system", prompts.render(self._system_prompt(self.agent.instructions))),
+            ChatMessage("user", prompts.render(question)),
+        )
+
+    def _system_prompt(self, instructions: str) -> prompts.SystemPrompt:
+        return prompts.SystemPrompt(
+            tenant_name=self.request.tenant_name,
+            agent_name=self.agent.name,
+            instructions=instructions.strip(),
+            language_name=_LANGUAGE_NAMES[self.language],
+            now=self._local_now().strftime("%A, %Y-%m-%d %H:%M"),
+            timezone=self.request.timezone,
+        )
+
+    def _generate(self, messages: tuple[ChatMessage, ...], draft: int) -> ChatResult | Reason:
+        """Ask the model; a reason where that gives nothing to send."""
+        config = self.agent.chat
+        with self._step(StepKind.GENERATE) as data:
+            data.update(draft=draft, prompt=prompts.version(), provider=config.provider)
+            remaining = self._remaining_s()
+            if reached := self._limit_reached(remaining):
+                data["limit"] = reached
+                return Reason.LIMIT_REACHED
+            self.n_calls += 1
+            chat_request = ChatRequest(
+                messages=messages,
+                evidence=self.passages,
+                question=self.text,
+                language=self.request.language,
+                timeout_s=min(config.timeout_s, remaining),
+                confidence=self.confidence,
+            )
+            try:
+                result = self.context.chat(config, chat_request)
+            except (Temporary, Permanent) as error:
+                tries = error.tries if isinstance(error, NoProviderAnswered) else ()
+                data.update(failed=error.reason, tries=_tries(tries))
+                return Reason.LLM_UNAVAILABLE
+            self._account(result, data)
+        return _unusable(result) or result
+
+    def _account(self, result: ChatResult, data: dict[str, object]) -> None:
+        self.usage = add_usage(self.usage, result.usage)
+        self.model, self.provider = result.model, result.provider
+        data.update(
+            provider=result.provider,
+            model=result.model,
+            finish_reason=result.finish_reason.value,
+            latency_ms=result.latency_ms,
+            usage={
+                "input_tokens": result.usage.input_tokens,
+                "output_tokens": result.usage.output_tokens,
+                "cached_input_tokens": result.usage.cached_input_tokens,
+                "reasoning_tokens": result.usage.reasoning_tokens,
+            },
+            evidence_refs=list(result.evidence_refs),
+            tries=_tries(result.tries),
+        )
+
+    def _check(self, text: str) -> tuple[guardrails.Verdict, ...]:
+        ours = [line.text for line in self.request.transcript if line.role != "contact"]
+        theirs = [line.text for line in self.request.transcript if line.role == "contact"]
+        with self._step(StepKind.GUARD) as data:
+            verdicts = (
+                guardrails.length(text),
+                guardrails.leak(
+                    text,
+                    rules=prompts.render(self._system_prompt("")),
+                    instructions=self.agent.instructions,
+                ),
+                guardrails.grounding(
+                    text,
+                    evidence=[
+                        *(f"{one.title}\n{one.text}\n{one.source}" for one in self.passages),
+                        *ours,
+                    ],
+                    business=[
+                        self.agent.instructions,
+                        self.request.tenant_name,
+                        self._local_now().strftime("%d/%m/%Y %H:%M"),
+                    ],
+                    contact=[self.text, *theirs],
+                ),
+            )
+            data["verdicts"] = [
+                {"check": one.check, "passed": one.passed, "found": list(one.found[:20])}
+                for one in verdicts
+            ]
+        return verdicts
+
+    def _limit_reached(self, remaining_s: float) -> str:
+        """Return the name of the limit that forbids another call, or an empty text."""
+        limits = self.context.limits
+        n_tokens = (self.usage.input_tokens or 0) + (self.usage.output_tokens or 0)
+        if self.n_calls >= limits.n_turns:
+            return "n_turns"
+        if n_tokens >= limits.n_tokens:
+            return "n_tokens"
+        return "wall_s" if remaining_s < LEAST_CALL_S else ""
+
+    def _remaining_s(self) -> float:
+        return self.context.limits.wall_s - (self.context.clock() - self.began).total_seconds()
+
+    def _person(self, reason: Reason, to_agent_id: int | None = None) -> NeedsHuman:
+        promise = prompts.PromiseText(self.language, _PROMISES.get(reason, "other"))
+        return NeedsHuman(reason.value, prompts.render(promise), to_agent_id)
+
+    def _small_talk(self, talk: routing.SmallTalk) -> str:
+        match talk:
+            case routing.SmallTalk.GREETING:
+                hour = self._local_now().hour
+                part: Literal["morning", "afternoon", "evening"] = (
+                    "morning" if 5 <= hour < 12 else "afternoon" if 12 <= hour < 18 else "evening"
+                )
+                greeting = prompts.GreetingText(self.language, self.request.tenant_name, part)
+                return prompts.render(greeting)
+            case routing.SmallTalk.THANKS:
+                return prompts.render(prompts.CourtesyText(self.language, "thanks"))
+            case routing.SmallTalk.ASSENT:
+                return prompts.render(prompts.CourtesyText(self.language, "assent"))
+
+    def _local_now(self) -> datetime:
+        return self.request.now.astimezone(ZoneInfo(self.request.timezone))
+
+    @contextmanager
+    def _step(self, kind: StepKind) -> Iterator[dict[str, object]]:
+        """Keep a stage with its time, also where it leaves early."""
+        data: dict[str, object] = {}
+        began = self.context.clock()
+        try:
+            yield data
+        finally:
+            spent = self.context.clock() - began
+            self.steps.append(Step(kind, began, round(spent.total_seconds() * 1000), data))
+
+
+def _unusable(result: ChatResult) -> Reason | None:
+    if result.finish_reason is FinishReason.REFUSED:
+        return Reason.REFUSED
+    is_empty = not result.text.strip() or prompts.NO_ANSWER_MARK in result.text
+    return Reason.NO_ANSWER if is_empty or result.finish_reason is FinishReason.NO_ANSWER else None
+
+
+def _for_phone(text: str) -> str:
+    """Return a model's text as WhatsApp shows it best: no thoughts, one star for bold."""
+    return _BOLD.sub(r"*\1*", _THOUGHTS.sub("", prompts.visible(text))).strip()
+
+
+def _tries(tries: tuple[Try, ...]) -> list[dict[str, object]]:
+    return [
+        {
+            "provider": one.provider,
+            "model": one.model,
+            "error": one.error,
+            "reason": one.reason,
+            "latency_ms": one.latency_ms,
+        }
+        for one in tries
+    ]

@@ -1,0 +1,155 @@
+"""The texts of `agents/prompts`, each with the frozen class of what it may use."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from agents.types import TranscriptLine
+from integrations.llm.types import Evidence
+
+FOLDER = Path(__file__).resolve().parent.parent / "prompts"
+
+NO_ANSWER_MARK = "[[SEM_RESPOSTA]]"
+"""What a model writes where the passages do not answer; a word that no contact is shown."""
+
+_KEPT = frozenset("\n\t\u200d")  # the last one joins the parts of an emoji
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+_ANGLES = str.maketrans({"<": "‹", ">": "›"})
+
+
+def visible(text: str) -> str:
+    """Return `text` without characters that a person does not see and a model reads.
+
+    Source: OWASP Top 10 for LLM Applications 2026, LLM01: tag characters, zero-width characters and
+    variation selectors carry hidden instructions.
+    """
+    return "".join(
+        sign
+        for sign in text.replace("\r\n", "\n")
+        if sign in _KEPT or (unicodedata.category(sign) not in _UNSEEN and not _is_selector(sign))
+    )
+
+
+def _is_selector(sign: str) -> bool:
+    # The sixteenth one asks for an emoji's colours and is in every second message.
+    return "\ufe00" <= sign <= "\ufe0e" or "\U000e0100" <= sign <= "\U000e01ef"
+
+
+def fence(text: str) -> str:
+    """Return `text` as data inside a tag: it cannot close the tag, nor open one of its own."""
+    return visible(text).translate(_ANGLES).strip()
+
+
+def attribute(text: str) -> str:
+    """Return `text` as the value of a tag's attribute: one short line without quotes."""
+    return re.sub(r"\s+", " ", fence(text).replace('"', "”"))[:120]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemPrompt:
+    """The only prompt in the system role; holds nothing that a contact or a document wrote.
+
+    Args:
+        now: date and time in the tenant's zone, as text.
+    """
+
+    template: ClassVar[str] = "system.j2"
+    tenant_name: str
+    agent_name: str
+    instructions: str
+    language_name: str
+    now: str
+    timezone: str
+    no_answer_mark: str = NO_ANSWER_MARK
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionPrompt:
+    """What was found and what the contact wrote, fenced, in the user role."""
+
+    template: ClassVar[str] = "question.j2"
+    passages: tuple[Evidence, ...]
+    history: tuple[TranscriptLine, ...]
+    contact_name: str
+    burst: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AgainPrompt:
+    """Why a draft was refused."""
+
+    template: ClassVar[str] = "again.j2"
+    found: tuple[str, ...]
+    no_answer_mark: str = NO_ANSWER_MARK
+
+
+@dataclass(frozen=True, slots=True)
+class GreetingText:
+    """The answer to a greeting; `language` is ``pt`` or ``en``."""
+
+    template: ClassVar[str] = "greeting.j2"
+    language: str
+    tenant_name: str
+    day_part: Literal["morning", "afternoon", "evening"]
+
+
+@dataclass(frozen=True, slots=True)
+class CourtesyText:
+    """The answer to thanks or a plain "ok"."""
+
+    template: ClassVar[str] = "courtesy.j2"
+    language: str
+    kind: Literal["thanks", "assent"]
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseText:
+    """What a contact is told when a person takes over; never an error."""
+
+    template: ClassVar[str] = "promise.j2"
+    language: str
+    kind: Literal["not_found", "requested", "other"]
+
+
+Prompt = SystemPrompt | QuestionPrompt | AgainPrompt | GreetingText | CourtesyText | PromiseText
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - plain text for a model or a phone, never HTML
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["fence"] = fence
+    environment.filters["attribute"] = attribute
+    return environment
+
+
+def render(prompt: Prompt) -> str:
+    """Return the text of a prompt.
+
+    Raises:
+        jinja2.UndefinedError: the file names something that its class does not have.
+    """
+    given = {one.name: getattr(prompt, one.name) for one in fields(prompt)}
+    return _environment().get_template(prompt.template).render(given).strip()
+
+
+@cache
+def version() -> str:
+    """Return a short mark of all prompt files together, kept with each generated reply."""
+    digest = hashlib.sha256()
+    for path in sorted(FOLDER.glob("*.j2")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]

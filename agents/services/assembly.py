@@ -1,0 +1,56 @@
+"""Putting the runtime together with the real knowledge, models and clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.utils import timezone
+
+from agents.runtime.context import RunContext
+from agents.services import profiles
+from agents.types import AgentProfile, RetrievedPassage, RetrieveResult
+from integrations.llm import factory
+from integrations.llm.types import Evidence
+from knowledge import retrieval
+from knowledge.types import Passage
+
+
+def run_context() -> RunContext:
+    """Return what `agents.runtime.loop.answer` needs, for the current schema."""
+    return RunContext(
+        profile_of=_profile_of, retrieve=retrieve, chat=factory.chat, clock=timezone.now
+    )
+
+
+def _profile_of(agent_id: int) -> AgentProfile:
+    return profiles.profile(agent_id=agent_id)
+
+
+def retrieve(*, query: str, category_ids: Sequence[int], previous: str) -> RetrieveResult:
+    """Search the knowledge of the current schema."""
+    found = retrieval.search(query=query, category_ids=category_ids, previous=previous)
+    return RetrieveResult(
+        passages=tuple(
+            RetrievedPassage(
+                evidence=evidence(passage),
+                score=passage.score,
+                cosine=passage.cosine,
+                lexical=passage.lexical,
+                grams=passage.grams,
+            )
+            for passage in found.passages
+        ),
+        confidence=found.confidence,
+        normalised_query=found.normalised_query,
+    )
+
+
+def evidence(passage: Passage) -> Evidence:
+    """Return a passage as a model and a contact see it."""
+    page = "" if passage.page is None else f", p. {passage.page}"
+    return Evidence(
+        ref=f"{passage.document_uuid}/{passage.version}/{passage.chunk_id}",
+        text=passage.body,
+        source=f"{passage.document_name}{page}",
+        title=passage.heading_path,
+    )

@@ -1,0 +1,115 @@
+"""Reading the published version of an agent as a run uses it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from agents.models import Agent
+from agents.types import AgentKind, AgentProfile, AgentRef
+from integrations.llm.types import ChatConfig
+from integrations.models import Credential
+from integrations.services import credentials
+from knowledge.models import Category
+from tenants.crypto import CannotDecrypt
+from tenants.errors import DomainError
+
+logger = logging.getLogger(__name__)
+
+UNUSABLE = "unusable_credential"
+"""Stands as the provider where a key cannot be read or is gone. The factory refuses it like any
+unknown provider, so that the fallbacks are asked instead of the turn failing."""
+
+
+class AgentNotPublished(DomainError):
+    """This agent has no published version, or is switched off."""
+
+    code = "agent_not_published"
+
+
+def profile(*, agent_id: int) -> AgentProfile:
+    """Return the published agent; keys are read now and are not part of the version.
+
+    Handoffs to agents that are switched off or were never published are left out, and so are
+    categories that are gone.
+
+    Raises:
+        AgentNotPublished: no such agent, it is not active, or it was never published.
+    """
+    agent = (
+        Agent.objects.filter(pk=agent_id, is_active=True, published_version__isnull=False)
+        .select_related("published_version")
+        .first()
+    )
+    if agent is None or agent.published_version is None:
+        raise AgentNotPublished
+    shot: Mapping[str, Any] = agent.published_version.snapshot
+    categories = [one["uuid"] for one in shot["categories"]]
+    return AgentProfile(
+        agent_id=agent.pk,
+        name=shot["name"],
+        kind=AgentKind(shot["kind"]),
+        instructions=shot["instructions"],
+        keywords=tuple(shot["keywords"]),
+        category_ids=tuple(
+            Category.objects.filter(uuid__in=categories).order_by("pk").values_list("pk", flat=True)
+        ),
+        handoffs=_handoffs([one["uuid"] for one in shot["handoffs"]]),
+        version_number=agent.published_version.number,
+        chat=_chat(shot["chat"]),
+    )
+
+
+def _handoffs(uuids: list[str]) -> tuple[AgentRef, ...]:
+    """Return the targets in the order of the snapshot, each as it is published itself."""
+    found = {
+        str(one.uuid): one
+        for one in Agent.objects.filter(
+            uuid__in=uuids, is_active=True, published_version__isnull=False
+        ).select_related("published_version")
+    }
+    refs = []
+    for uuid in uuids:
+        agent = found.get(uuid)
+        if agent is not None and agent.published_version is not None:
+            shot = agent.published_version.snapshot
+            kind = AgentKind(shot["kind"])
+            refs.append(AgentRef(agent.pk, shot["name"], kind, tuple(shot["keywords"])))
+    return tuple(refs)
+
+
+def _chat(shot: Mapping[str, Any]) -> ChatConfig:
+    wanted = [shot["credential"], *(one["credential"] for one in shot["fallbacks"])]
+    known = {
+        str(one.uuid): one
+        for one in Credential.objects.filter(uuid__in=[uuid for uuid in wanted if uuid])
+    }
+    fallbacks = [
+        _config(one["credential"], one["model"], shot["timeout_s"], known)
+        for one in shot["fallbacks"]
+    ]
+    return _config(shot["credential"], shot["model"], shot["timeout_s"], known, fallbacks)
+
+
+def _config(
+    uuid: str | None,
+    model: str,
+    timeout_s: float,
+    known: Mapping[str, Credential],
+    fallbacks: Iterable[ChatConfig] = (),
+) -> ChatConfig:
+    unusable = ChatConfig(UNUSABLE, model, timeout_s=timeout_s, fallbacks=tuple(fallbacks))
+    if uuid is not None and uuid not in known:
+        logger.warning("credential is gone", extra={"credential": uuid})
+        return unusable
+    try:
+        return credentials.chat_config(
+            credential=known[uuid] if uuid else None,
+            model=model,
+            timeout_s=timeout_s,
+            fallbacks=unusable.fallbacks,
+        )
+    except CannotDecrypt:
+        logger.warning("credential cannot be read", extra={"credential": uuid})
+        return unusable

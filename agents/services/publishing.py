@@ -1,0 +1,82 @@
+"""Making what is edited what answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Max
+
+from agents.models import Agent, AgentVersion
+from tenants.audit import record
+
+
+def publish_agent(*, agent: Agent, actor: str, now: datetime) -> AgentVersion:
+    """Keep the agent as it is stored now as its next version, which answers from here on.
+
+    Each call makes a version; two calls at once get consecutive numbers.
+
+    Args:
+        actor: a user name, or the command that publishes.
+        now: aware; kept as the instant of publication.
+    """
+    with transaction.atomic():
+        locked = Agent.objects.select_for_update(of=("self",)).get(pk=agent.pk)
+        return _publish(locked, agent, actor, now)
+
+
+def ensure_published(*, agent: Agent, actor: str, now: datetime) -> tuple[AgentVersion, bool]:
+    """Publish the agent unless its published version says the same already.
+
+    Returns:
+        The version that answers now, and whether it is new.
+    """
+    with transaction.atomic():
+        locked = Agent.objects.select_for_update(of=("self",)).get(pk=agent.pk)
+        current = locked.published_version
+        if current is not None and current.snapshot == snapshot(locked):
+            agent.published_version = current
+            return current, False
+        return _publish(locked, agent, actor, now), True
+
+
+def _publish(locked: Agent, given: Agent, actor: str, now: datetime) -> AgentVersion:
+    last = locked.versions.aggregate(last=Max("number"))["last"] or 0
+    version = AgentVersion.objects.create(
+        agent=locked,
+        number=last + 1,
+        snapshot=snapshot(locked),
+        published_at=now,
+        published_by=actor,
+    )
+    locked.published_version = version
+    locked.save(update_fields=["published_version"])
+    given.published_version = version
+    record.record(
+        action="agent.published",
+        actor=actor,
+        target=f"agent {locked.uuid}",
+        data={"version": version.number},
+    )
+    return version
+
+
+def snapshot(agent: Agent) -> dict[str, object]:
+    """Return an agent as JSON: names and references, sorted, so that equal agents are equal."""
+    categories = agent.categories.order_by("name", "pk")
+    handoffs = agent.handoffs.order_by("name", "pk")
+    credential = agent.chat_credential
+    return {
+        "name": agent.name,
+        "kind": agent.kind,
+        "instructions": agent.instructions,
+        "keywords": list(agent.keywords),
+        "categories": [{"uuid": str(one.uuid), "name": one.name} for one in categories],
+        "handoffs": [{"uuid": str(one.uuid), "name": one.name} for one in handoffs],
+        "chat": {
+            "credential": str(credential.uuid) if credential else None,
+            "model": agent.chat_model,
+            "timeout_s": agent.timeout_s,
+            "fallbacks": list(agent.fallbacks),
+        },
+    }

@@ -1,0 +1,204 @@
+"""What a run of an agent is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from integrations.llm.types import ChatConfig, Evidence, Usage
+
+
+class AgentKind(StrEnum):
+    """What an agent is for."""
+
+    GENERAL = "general"  # the front desk: routes
+    SPECIALIST = "specialist"  # one domain, with its own knowledge and tools
+    INTEGRATION = "integration"  # acts on an outside system through tools
+    HUMAN = "human"  # a queue of people
+    PERSONAL = "personal"  # serves only the numbers of its owner
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptLine:
+    """One earlier message of the conversation; `person` is one of the business's people."""
+
+    role: Literal["contact", "agent", "person"]
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRef:
+    """An agent that another one may hand to."""
+
+    agent_id: int
+    name: str
+    kind: AgentKind
+    keywords: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentProfile:
+    """A published agent as a run uses it.
+
+    Args:
+        category_ids: the knowledge that it may search; empty for none.
+        version_number: of the published version, from 1.
+        chat: with plain keys; never logged and never stored.
+    """
+
+    agent_id: int
+    name: str
+    kind: AgentKind
+    instructions: str
+    keywords: tuple[str, ...]
+    category_ids: tuple[int, ...]
+    handoffs: tuple[AgentRef, ...]
+    version_number: int
+    chat: ChatConfig = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """One burst to be answered.
+
+    Args:
+        language: of the tenant, such as ``"pt-br"``.
+        timezone: IANA name, such as ``"America/Sao_Paulo"``.
+        burst: the contact's new messages in order.
+        transcript: what was said before the burst, oldest first.
+        contact_name: as the contact calls themselves; data, not to be trusted.
+        now: aware.
+    """
+
+    tenant_name: str
+    language: str
+    timezone: str
+    agent: AgentProfile
+    burst: tuple[str, ...]
+    transcript: tuple[TranscriptLine, ...]
+    contact_name: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievedPassage:
+    """A passage with the scores that the step keeps; higher is better."""
+
+    evidence: Evidence
+    score: float
+    cosine: float
+    lexical: float
+    grams: float
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieveResult:
+    """What a search found, best first.
+
+    Args:
+        confidence: estimated probability, 0 to 1, that the passages answer the query.
+        normalised_query: the query as it was searched.
+    """
+
+    passages: tuple[RetrievedPassage, ...]
+    confidence: float
+    normalised_query: str
+
+
+class StepKind(StrEnum):
+    """The stages of a turn that are kept."""
+
+    GATHER = "gather"
+    GUARD = "guard"
+    ROUTE = "route"
+    RETRIEVE = "retrieve"
+    GENERATE = "generate"
+    TOOL = "tool"
+    HANDOFF = "handoff"
+    SEND = "send"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stage of a turn, for the people who ask why; `data` is JSON-safe and holds no key."""
+
+    kind: StepKind
+    started_at: datetime
+    duration_ms: int
+    data: Mapping[str, object]
+
+
+class Reason(StrEnum):
+    """Why a run ended with a person."""
+
+    PERSON_REQUESTED = "person_requested"
+    ROUTED_TO_PERSON = "routed_to_person"
+    NOT_IN_KNOWLEDGE = "not_in_knowledge"
+    NO_ANSWER = "no_answer"  # the model says that the passages do not answer
+    UNGROUNDED = "ungrounded"  # the reply held something that no passage supports
+    REFUSED = "refused"  # the model refused to answer
+    LLM_UNAVAILABLE = "llm_unavailable"
+    LIMIT_REACHED = "limit_reached"
+    NO_TEXT = "no_text"  # the burst holds nothing that can be read
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Send `text` to the contact."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandOff:
+    """Pass the conversation to another agent; `text` is what the contact is told, or empty."""
+
+    to_agent_id: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsHuman:
+    """Pass the conversation to people; `text` is what the contact is told, or empty.
+
+    Args:
+        reason: a `Reason`.
+        to_agent_id: the agent of kind ``human`` that was routed to; None for any person.
+    """
+
+    reason: str
+    text: str
+    to_agent_id: int | None = None
+
+
+RunOutcome = Reply | HandOff | NeedsHuman
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run decided, with everything needed to explain it.
+
+    Args:
+        agent_id: the agent that answered, after routing.
+        version_number: of that agent.
+        passages: what the model was given.
+        evidence_refs: the passages that the reply rests on, as far as known.
+        confidence: of the retrieval, 0 to 1; 0 where nothing was searched.
+        model: empty where no model was asked.
+    """
+
+    outcome: RunOutcome
+    steps: tuple[Step, ...]
+    usage: Usage
+    model: str
+    provider: str
+    passages: tuple[Evidence, ...]
+    confidence: float
+    agent_id: int
+    version_number: int
+    evidence_refs: tuple[str, ...] = ()

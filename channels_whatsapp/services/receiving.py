@@ -1,0 +1,177 @@
+"""From the inbox into a tenant's rows: one transaction for each webhook."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import assert_never
+
+from django.db import transaction
+from django.db.models import F
+
+from channels_whatsapp.bridge import payloads
+from channels_whatsapp.models import BridgeEvent, Device
+from channels_whatsapp.services import devices
+from channels_whatsapp.types import (
+    ContactMessage,
+    Deleted,
+    Edited,
+    Ignored,
+    LinkChange,
+    OwnMessage,
+    ParsedEvent,
+    Receipt,
+    Typing,
+)
+from conversations.models import OutboundMessage
+from conversations.services import intake, outbox
+from conversations.types import NewMessage
+from tenants import inbox
+from tenants.context import database_now
+from tenants.failpoints import reach
+
+logger = logging.getLogger(__name__)
+
+CHANNEL_KIND = "whatsapp"
+_Verdict = tuple[BridgeEvent.Outcome, str]
+
+
+def receive_entries(*, entry_ids: Sequence[int], token: uuid.UUID) -> int:
+    """Write claimed inbox entries into the current tenant; return how many were written.
+
+    Safe to run twice. An entry that fails stays in the inbox for another try and does not keep
+    the others back.
+    """
+    reach("inbox_claimed")
+    n_written = 0
+    for entry_id in entry_ids:
+        try:
+            with transaction.atomic(durable=True):
+                entry = inbox.lock_entry(entry_id=entry_id, token=token)
+                if entry is None:
+                    continue
+                _receive(entry)
+                inbox.mark_done(entry_id=entry_id)
+                reach("inbox_before_commit")
+            reach("inbox_after_commit")
+            n_written += 1
+        except Exception:
+            # The entry's attempts are counted at its claim; after some it is parked for staff.
+            logger.exception("inbox entry failed", extra={"entry_id": entry_id})
+    return n_written
+
+
+def _receive(entry: inbox.Entry) -> None:
+    now = database_now()
+    device = Device.objects.select_related("entry_agent").get(uuid=entry.device_ref)
+    data = payloads.read(entry.body)
+    key = payloads.dedup_key(data, entry.body)
+    n_repeated = BridgeEvent.objects.filter(device=device, dedup_key=key).update(
+        n_repeats=F("n_repeats") + 1
+    )
+    if n_repeated:
+        return
+    devices.learn_identity(device=device, data=data)
+    outcome, reason = _apply(device=device, event=payloads.parse(data), now=now)
+    BridgeEvent.objects.create(
+        device=device,
+        type=str(data["type"])[:40],
+        dedup_key=key,
+        outcome=outcome,
+        reason=reason,
+        body=entry.body,
+        received_at=entry.received_at,
+    )
+
+
+def _apply(*, device: Device, event: ParsedEvent, now: datetime) -> _Verdict:
+    """Do what an event asks for and say what became of it."""
+    match event:
+        case ContactMessage():
+            return _contact_message(device=device, event=event, now=now)
+        case OwnMessage():
+            return _own_message(device=device, event=event, now=now)
+        case Edited(target_ref=ref, text=text):
+            known = intake.edit_message(
+                account_ref=device.uuid, provider_ref=ref, text=text, burst=device.burst, now=now
+            )
+            return _known(known)
+        case Deleted(target_ref=ref):
+            return _known(
+                intake.delete_message(account_ref=device.uuid, provider_ref=ref, now=now)
+            )
+        case Receipt(refs=refs, is_read=is_read, at=at):
+            status = OutboundMessage.Status.READ if is_read else OutboundMessage.Status.DELIVERED
+            return _known(
+                bool(
+                    outbox.apply_receipt(account_ref=device.uuid, refs=refs, status=status, at=at)
+                )
+            )
+        case Typing(sender=sender, is_typing=is_typing):
+            moved = intake.note_typing(
+                sender=sender,
+                account_ref=device.uuid,
+                is_typing=is_typing,
+                burst=device.burst,
+                now=now,
+            )
+            return (
+                (BridgeEvent.Outcome.APPLIED, "")
+                if moved
+                else (BridgeEvent.Outcome.IGNORED, "no_burst")
+            )
+        case LinkChange(state=state, detail=detail):
+            devices.note_state(device=device, state=Device.State(state), detail=detail, now=now)
+            return BridgeEvent.Outcome.APPLIED, ""
+        case Ignored(reason=reason):
+            return BridgeEvent.Outcome.IGNORED, reason
+        case _:
+            assert_never(event)
+
+
+def _contact_message(*, device: Device, event: ContactMessage, now: datetime) -> _Verdict:
+    received = intake.receive_message(
+        message=NewMessage(
+            channel_kind=CHANNEL_KIND,
+            account_ref=device.uuid,
+            sender=event.sender,
+            sender_name=event.sender_name,
+            provider_ref=event.ref,
+            kind=event.kind,
+            text=event.text,
+            sent_at=event.sent_at,
+            burst=device.burst,
+            entry_agent_id=device.entry_agent_id,
+            quoted_ref=event.quoted_ref,
+            media=event.media,
+        ),
+        now=now,
+    )
+    if not received.is_new:
+        return BridgeEvent.Outcome.DUPLICATE, "message_id_known"
+    if received.silence:
+        return BridgeEvent.Outcome.SILENT, received.silence.value
+    return BridgeEvent.Outcome.STORED, ""
+
+
+def _own_message(*, device: Device, event: OwnMessage, now: datetime) -> _Verdict:
+    is_stored = intake.record_phone_message(
+        channel_kind=CHANNEL_KIND,
+        account_ref=device.uuid,
+        recipient=event.recipient,
+        provider_ref=event.ref,
+        text=event.text,
+        entry_agent_id=device.entry_agent_id,
+        now=now,
+    )
+    return BridgeEvent.Outcome.SILENT, "from_the_phone" if is_stored else "own_echo"
+
+
+def _known(is_known: bool) -> _Verdict:
+    return (
+        (BridgeEvent.Outcome.APPLIED, "")
+        if is_known
+        else (BridgeEvent.Outcome.IGNORED, "unknown_message")
+    )

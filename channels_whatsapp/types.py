@@ -1,0 +1,85 @@
+"""What a bridge event says, once it is read: values without any of the bridge's own shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from conversations.types import Address, MessageKind
+
+
+@dataclass(frozen=True)
+class ContactMessage:
+    """A contact wrote in a chat of their own with us."""
+
+    ref: str
+    sender: Address
+    sender_name: str
+    kind: MessageKind
+    text: str
+    sent_at: datetime
+    quoted_ref: str = ""
+    media: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OwnMessage:
+    """The paired phone's owner wrote to a contact, or it is an echo of what we sent."""
+
+    ref: str
+    recipient: Address
+    text: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True)
+class Edited:
+    """A contact replaced the text of an earlier message."""
+
+    target_ref: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """A contact took an earlier message back for everyone."""
+
+    target_ref: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A contact's phone received or showed messages of ours."""
+
+    refs: tuple[str, ...]
+    is_read: bool
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Typing:
+    """A contact began or stopped writing."""
+
+    sender: Address
+    is_typing: bool
+
+
+@dataclass(frozen=True)
+class LinkChange:
+    """The state of the device's link to WhatsApp changed."""
+
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """Nothing for us, and why."""
+
+    reason: str
+
+
+ParsedEvent = (
+    ContactMessage | OwnMessage | Edited | Deleted | Receipt | Typing | LinkChange | Ignored
+)

@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class ConfigConfig(AppConfig):
+    name = "config"
+
+    def ready(self) -> None:
+        """Make the Celery application the one that tasks are published through."""
+        from config import celery  # noqa: F401

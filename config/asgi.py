@@ -1,0 +1,55 @@
+"""The web process: the bridge's door and the simulator's page in front, Django behind.
+
+`uvicorn config.asgi:application`
+"""
+
+from __future__ import annotations
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
+django.setup()
+
+from asgiref.sync import sync_to_async  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.core.asgi import get_asgi_application  # noqa: E402
+
+from channels_whatsapp.webhooks import PREFIX, Receive, Scope, Send, WebhookDoor  # noqa: E402
+from config.simulator_proxy import SimulatorProxy  # noqa: E402
+from tenants.checks import refuse_unsafe_database  # noqa: E402
+
+_django = get_asgi_application()
+_door = WebhookDoor()
+_simulator = SimulatorProxy(settings.SIMULATOR_URL) if settings.SIMULATOR_URL else None
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Send each request to the part that answers it."""
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+        return
+    path = scope.get("path", "")
+    if scope["type"] == "http" and path.startswith(PREFIX):
+        await _door(scope, receive, send)
+    elif _simulator is not None and path.startswith("/simulator"):
+        await _simulator(scope, receive, send)
+    else:
+        await _django(scope, receive, send)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            try:
+                await sync_to_async(refuse_unsafe_database)()
+            except Exception as error:
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await _door.close()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,405 @@
+"""Making a tenant what its blueprint says: creates and updates, never removes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django_tenants.utils import tenant_context
+
+from agents.models import Agent
+from agents.services import publishing
+from channels_whatsapp.models import Device
+from channels_whatsapp.services import devices
+from config.blueprints.loading import BadBlueprint
+from config.blueprints.schema import (
+    AgentSection,
+    Blueprint,
+    ChatSection,
+    CredentialSection,
+    DeviceSection,
+    WebhookSection,
+)
+from integrations.models import Credential
+from integrations.services import credentials
+from knowledge.models import Category, Document
+from knowledge.services import documents
+from tenants import crypto
+from tenants.models import Domain, InboundRoute, Tenant
+from tenants.services import staff, tenants
+
+ACTOR = "apply_blueprint"
+
+
+@dataclass
+class Applied:
+    """What an apply did.
+
+    Attributes:
+        changes: one line each; empty when the tenant already was what the file says.
+        kept: sections that are stored for a capability that is not there yet.
+    """
+
+    tenant: Tenant
+    changes: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    agent_ids: list[int] = field(default_factory=list)
+    device_ids: list[int] = field(default_factory=list)
+    document_ids: list[int] = field(default_factory=list)
+
+    def note(self, what: str, *, is_new: bool, fields: list[str]) -> None:
+        """Add a line on `what`, if anything changed."""
+        if is_new:
+            self.changes.append(f"{what}: created")
+        elif fields:
+            self.changes.append(f"{what}: changed {', '.join(fields)}")
+
+
+def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
+    """Create or update the tenant of a checked blueprint; doing it twice changes nothing.
+
+    Everything inside the tenant is written in one transaction. Speaks to no network: `provision`
+    does that afterwards.
+
+    Args:
+        folder: where the file lies; its documents are read from there.
+
+    Raises:
+        BadBlueprint: it collides with another tenant of this installation; nothing was written.
+        DomainError: a service refused a value that the file's checks let through.
+    """
+    _check_neighbours(blueprint)
+    applied = _apply_tenant(blueprint)
+    with tenant_context(applied.tenant), transaction.atomic():
+        # Two applies of one tenant wait for each other here.
+        Tenant.objects.select_for_update().get(pk=applied.tenant.pk)
+        _apply_users(blueprint, applied)
+        by_name = _apply_credentials(blueprint.llm.credentials, applied)
+        categories = _apply_knowledge(blueprint, applied, folder=folder, now=now)
+        agents = _apply_agents(blueprint, applied, credentials=by_name, categories=categories)
+        _publish(agents, applied, now=now)
+        for section in blueprint.devices:
+            _apply_device(section, applied, entry_agent=agents[section.entry_agent], now=now)
+    return applied
+
+
+def provision(applied: Applied, *, now: datetime) -> list[str]:
+    """Tell the bridge about each device; return a line on each that it did not take."""
+    problems = []
+    with tenant_context(applied.tenant):
+        for device in Device.objects.filter(pk__in=applied.device_ids).order_by("pk"):
+            result = devices.provision_device(device_id=device.pk, now=now)
+            if result.problem:
+                problems.append(f"device {device.name}: {result.problem}")
+    return problems
+
+
+def document_states(applied: Applied) -> list[Document]:
+    """Return the documents of the file as they are now, without their bytes."""
+    with tenant_context(applied.tenant):
+        found = Document.objects.filter(pk__in=applied.document_ids)
+        return list(found.select_related("category").order_by("category__name", "name"))
+
+
+def summary(applied: Applied) -> dict[str, Any]:
+    """Return everything that a program needs to go on from here, JSON-safe."""
+    tenant = applied.tenant
+    domains = Domain.objects.filter(tenant=tenant).order_by("-is_primary", "domain")
+    with tenant_context(tenant):
+        agents = Agent.objects.filter(pk__in=applied.agent_ids).order_by("pk")
+        routes = dict(
+            InboundRoute.objects.filter(schema_name=tenant.schema_name).values_list(
+                "device_ref", "route_key"
+            )
+        )
+        return {
+            "tenant": {
+                "uuid": str(tenant.uuid),
+                "slug": tenant.slug,
+                "schema": tenant.schema_name,
+            },
+            "domains": list(domains.values_list("domain", flat=True)),
+            "agents": [{"name": agent.name, "uuid": str(agent.uuid)} for agent in agents],
+            "devices": [
+                {
+                    "name": device.name,
+                    "uuid": str(device.uuid),
+                    "webhook_url": devices.webhook_url(device),
+                    "route_key": routes[device.uuid],
+                }
+                for device in Device.objects.filter(pk__in=applied.device_ids).order_by("pk")
+            ],
+            "documents": [
+                {
+                    "name": document.name,
+                    "category": document.category.name,
+                    "uuid": str(document.uuid),
+                    "status": document.status,
+                    "version": document.version,
+                    "n_chunks": document.n_chunks,
+                    "failure_reason": document.failure_reason,
+                }
+                for document in document_states(applied)
+            ],
+            "changes": applied.changes,
+        }
+
+
+def _check_neighbours(blueprint: Blueprint) -> None:
+    """Refuse what belongs to another tenant, before anything is written."""
+    problems = []
+    schema_name = f"t_{blueprint.tenant.slug}"
+    same_slug = Tenant.objects.filter(slug=blueprint.tenant.slug).first()
+    if same_slug is not None and same_slug.schema_name != schema_name:
+        problems.append(f'tenant.slug: "{blueprint.tenant.slug}" is taken')
+    taken = set(
+        Domain.objects.filter(domain__in=blueprint.tenant.domains)
+        .exclude(tenant__schema_name=schema_name)
+        .values_list("domain", flat=True)
+    )
+    problems += [
+        f'tenant.domains[{position}]: "{domain}" is used by another tenant'
+        for position, domain in enumerate(blueprint.tenant.domains)
+        if domain in taken
+    ]
+    keys = [device.route_key for device in blueprint.devices if device.route_key]
+    taken = set(
+        InboundRoute.objects.filter(route_key__in=keys)
+        .exclude(schema_name=schema_name)
+        .values_list("route_key", flat=True)
+    )
+    problems += [
+        f"devices[{position}].route_key: is used by another tenant"
+        for position, device in enumerate(blueprint.devices)
+        if device.route_key in taken
+    ]
+    if problems:
+        raise BadBlueprint(problems)
+
+
+def _apply_tenant(blueprint: Blueprint) -> Applied:
+    section = blueprint.tenant
+    tenant = Tenant.objects.filter(schema_name=f"t_{section.slug}").first()
+    is_new = tenant is None or tenant.status == Tenant.Status.CREATING
+    if tenant is None or is_new:
+        tenant = tenants.create_tenant(
+            slug=section.slug,
+            name=section.name,
+            domains=section.domains,
+            timezone=section.timezone,
+            language=section.language,
+            actor=ACTOR,
+        )
+    extras = _extras(blueprint, tenant)
+    changed = tenants.update_tenant(
+        tenant=tenant,
+        actor=ACTOR,
+        domains=section.domains,
+        name=section.name,
+        timezone=section.timezone,
+        language=section.language,
+        blueprint_extras=extras,
+    )
+    applied = Applied(tenant=tenant, kept=sorted(extras))
+    applied.note(f"tenant {section.slug}", is_new=is_new, fields=changed)
+    return applied
+
+
+def webhook_secret_place(tenant: Tenant, name: str) -> str:
+    """Name the place of a webhook's secret among the extras, for encryption."""
+    return f"{tenant.schema_name}:blueprint:webhook:{name}"
+
+
+def _extras(blueprint: Blueprint, tenant: Tenant) -> dict[str, Any]:
+    """Return the sections that no model takes yet; a secret in them is encrypted."""
+    extras: dict[str, Any] = {}
+    if blueprint.webhooks:
+        before = {entry["name"]: entry for entry in tenant.blueprint_extras.get("webhooks", [])}
+        extras["webhooks"] = [
+            _kept_webhook(section, tenant, before.get(section.name, {}))
+            for section in blueprint.webhooks
+        ]
+    if blueprint.hours is not None:
+        extras["hours"] = blueprint.hours.model_dump(exclude_none=True)
+    if blueprint.llm.embed.credential is not None:
+        extras["embed"] = blueprint.llm.embed.model_dump(exclude_none=True)
+    return extras
+
+
+def _kept_webhook(
+    section: WebhookSection, tenant: Tenant, before: dict[str, Any]
+) -> dict[str, Any]:
+    kept = section.model_dump(exclude_none=True, exclude={"secret"})
+    if section.secret is not None:
+        place = webhook_secret_place(tenant, section.name)
+        token = before.get("secret_encrypted", "")
+        # The same secret encrypted again looks different, which would be a change each time.
+        if not token or crypto.decrypt(token, context=place) != section.secret:
+            token = crypto.encrypt(section.secret, context=place)
+        kept["secret_encrypted"] = token
+    return kept
+
+
+def rotate_kept_secrets(tenant: Tenant) -> int:
+    """Encrypt the secrets among a tenant's extras under the newest key; return how many.
+
+    Raises:
+        CannotDecrypt: no key reads one of them.
+    """
+    with transaction.atomic():
+        tenant = Tenant.objects.select_for_update().get(pk=tenant.pk)
+        kept = [
+            entry
+            for entry in tenant.blueprint_extras.get("webhooks", [])
+            if "secret_encrypted" in entry
+        ]
+        for entry in kept:
+            entry["secret_encrypted"] = crypto.rotate(entry["secret_encrypted"])
+        if kept:
+            tenant.save(update_fields=["blueprint_extras"])
+    return len(kept)
+
+
+def _apply_users(blueprint: Blueprint, applied: Applied) -> None:
+    for section in blueprint.users:
+        is_new = not User.objects.filter(username=section.username).exists()
+        _, is_changed = staff.ensure_user(
+            username=section.username,
+            email=section.email,
+            role=section.role,
+            password=section.reveal("password"),
+        )
+        if is_changed:
+            applied.changes.append(f"user {section.username}: {'created' if is_new else 'changed'}")
+
+
+def _apply_credentials(
+    sections: list[CredentialSection], applied: Applied
+) -> dict[str, Credential]:
+    by_name = {}
+    for section in sections:
+        api_key = section.reveal("api_key")
+        ensured = credentials.ensure_credential(
+            name=section.name,
+            provider=section.provider,
+            base_url=section.base_url or "",
+            api_key="" if api_key in {None, "none"} else api_key,
+        )
+        applied.note(
+            f"credential {section.name}", is_new=ensured.created, fields=list(ensured.changed)
+        )
+        by_name[section.name] = ensured.credential
+    return by_name
+
+
+def _apply_knowledge(
+    blueprint: Blueprint, applied: Applied, *, folder: Path, now: datetime
+) -> dict[str, Category]:
+    by_name = {}
+    for section in blueprint.knowledge.categories:
+        is_new = not Category.objects.filter(name=section.name).exists()
+        category = documents.ensure_category(name=section.name)
+        applied.note(f"category {section.name}", is_new=is_new, fields=[])
+        for path in section.files(folder):
+            stored = documents.store_document(
+                category=category, name=path.name, content=path.read_bytes(), now=now
+            )
+            applied.document_ids.append(stored.document.pk)
+            if stored.changed:
+                version = stored.document.version
+                applied.changes.append(
+                    f"document {section.name}/{path.name}: version {version} stored"
+                )
+        by_name[section.name] = category
+    return by_name
+
+
+def _apply_agents(
+    blueprint: Blueprint,
+    applied: Applied,
+    *,
+    credentials: dict[str, Credential],
+    categories: dict[str, Category],
+) -> dict[str, Agent]:
+    """Write the agents without publishing: first the rows, then what connects them."""
+    agents, notes = {}, {}
+    for section in blueprint.agents:
+        chat = section.chat or (None if section.kind == "human" else blueprint.llm.chat)
+        agent = Agent.objects.select_for_update(of=("self",)).filter(name=section.name).first()
+        is_new = agent is None
+        agent = agent or Agent(name=section.name)
+        wanted = _agent_fields(section, chat, credentials)
+        fields = [name for name, value in wanted.items() if getattr(agent, name) != value]
+        for name in fields:
+            setattr(agent, name, wanted[name])
+        if is_new or fields:
+            agent.save()
+        agents[section.name] = agent
+        notes[section.name] = (is_new, fields)
+    for section in blueprint.agents:
+        agent = agents[section.name]
+        is_new, fields = notes[section.name]
+        fields += _set_links(agent, "categories", [categories[n].pk for n in section.categories])
+        fields += _set_links(agent, "handoffs", [agents[n].pk for n in section.handoffs])
+        applied.agent_ids.append(agent.pk)
+        applied.note(f"agent {section.name}", is_new=is_new, fields=fields)
+    return agents
+
+
+def _agent_fields(
+    section: AgentSection, chat: ChatSection | None, credentials: dict[str, Credential]
+) -> dict[str, Any]:
+    fallbacks = chat.fallbacks if chat else []
+    return {
+        "kind": section.kind,
+        "instructions": section.instructions,
+        "keywords": section.keywords,
+        "is_active": section.is_active,
+        "chat_credential": credentials[chat.credential] if chat else None,
+        "chat_model": chat.model if chat else "",
+        "timeout_s": chat.timeout_s if chat else ChatSection.model_fields["timeout_s"].default,
+        "fallbacks": [
+            {"credential": str(credentials[one.credential].uuid), "model": one.model}
+            for one in fallbacks
+        ],
+    }
+
+
+def _set_links(agent: Agent, name: str, wanted: list[int]) -> list[str]:
+    links = getattr(agent, name)
+    if set(links.values_list("pk", flat=True)) == set(wanted):
+        return []
+    links.set(wanted)
+    return [name]
+
+
+def _publish(agents: dict[str, Agent], applied: Applied, *, now: datetime) -> None:
+    for name, agent in agents.items():
+        version, is_new = publishing.ensure_published(agent=agent, actor=ACTOR, now=now)
+        if is_new:
+            applied.changes.append(f"agent {name}: version {version.number} published")
+
+
+def _apply_device(
+    section: DeviceSection, applied: Applied, *, entry_agent: Agent, now: datetime
+) -> None:
+    device, changed = devices.ensure_device(
+        name=section.name,
+        entry_agent=entry_agent,
+        quiet_s=section.quiet_s,
+        max_wait_s=section.max_wait_s,
+        max_messages=section.max_messages,
+        route_key=section.route_key,
+        bridge_base_url=section.bridge.base_url,
+        bridge_token=section.bridge.reveal("token") or "",
+        hmac_key=section.bridge.reveal("hmac_key") or "",
+        now=now,
+        actor=ACTOR,
+    )
+    applied.device_ids.append(device.pk)
+    is_new = changed == ["device"]
+    applied.note(f"device {section.name}", is_new=is_new, fields=[] if is_new else changed)

@@ -1,0 +1,238 @@
+"""Writing a tenant's configuration as a blueprint: what `applying` reads, secrets by reference."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.contrib.auth.models import User
+from django.utils.text import slugify
+from django_tenants.utils import tenant_context
+
+from agents.models import Agent
+from channels_whatsapp.models import Device
+from integrations.models import Credential
+from knowledge.models import Category, Document
+from tenants.models import Domain, Tenant
+from tenants.services.staff import Role
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents lists below their key and writes long texts as blocks, as people do."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        """Indent, also where YAML would allow not to."""
+        del indentless
+        super().increase_indent(flow, indentless=False)
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+class _Variables:
+    """Names for the environment variables of secrets, each given once."""
+
+    def __init__(self) -> None:
+        self._given: Counter[str] = Counter()
+
+    def name(self, *parts: str) -> str:
+        """Return a name such as ``DEVICE_PRINCIPAL_TOKEN``."""
+        plain = unicodedata.normalize("NFKD", "_".join(parts)).encode("ascii", "ignore").decode()
+        name = re.sub(r"\W+", "_", plain).strip("_").upper()
+        self._given[name] += 1
+        n_given = self._given[name]
+        return name if n_given == 1 else f"{name}_{n_given}"
+
+
+def as_yaml(data: dict[str, Any]) -> str:
+    """Return a blueprint's data as text."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def export(tenant: Tenant) -> dict[str, Any]:
+    """Return the tenant's configuration in the shape of a blueprint file.
+
+    Document paths are those that `write_documents` writes to. A route key is not part of it: it
+    is a secret of this installation and unique in it.
+    """
+    variables = _Variables()
+    domains = Domain.objects.filter(tenant=tenant).order_by("-is_primary", "domain")
+    extras = tenant.blueprint_extras
+    with tenant_context(tenant):
+        chat, agents = _agents()
+        data: dict[str, Any] = {
+            "blueprint": 1,
+            "tenant": {
+                "slug": tenant.slug,
+                "name": tenant.name,
+                "domains": list(domains.values_list("domain", flat=True)),
+                "timezone": tenant.timezone,
+                "language": tenant.language,
+            },
+            "users": _users(variables),
+            "llm": {
+                "credentials": _credentials(variables),
+                **({"chat": chat} if chat else {}),
+                "embed": extras.get("embed", {"provider": "local"}),
+            },
+            "knowledge": {"categories": _categories()},
+            "agents": agents,
+            "devices": _devices(variables),
+        }
+    if "webhooks" in extras:
+        data["webhooks"] = [_webhook(kept, variables) for kept in extras["webhooks"]]
+    if "hours" in extras:
+        data["hours"] = extras["hours"]
+    return data
+
+
+def write_documents(tenant: Tenant, *, folder: Path) -> int:
+    """Write the documents below `folder`, where `export` says they are; return how many."""
+    with tenant_context(tenant):
+        paths = _document_paths()
+        for document_id, path in paths.items():
+            original = Document.objects.values_list("original", flat=True).get(pk=document_id)
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(bytes(original))
+    return len(paths)
+
+
+def _number(value: float) -> float:
+    return int(value) if float(value).is_integer() else value
+
+
+def _users(variables: _Variables) -> list[dict[str, Any]]:
+    users = User.objects.filter(is_staff=True, is_active=True, is_superuser=False)
+    exported = []
+    for user in users.prefetch_related("groups").order_by("username"):
+        roles = [group.name for group in user.groups.all() if group.name in set(Role)]
+        if not roles:
+            continue
+        entry = {"username": user.username, "email": user.email, "role": sorted(roles)[0]}
+        if user.password and user.has_usable_password():
+            entry["password_env"] = variables.name("user", user.username, "password")
+        exported.append(entry)
+    return exported
+
+
+def _credentials(variables: _Variables) -> list[dict[str, Any]]:
+    exported = []
+    for credential in Credential.objects.order_by("name"):
+        entry = {"name": credential.name, "provider": credential.provider}
+        if credential.base_url:
+            entry["base_url"] = credential.base_url
+        if credential.api_key_encrypted:
+            entry["api_key_env"] = variables.name("credential", credential.name, "api_key")
+        elif credential.provider != Credential.Kind.OFFLINE:
+            entry["api_key"] = "none"
+        exported.append(entry)
+    return exported
+
+
+def _document_paths() -> dict[int, str]:
+    """Return where each document is written: its id -> a path below the blueprint's folder."""
+    taken: Counter[str] = Counter()
+    paths = {}
+    rows = Document.objects.order_by("category__name", "name").values_list(
+        "pk", "category__name", "name"
+    )
+    for document_id, category, name in rows:
+        shelf = f"docs/{slugify(category) or 'docs'}"
+        taken[f"{shelf}/{name}"] += 1
+        n_taken = taken[f"{shelf}/{name}"]
+        paths[document_id] = f"{shelf}/{name}" if n_taken == 1 else f"{shelf}-{n_taken}/{name}"
+    return paths
+
+
+def _categories() -> list[dict[str, Any]]:
+    paths = _document_paths()
+    exported = []
+    for category in Category.objects.order_by("name"):
+        ids = category.documents.order_by("name").values_list("pk", flat=True)
+        exported.append({"name": category.name, "documents": [paths[pk] for pk in ids]})
+    return exported
+
+
+def _agents() -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Return the chat section that most agents share, and the agents."""
+    agents = list(Agent.objects.select_related("chat_credential").order_by("pk"))
+    chats = {agent.pk: _chat(agent) for agent in agents if agent.kind != Agent.Kind.HUMAN}
+    tally = Counter(as_yaml(chat) for chat in chats.values() if chat)
+    shared = yaml.safe_load(tally.most_common(1)[0][0]) if tally else None
+    return shared, [_agent(agent, chats.get(agent.pk), shared) for agent in agents]
+
+
+def _chat(agent: Agent) -> dict[str, Any] | None:
+    if agent.chat_credential is None:
+        return None
+    names = {str(one.uuid): one.name for one in Credential.objects.all()}
+    chat: dict[str, Any] = {"credential": agent.chat_credential.name}
+    if agent.chat_model:
+        chat["model"] = agent.chat_model
+    chat["timeout_s"] = agent.timeout_s
+    # A credential that was removed since can't answer any more; the entry has no meaning.
+    fallbacks = [one for one in agent.fallbacks if one["credential"] in names]
+    if fallbacks:
+        chat["fallbacks"] = [
+            {"credential": names[one["credential"]], "model": one["model"]} for one in fallbacks
+        ]
+    return chat
+
+
+def _agent(
+    agent: Agent, chat: dict[str, Any] | None, shared: dict[str, Any] | None
+) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": agent.name, "kind": agent.kind}
+    if agent.instructions:
+        entry["instructions"] = agent.instructions
+    for name in ("categories", "handoffs"):
+        linked = list(getattr(agent, name).order_by("name").values_list("name", flat=True))
+        if linked:
+            entry[name] = linked
+    if agent.keywords:
+        entry["keywords"] = agent.keywords
+    if chat and chat != shared:
+        entry["chat"] = chat
+    if not agent.is_active:
+        entry["is_active"] = False
+    return entry
+
+
+def _devices(variables: _Variables) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": device.name,
+            "entry_agent": device.entry_agent.name,
+            "quiet_s": _number(device.quiet_s),
+            "max_wait_s": _number(device.max_wait_s),
+            "max_messages": device.max_messages,
+            "route_key": None,
+            "bridge": {
+                "kind": "wuzapi",
+                "base_url": device.bridge_base_url,
+                "token_env": variables.name("device", device.name, "token"),
+                "hmac_key_env": variables.name("device", device.name, "hmac_key"),
+            },
+        }
+        for device in Device.objects.select_related("entry_agent").order_by("name")
+        if device.entry_agent is not None
+    ]
+
+
+def _webhook(kept: dict[str, Any], variables: _Variables) -> dict[str, Any]:
+    entry = {key: kept[key] for key in ("name", "url")}
+    entry["secret_env"] = kept.get("secret_env") or variables.name(
+        "webhook", kept["name"], "secret"
+    )
+    entry["events"] = kept["events"]
+    return entry

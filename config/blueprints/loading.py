@@ -1,0 +1,128 @@
+"""Reading a blueprint file: from YAML to a checked value, or a list of all that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from config.blueprints.schema import Blueprint, surroundings
+from tenants.errors import DomainError
+
+_SAYINGS = {
+    "extra_forbidden": "unknown key",
+    "missing": "is missing",
+    "literal_error": "must be {expected}",
+    "model_type": "must be a mapping of keys to values",
+    "dict_type": "must be a mapping of keys to values",
+    "list_type": "must be a list",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "string_pattern_mismatch": "does not match {pattern}",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least {min_length} entries",
+    "too_long": "must have at most {max_length} entries",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+}
+"""Pydantic's kinds of error in the words of somebody who writes YAML."""
+
+
+class BadBlueprint(DomainError):
+    """The blueprint cannot be applied.
+
+    Attributes:
+        problems: one line each, ``path in the file: what is wrong``.
+    """
+
+    code = "bad_blueprint"
+    http_status = 422
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, which a key that is written twice doesn't get past."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Return the mapping.
+
+        Raises:
+            ConstructorError: a key occurs twice, of which YAML would silently keep the last.
+        """
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable) and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f'the key "{key}" occurs twice', key_node.start_mark
+                )
+            seen.add(key if isinstance(key, Hashable) else id(key))
+        return super().construct_mapping(node, deep=deep)
+
+
+def load(path: Path) -> Blueprint:
+    """Return the blueprint in the file `path`.
+
+    Raises:
+        BadBlueprint: with everything that is wrong in it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadBlueprint([f"{path}: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise BadBlueprint([f"{path}: is not UTF-8 text"]) from error
+    return parse(text, folder=path.parent)
+
+
+def parse(text: str, *, folder: Path) -> Blueprint:
+    """Return the blueprint in `text`, its documents looked for below `folder`.
+
+    Raises:
+        BadBlueprint: with everything that is wrong in it.
+    """
+    try:
+        raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the file"
+        raise BadBlueprint([f"{where}: {error.problem or 'is no YAML'}"]) from error
+    except yaml.YAMLError as error:
+        raise BadBlueprint([f"the file: is no YAML ({error})"]) from error
+    try:
+        return Blueprint.model_validate(raw, context=surroundings(raw, folder=folder))
+    except ValidationError as error:
+        raise BadBlueprint(
+            [
+                f"{path_of(problem['loc'])}: {_in_words(problem)}"
+                for problem in error.errors(include_url=False, include_input=False)
+            ]
+        ) from error
+
+
+def path_of(location: tuple[int | str, ...]) -> str:
+    """Return a location as people write it: ``agents[1].handoffs[0]``."""
+    path = ""
+    for step in location:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif step != "[key]":
+            path += f".{step}" if path else str(step)
+    return path or "the file"
+
+
+def _in_words(problem: Any) -> str:
+    saying = _SAYINGS.get(problem["type"])
+    if saying is None:
+        return str(problem["msg"])
+    return saying.format(**problem.get("ctx", {}))

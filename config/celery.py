@@ -1,0 +1,27 @@
+"""The Celery application: `celery -A config.celery worker`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery, signals
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
+
+app = Celery("prosa", task_cls="tenants.celery:TenantTask")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@signals.worker_init.connect  # type: ignore[untyped-decorator]
+def refuse_unsafe_database(**_: Any) -> None:
+    """Stop a worker whose database would mix tenants."""
+    from tenants.checks import refuse_unsafe_database
+
+    refuse_unsafe_database()
+
+
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]
+def use_django_logging(**_: Any) -> None:
+    """Leave the logging as Django's settings made it."""

@@ -1,0 +1,109 @@
+"""Create or update one tenant from a blueprint file."""
+
+from __future__ import annotations
+
+import json
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from config.blueprints import applying, loading
+from knowledge.models import Document
+from tenants.context import release_connection
+from tenants.errors import DomainError
+
+POLL_S = 0.5
+FINAL = (Document.Status.READY, Document.Status.FAILED)
+
+
+class Command(BaseCommand):
+    """`apply_blueprint FILE`."""
+
+    help = "Create or update one tenant from a YAML blueprint; safe to repeat."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the command line."""
+        parser.add_argument("file", type=Path, help="the blueprint; documents lie beside it")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.add_argument(
+            "--wait", action="store_true", help="until every document is ready or failed"
+        )
+        parser.add_argument(
+            "--timeout",
+            type=float,
+            default=900,
+            metavar="S",
+            help="give up waiting after so many seconds (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--no-provision", action="store_true", help="do not tell the bridge about the devices"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Apply the file and report.
+
+        Raises:
+            CommandError: the file was refused, or a document could not be read.
+        """
+        file: Path = options["file"]
+        try:
+            blueprint = loading.load(file)
+            applied = applying.apply(blueprint, folder=file.parent, now=timezone.now())
+        except loading.BadBlueprint as error:
+            listed = "\n".join(f"  {problem}" for problem in error.problems)
+            raise CommandError(f"{file} was refused, nothing was changed:\n{listed}") from error
+        except DomainError as error:
+            raise CommandError(f"{file}: {error}") from error
+        if not options["no_provision"]:
+            for problem in applying.provision(applied, now=timezone.now()):
+                self.stderr.write(f"Not provisioned: {problem}")
+        if not options["json"]:
+            self._tell(applied)
+        problem = self._wait(applied, timeout_s=options["timeout"]) if options["wait"] else ""
+        if options["json"]:
+            self.stdout.write(json.dumps(applying.summary(applied), ensure_ascii=False, indent=2))
+        if problem:
+            raise CommandError(problem)
+
+    def _tell(self, applied: applying.Applied) -> None:
+        for change in applied.changes:
+            self.stdout.write(change)
+        if not applied.changes:
+            self.stdout.write(f"tenant {applied.tenant.slug}: no changes")
+        for section in applied.kept:
+            self.stdout.write(f"{section}: kept, for a feature that is not there yet")
+
+    def _wait(self, applied: applying.Applied, *, timeout_s: float) -> str:
+        """Wait for the documents, telling their progress; return what went wrong, or nothing."""
+        until = time.monotonic() + timeout_s
+        told: dict[int, str] = {}
+        while True:
+            documents = applying.document_states(applied)
+            for document in documents:
+                line = f"{document.category.name}/{document.name}: {_progress(document)}"
+                if told.get(document.pk) != line:
+                    told[document.pk] = line
+                    self.stderr.write(line)
+            unfinished = [one for one in documents if one.status not in FINAL]
+            if not unfinished:
+                n_failed = sum(one.status == Document.Status.FAILED for one in documents)
+                return f"{n_failed} documents could not be read." if n_failed else ""
+            if time.monotonic() > until:
+                return f"{len(unfinished)} documents are not finished. Does a worker run?"
+            release_connection()
+            time.sleep(POLL_S)
+
+
+def _progress(document: Document) -> str:
+    match document.status:
+        case Document.Status.READY:
+            return f"ready, {document.n_chunks} passages"
+        case Document.Status.FAILED:
+            return f"failed: {document.failure_reason}"
+        case Document.Status.QUEUED:
+            return "waiting for a worker"
+    return f"{document.progress} %"

@@ -1,0 +1,41 @@
+"""Run the whole product with two example businesses, from nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from config.management.commands import stack
+from config.processes import BASE_DIR, run_step
+
+EXAMPLES = ("clinica", "loja")
+OPERATOR, PASSWORD = "operador", "prosa-demo"  # noqa: S105 - of the demo, on this machine only
+
+
+class Command(stack.Command):
+    help = "Run everything with two example businesses; prints where to look, then READY."
+
+    def after_start(self, options: dict[str, Any], env: dict[str, str]) -> None:
+        """Apply the examples and say where everything is."""
+        if run_step(
+            [*stack.MANAGE, "ensure_operator", OPERATOR],
+            env={**env, "OPERATOR_PASSWORD": PASSWORD},
+        ):
+            raise CommandError("The operator's account could not be made.")
+        for name in EXAMPLES:
+            file = BASE_DIR / "examples" / name / "blueprint.yaml"
+            if run_step([*stack.MANAGE, "apply_blueprint", str(file), "--wait"], env=env):
+                raise CommandError(f"The example {name} could not be applied.")
+        port = options["port"]
+        self.stdout.write(
+            f"""
+  Phone simulator   http://localhost:{port}/simulator/
+  Clinic's admin    http://clinica.localhost:{port}/admin/   ana / {PASSWORD}
+  Shop's admin      http://loja.localhost:{port}/admin/      bia / {PASSWORD}
+  Platform's admin  http://localhost:{port}/admin/           {OPERATOR} / {PASSWORD}
+
+  Write "oi", "bom dia", "quanto ta a limpeza?" to the clinic in the simulator.
+  Ctrl-C stops everything; the data stays.
+"""
+        )

@@ -1,0 +1,133 @@
+"""Look for what would keep this installation from answering, and say how to cure it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error, connection
+from django.db.migrations.loader import MigrationLoader
+from django_tenants.utils import schema_context
+
+from channels_whatsapp.models import Device
+from integrations.models import Credential
+from tenants import checks, inbox
+from tenants.crypto import CannotDecrypt
+from tenants.models import InboxEntry, Tenant, Timer
+
+OLDEST_S = 60
+Problem = tuple[str, str]
+
+
+class Command(BaseCommand):
+    help = "Check services, schemas, queues and credentials; exit 1 with a cause and a cure."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run every check and show one line for each."""
+        n_problems = 0
+        for name, check in (
+            ("PostgreSQL", self._database),
+            ("Broker", self._broker),
+            ("Migrations", self._migrations),
+            ("Queues", self._queues),
+            ("Secrets", self._secrets),
+        ):
+            problems = self._run(check)
+            n_problems += len(problems)
+            self.stdout.write(f"{'ok' if not problems else 'PROBLEM':<8} {name}")
+            for cause, cure in problems:
+                self.stdout.write(f"         {cause}\n         -> {cure}")
+        if n_problems:
+            raise CommandError(f"{n_problems} problem(s) found.")
+        self.stdout.write("Everything is in order.")
+
+    def _run(self, check: Callable[[], list[Problem]]) -> list[Problem]:
+        connection.set_schema_to_public()  # type: ignore[attr-defined]
+        try:
+            return check()
+        except Error as error:
+            first = str(error).strip().splitlines()[0] if str(error).strip() else "no details"
+            return [(f"PostgreSQL says: {first}", "see DATABASE_URL, or run `manage.py prepare`")]
+
+    def _database(self) -> list[Problem]:
+        found = [
+            (str(message.msg), str(message.hint or ""))
+            for message in checks.tenancy_is_safe(databases=["default"])
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute("select 1 from pg_extension where extname = 'vector'")
+            if cursor.fetchone() is None:
+                found.append(("the extension vector is missing", "run `manage.py prepare`"))
+        return found
+
+    def _broker(self) -> list[Problem]:
+        try:
+            client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=3)
+            client.ping()
+            policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+        except redis.RedisError as error:
+            return [(f"the broker does not answer: {type(error).__name__}", "see REDIS_URL")]
+        if policy != "noeviction":
+            return [(f"the broker may drop tasks ({policy})", "set maxmemory-policy noeviction")]
+        return []
+
+    def _migrations(self) -> list[Problem]:
+        schemas = ["public", *Tenant.objects.ready().values_list("schema_name", flat=True)]
+        problems = []
+        for schema in schemas:
+            with schema_context(schema):
+                loader = MigrationLoader(connection)
+                missing = set(loader.graph.nodes) - set(loader.applied_migrations)
+            if missing:
+                problems.append(
+                    (f"{schema} lacks {len(missing)} migration(s)", "run `manage.py prepare`")
+                )
+        for name in Tenant.objects.exclude(status="ready").values_list("slug", flat=True):
+            problems.append((f"tenant {name} is not ready", "create it again to complete it"))
+        return problems
+
+    def _queues(self) -> list[Problem]:
+        problems = []
+        age_s = inbox.oldest_waiting_s()
+        if age_s > OLDEST_S:
+            problems.append(
+                (f"a webhook has waited {age_s:.0f} s", "are the dispatcher and a worker running?")
+            )
+        n_parked = InboxEntry.objects.exclude(parked_reason="").count()
+        if n_parked:
+            problems.append(
+                (f"{n_parked} webhook(s) were parked", "look at the inbox in the platform's admin")
+            )
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select count(*) from public.tenants_timer where (lease_until is null or"
+                " lease_until < clock_timestamp()) and due_at < clock_timestamp() - interval '60 s'"
+            )
+            n_late = cursor.fetchone()[0]
+        if n_late:
+            problems.append(
+                (f"{n_late} timer(s) are late", "are the dispatcher and a worker running?")
+            )
+        n_failing = Timer.objects.filter(n_attempts__gt=2).count()
+        if n_failing:
+            problems.append((f"{n_failing} timer(s) fail again and again", "read the worker's log"))
+        return problems
+
+    def _secrets(self) -> list[Problem]:
+        problems = []
+        for schema in Tenant.objects.ready().values_list("schema_name", flat=True):
+            with schema_context(schema):
+                try:
+                    for credential in Credential.objects.all():
+                        credential.api_key()
+                    for device in Device.objects.all():
+                        device.bridge_token()
+                except CannotDecrypt:
+                    problems.append(
+                        (f"secrets of {schema} cannot be read", "add the old key to"
+                         " FIELD_ENCRYPTION_KEYS, then run `manage.py rotate_field_keys`")
+                    )
+        return problems

@@ -1,0 +1,33 @@
+"""Bring the database to the state that this code expects."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django_tenants.utils import schema_context
+
+from tenants.models import Tenant
+from tenants.services import staff, tenants
+
+
+class Command(BaseCommand):
+    help = "Apply migrations to the platform and to every tenant, and refresh the roles."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Migrate, and make sure of the platform's own row, the template and the roles."""
+        verbosity = 1 if options["verbosity"] > 1 else 0
+        call_command("migrate_schemas", shared=True, interactive=False, verbosity=verbosity)
+        hosts = {"localhost", "127.0.0.1", urlsplit(settings.PUBLIC_BASE_URL).hostname or ""}
+        tenants.ensure_public(domains=sorted(hosts - {""}))
+        tenants.ensure_template()
+        names = list(Tenant.objects.ready().values_list("schema_name", flat=True))
+        if names:
+            call_command("migrate_schemas", tenant=True, interactive=False, verbosity=verbosity)
+        for schema_name in names:
+            with schema_context(schema_name):
+                staff.ensure_roles()
+        self.stdout.write(f"Database ready: {len(names)} tenant(s).")

@@ -1,0 +1,57 @@
+"""Log records with the tenant and the request or task that they belong to, and nothing private."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+
+from celery import current_task
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from pythonjsonlogger.json import JsonFormatter as BaseJsonFormatter
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "context"}
+
+
+class ContextFilter(logging.Filter):
+    """Add `tenant`, `request_id` and `task_id` to a record, and show its extras as text."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Fill the record in; never drop one."""
+        record.tenant = getattr(connection, "schema_name", None) or "public"
+        if request_id := _request_id.get():
+            record.request_id = request_id
+        if current_task and current_task.request.id:
+            record.task_id = current_task.request.id
+        extras = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        record.context = " ".join(f"{key}={value}" for key, value in extras.items())
+        return True
+
+
+class JsonFormatter(BaseJsonFormatter):
+    """One JSON object a line, without the text format's copy of the extras."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "{asctime}{levelname}{name}{message}", style="{", reserved_attrs=sorted(_STANDARD)
+        )
+
+
+class RequestIdMiddleware:
+    """Give each request an id that its log lines and its answer carry."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request, with its id in `X-Request-Id`."""
+        token = _request_id.set(uuid.uuid4().hex)
+        try:
+            response = self.get_response(request)
+            response["X-Request-Id"] = _request_id.get()
+            return response
+        finally:
+            _request_id.reset(token)

@@ -1,0 +1,145 @@
+"""Running the installation's processes from one terminal: start, watch, restart, stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+STOP_WITHIN_S = 35.0
+"""How long a process may take to finish its work before it is killed, in seconds."""
+
+RESTART_AFTER_S, RESTART_AT_MOST_EVERY_S = 0.2, 5.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process to be kept running."""
+
+    name: str
+    command: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+class Supervisor:
+    """Keeps programs running and stops them together; a program that dies is started again."""
+
+    def __init__(self, *, out: IO[str] = sys.stderr) -> None:
+        self._out = out
+        self._lock = threading.Lock()
+        self._running: dict[str, subprocess.Popen[str]] = {}
+        self._stopping = threading.Event()
+
+    def start(self, program: Program) -> None:
+        """Start a program and keep it running until `stop`."""
+        threading.Thread(target=self._keep, args=(program,), daemon=True).start()
+
+    def pids(self) -> dict[str, int]:
+        """Return the process ids of what runs now, by name."""
+        with self._lock:
+            return {name: process.pid for name, process in self._running.items()}
+
+    def wait(self) -> None:
+        """Return when `stop` was asked for, by a signal or by another thread."""
+        self._stopping.wait()
+
+    def ask_to_stop(self) -> None:
+        """Make `wait` return; safe in a signal handler."""
+        self._stopping.set()
+
+    def stop(self) -> None:
+        """Ask every program to finish, and kill what has not after `STOP_WITHIN_S`."""
+        self._stopping.set()
+        with self._lock:
+            processes = list(self._running.values())
+        for process in processes:
+            _signal(process, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_WITHIN_S
+        for process in processes:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _signal(process, signal.SIGKILL)
+                process.wait()
+
+    def _keep(self, program: Program) -> None:
+        pause = RESTART_AFTER_S
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            process = subprocess.Popen(  # noqa: S603 - our own commands
+                program.command,
+                cwd=BASE_DIR,
+                env={**os.environ, **program.env},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,  # Ctrl-C reaches only us, and we stop them in order
+            )
+            with self._lock:
+                self._running[program.name] = process
+            assert process.stdout is not None
+            for line in process.stdout:
+                self._say(f"{program.name:<10} | {line.rstrip()}")
+            code = process.wait()
+            # What it forked may outlive it; nothing of it must keep working beside its successor.
+            _signal(process, signal.SIGKILL)
+            with self._lock:
+                self._running.pop(program.name, None)
+            if self._stopping.is_set():
+                return
+            self._say(f"{program.name:<10} | ended with {code}; starting it again")
+            lived = time.monotonic() - started
+            pause = RESTART_AFTER_S if lived > 10 else min(pause * 2, RESTART_AT_MOST_EVERY_S)
+            self._stopping.wait(pause)
+
+    def _say(self, line: str) -> None:
+        self._out.write(line + "\n")
+        self._out.flush()
+
+
+def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def run_step(command: Sequence[str], *, env: Mapping[str, str]) -> int:
+    """Run one command to its end with our own terminal; return its exit code."""
+    return subprocess.run(  # noqa: S603 - our own commands
+        command, cwd=BASE_DIR, env={**os.environ, **env}, stdin=subprocess.DEVNULL, check=False
+    ).returncode
+
+
+def is_free(port: int) -> bool:
+    """Test whether nothing listens on a port of this machine."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def wait_for(url: str, *, timeout_s: float) -> bool:
+    """Wait until an address of this machine answers 200; False if it does not in time."""
+    deadline = time.monotonic() + timeout_s
+    pause = threading.Event()
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own http address
+                return True
+        except (urllib.error.URLError, OSError):
+            pause.wait(0.1)
+    return False

@@ -1,0 +1,239 @@
+"""Settings of every process; each value that differs between installations is read from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import environ
+from django.utils.translation import gettext_lazy as _
+
+from config import embedded, env
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+env.read_dotenv(BASE_DIR / ".env")
+
+DATA_DIR = Path(env.text("DATA_DIR") or BASE_DIR / ".data").resolve()
+DATABASE_URL = env.text("DATABASE_URL")
+REDIS_URL = env.text("REDIS_URL")
+EMBEDDED = not DATABASE_URL
+if not DATABASE_URL:
+    DATABASE_URL = embedded.ensure_postgres(DATA_DIR)
+if not REDIS_URL:
+    REDIS_URL = embedded.ensure_valkey(DATA_DIR)
+
+_secrets_dir = DATA_DIR if EMBEDDED else None
+SECRET_KEY = env.secret(
+    "SECRET_KEY",
+    example='python -c "import secrets; print(secrets.token_urlsafe(48))"',
+    generate_in=_secrets_dir,
+)
+FIELD_ENCRYPTION_KEYS = env.secret(
+    "FIELD_ENCRYPTION_KEYS",
+    example='python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"',
+    generate_in=_secrets_dir,
+).split(",")
+
+DEBUG = env.flag("DEBUG", default=False)
+PUBLIC_BASE_URL = env.text("PUBLIC_BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ".localhost,localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL] if PUBLIC_BASE_URL.startswith("https://") else []
+EGRESS_ALLOWED_PRIVATE = env.words("EGRESS_ALLOWED_PRIVATE")
+# Lets this installation create users on its bridges; empty where that is done by hand.
+BRIDGE_ADMIN_TOKEN = env.text("BRIDGE_ADMIN_TOKEN")
+SIMULATOR_URL = env.text("SIMULATOR_URL").rstrip("/")
+HTTPS_ONLY = PUBLIC_BASE_URL.startswith("https://")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS_ONLY else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
+SESSION_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "SAMEORIGIN"
+
+SHARED_APPS = [
+    "django_tenants",
+    "tenants",
+    "tenants.audit",
+    "config",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+TENANT_APPS = [
+    "tenants.audit",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "integrations",
+    "knowledge",
+    "agents",
+    "conversations",
+    "channels_whatsapp",
+]
+INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARED_APPS)]
+TENANT_MODEL = "tenants.Tenant"
+TENANT_DOMAIN_MODEL = "tenants.Domain"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+MIDDLEWARE = [
+    "config.observability.health.HealthMiddleware",
+    "config.observability.logs.RequestIdMiddleware",
+    "django_tenants.middleware.main.TenantMainMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls_tenant"
+PUBLIC_SCHEMA_URLCONF = "config.urls_public"
+ASGI_APPLICATION = "config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.debug",
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASE_POOL_SIZE = env.number("DATABASE_POOL_SIZE", default=8, minimum=1)
+DATABASES = {
+    "default": {
+        **environ.Env.db_url_config(DATABASE_URL),
+        "ENGINE": "django_tenants.postgresql_backend",
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {
+            # A backend's memory grows with each schema that it touches: connections are recycled.
+            "pool": {
+                "min_size": 0,
+                "max_size": DATABASE_POOL_SIZE,
+                "max_lifetime": 1200,
+                "max_idle": 60,
+                "timeout": 30,
+            },
+            "application_name": "prosa",
+        },
+    }
+}
+DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+
+LANGUAGE_CODE = "pt-br"
+LANGUAGES = [("pt-br", _("Portuguese (Brazil)")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "America/Sao_Paulo"
+USE_I18N = USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "templates" / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+DATA_UPLOAD_MAX_MEMORY_SIZE = 25 * 1024 * 1024
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1}
+CELERY_TASK_SOFT_TIME_LIMIT = 240
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Longer than the longest task: a task that outlives it is delivered a second time.
+    "visibility_timeout": 600,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "global_keyprefix": "prosa:",
+    # At least the worker's concurrency: kombu's default of 10 made late acks fail and redeliver
+    # tasks that were still running.
+    "max_connections": 1200,
+}
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {
+    "channels_whatsapp.tasks.*": {"queue": "inbound"},
+    "conversations.tasks.run_turn": {"queue": "turns"},
+    "conversations.tasks.send_next": {"queue": "outbound"},
+    "knowledge.tasks.*": {"queue": "knowledge"},
+}
+
+# What the dispatcher rings for each kind of due work, and how much of it may run at once.
+INBOX_TASK = "channels_whatsapp.tasks.receive_entries"
+TIMER_TASKS = {
+    "turn": "conversations.tasks.run_turn",
+    "send": "conversations.tasks.send_next",
+}
+TIMER_MAX_RUNNING = {
+    "turn": env.number("MAX_RUNNING_TURNS", default=300, minimum=1),
+    "send": env.number("MAX_RUNNING_SENDS", default=100, minimum=1),
+}
+# Run once in each ready tenant, every so many seconds.
+TENANT_SWEEPS = {
+    "knowledge.tasks.requeue_stalled": 30,
+    "channels_whatsapp.tasks.clear_old_events": 24 * 3600,
+}
+CHANNEL_SENDERS = {"whatsapp": "channels_whatsapp.sender.WhatsAppSender"}
+
+FAILPOINT = env.text("FAILPOINT")
+LOG_FORMAT = env.text("LOG_FORMAT", "text")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"context": {"()": "config.observability.logs.ContextFilter"}},
+    "formatters": {
+        "text": {"format": "%(asctime)s %(levelname)-7s %(name)s %(message)s %(context)s"},
+        "json": {"()": "config.observability.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if LOG_FORMAT == "json" else "text",
+            "filters": ["context"],
+        }
+    },
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        name: {"level": "INFO"}
+        for name in (
+            "config",
+            "tenants",
+            "integrations",
+            "knowledge",
+            "agents",
+            "conversations",
+            "channels_whatsapp",
+        )
+    },
+}

@@ -1,0 +1,141 @@
+"""Who a message is from: one contact for a phone and its LID, whichever arrives first."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+
+from conversations.models import (
+    Contact,
+    ContactAddress,
+    Conversation,
+    InboundMessage,
+    OutboundMessage,
+    Turn,
+)
+from conversations.types import Address
+from tenants import timers
+from tenants.context import database_now
+
+
+def ensure_contact(*, address: Address, name: str) -> Contact:
+    """Return the contact of an address, created or completed as needed.
+
+    Where phone and LID are known of two different contacts, they are the same person: the newer one
+    is merged into the older, and nothing of either history is lost.
+
+    Args:
+        address: a phone, a LID, or both; at least one.
+        name: what the contact calls itself; kept only while none is known.
+    """
+    wanted = _wanted(address)
+    if not wanted:
+        raise ValueError("an address needs a phone or a LID")
+    try:
+        with transaction.atomic():
+            return _find_or_create(wanted=wanted, name=name)
+    except IntegrityError:
+        # Another worker created the same contact meanwhile; now it is found.
+        with transaction.atomic():
+            return _find_or_create(wanted=wanted, name=name)
+
+
+def address_of(contact: Contact) -> Address:
+    """Return all that is known of where a contact can be reached."""
+    known = dict(contact.addresses.order_by("-pk").values_list("kind", "value"))
+    return Address(
+        phone=known.get(ContactAddress.Kind.PHONE, ""), lid=known.get(ContactAddress.Kind.LID, "")
+    )
+
+
+def _wanted(address: Address) -> dict[str, str]:
+    pairs = {ContactAddress.Kind.PHONE: address.phone, ContactAddress.Kind.LID: address.lid}
+    return {str(kind): value for kind, value in pairs.items() if value}
+
+
+def _find_or_create(*, wanted: dict[str, str], name: str) -> Contact:
+    found: dict[int, Contact] = {}
+    known: set[str] = set()
+    for kind, value in wanted.items():
+        row = (
+            ContactAddress.objects.select_related("contact").filter(kind=kind, value=value).first()
+        )
+        if row is not None:
+            known.add(kind)
+            found[row.contact_id] = row.contact
+    if not found:
+        contact = Contact.objects.create(name=name[:200])
+    else:
+        oldest = min(found)
+        contact = found.pop(oldest)
+        for twin in found.values():
+            merge_contacts(keep=contact, twin=twin)
+    for kind in wanted.keys() - known:
+        ContactAddress.objects.create(contact=contact, kind=kind, value=wanted[kind])
+    if name and not contact.name:
+        contact.name = name[:200]
+        contact.save(update_fields=["name"])
+    return contact
+
+
+def merge_contacts(*, keep: Contact, twin: Contact) -> None:
+    """Move everything of `twin` to `keep` and remove it; joins the caller's transaction."""
+    for conversation in Conversation.objects.select_for_update().filter(contact=twin):
+        target = (
+            Conversation.objects.select_for_update()
+            .filter(
+                contact=keep,
+                channel_account_ref=conversation.channel_account_ref,
+                status=Conversation.Status.OPEN,
+            )
+            .first()
+        )
+        if target is None or conversation.status != Conversation.Status.OPEN:
+            conversation.contact = keep
+            conversation.save(update_fields=["contact"])
+            continue
+        _merge_conversations(target=target, source=conversation)
+    ContactAddress.objects.filter(contact=twin).update(contact=keep)
+    if twin.opted_out_at and not keep.opted_out_at:
+        keep.opted_out_at = twin.opted_out_at
+    keep.is_blocked = keep.is_blocked or twin.is_blocked
+    keep.name = keep.name or twin.name
+    keep.save(update_fields=["opted_out_at", "is_blocked", "name"])
+    twin.delete()
+
+
+def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
+    """Join two open conversations of one person on one device.
+
+    The ids of inbound messages are one sequence, so what was handled on either side must stay
+    handled: it is marked on the messages themselves before the marks are joined.
+    """
+    unhandled = InboundMessage.objects.filter(silence_reason="", turn=None)
+    pending = list(
+        unhandled.filter(conversation=target, pk__gt=target.handled_upto).values_list(
+            "pk", flat=True
+        )
+    ) + list(
+        unhandled.filter(conversation=source, pk__gt=source.handled_upto).values_list(
+            "pk", flat=True
+        )
+    )
+    # A turn that is running for the source loses its conversation and with it the right to commit.
+    Turn.objects.filter(conversation=source, status=Turn.Status.RUNNING).update(
+        status=Turn.Status.SUPERSEDED, reason="contacts merged"
+    )
+    Turn.objects.filter(conversation=source).update(conversation=target)
+    InboundMessage.objects.filter(conversation=source).update(conversation=target)
+    OutboundMessage.objects.filter(conversation=source).update(conversation=target)
+    target.n_pending = len(pending)
+    starts = [c.first_pending_at for c in (target, source) if c.first_pending_at is not None]
+    target.first_pending_at = min(starts) if pending and starts else None
+    if source.mode == Conversation.Mode.HUMAN:
+        target.mode, target.mode_reason = source.mode, source.mode_reason
+    target.handled_upto = (min(pending) - 1) if pending else max(
+        target.handled_upto, source.handled_upto
+    )
+    target.save(
+        update_fields=["n_pending", "first_pending_at", "mode", "mode_reason", "handled_upto"]
+    )
+    source.delete()
+    timers.arm(kind="send", ref=target.pk, due_at=database_now())

@@ -1,0 +1,259 @@
+"""Storing what comes in from a contact, once, and waking the assistant where it should wake."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+
+from conversations.models import (
+    Contact,
+    ContactAddress,
+    Conversation,
+    InboundMessage,
+    OutboundMessage,
+)
+from conversations.services import accumulator, identity
+from conversations.types import (
+    MAX_TEXT,
+    Address,
+    BurstSettings,
+    MessageKind,
+    NewMessage,
+    Silence,
+)
+
+CLOCK_AHEAD_LIMIT = timedelta(minutes=10)
+"""How far a sender's clock may run ahead of ours before its message is taken for a fault."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """What became of a message."""
+
+    message: InboundMessage
+    is_new: bool
+    silence: Silence
+
+
+def receive_message(*, message: NewMessage, now: datetime) -> Received:
+    """Store one message and arm the conversation's quiet timer.
+
+    Safe to call twice: a repeat of `provider_ref` returns the stored row and arms nothing. Joins
+    the caller's transaction.
+    """
+    stored = InboundMessage.objects.filter(
+        channel_account_ref=message.account_ref, provider_ref=message.provider_ref
+    ).first()
+    contact = identity.ensure_contact(address=message.sender, name=message.sender_name)
+    if stored is not None:
+        return Received(stored, is_new=False, silence=Silence(stored.silence_reason))
+    conversation = open_conversation(
+        contact=contact,
+        channel_kind=message.channel_kind,
+        account_ref=message.account_ref,
+        entry_agent_id=message.entry_agent_id,
+        now=now,
+    )
+    silence = _silence(message=message, contact=contact, conversation=conversation, now=now)
+    try:
+        with transaction.atomic():
+            row = InboundMessage.objects.create(
+                conversation=conversation,
+                channel_account_ref=message.account_ref,
+                provider_ref=message.provider_ref,
+                kind=message.kind,
+                text=_cut(message.text),
+                media=dict(message.media),
+                quoted_ref=message.quoted_ref,
+                sent_at=message.sent_at,
+                received_at=now,
+                silence_reason=silence,
+            )
+    except IntegrityError:
+        # Another worker stored the same message after we looked.
+        row = InboundMessage.objects.get(
+            channel_account_ref=message.account_ref, provider_ref=message.provider_ref
+        )
+        return Received(row, is_new=False, silence=Silence(row.silence_reason))
+    conversation.last_message_at = now
+    conversation.save(update_fields=["last_message_at"])
+    if not silence:
+        accumulator.add_message(conversation=conversation, burst=message.burst, now=now)
+    return Received(row, is_new=True, silence=silence)
+
+
+def open_conversation(
+    *,
+    contact: Contact,
+    channel_kind: str,
+    account_ref: uuid.UUID,
+    entry_agent_id: int | None,
+    now: datetime,
+) -> Conversation:
+    """Return the open conversation of a contact on an account, locked until the transaction ends."""
+    wanted = {
+        "contact": contact,
+        "channel_account_ref": account_ref,
+        "status": Conversation.Status.OPEN,
+    }
+    conversation = Conversation.objects.select_for_update().filter(**wanted).first()
+    if conversation is not None:
+        return conversation
+    try:
+        with transaction.atomic():
+            return Conversation.objects.create(
+                **wanted,
+                channel_kind=channel_kind,
+                agent_id=entry_agent_id,
+                opened_at=now,
+                last_message_at=now,
+            )
+    except IntegrityError:
+        return Conversation.objects.select_for_update().get(**wanted)
+
+
+def note_typing(
+    *,
+    sender: Address,
+    account_ref: uuid.UUID,
+    is_typing: bool,
+    burst: BurstSettings,
+    now: datetime,
+) -> bool:
+    """Let the contact's typing move the end of the burst; False where no burst is gathered."""
+    conversation = _find_conversation(sender=sender, account_ref=account_ref)
+    if conversation is None:
+        return False
+    return (
+        accumulator.note_typing(
+            conversation=conversation, is_typing=is_typing, burst=burst, now=now
+        )
+        is not None
+    )
+
+
+def edit_message(
+    *, account_ref: uuid.UUID, provider_ref: str, text: str, burst: BurstSettings, now: datetime
+) -> bool:
+    """Replace the text of a message that its sender edited; False where it is unknown.
+
+    An edit before the answer starts the quiet window anew; one after it changes the record only.
+    """
+    row = InboundMessage.objects.filter(
+        channel_account_ref=account_ref, provider_ref=provider_ref, deleted_at=None
+    ).first()
+    if row is None:
+        return False
+    conversation = Conversation.objects.select_for_update().get(pk=row.conversation_id)
+    row.text, row.edited_at = _cut(text), now
+    row.save(update_fields=["text", "edited_at"])
+    if _is_pending(row, conversation) and conversation.n_pending:
+        conversation.n_pending -= 1  # add_message counts it again
+        accumulator.add_message(conversation=conversation, burst=burst, now=now)
+    return True
+
+
+def delete_message(*, account_ref: uuid.UUID, provider_ref: str, now: datetime) -> bool:
+    """Mark a message that its sender took back; False where it is unknown.
+
+    A message that has not been answered yet will not be.
+    """
+    row = InboundMessage.objects.filter(
+        channel_account_ref=account_ref, provider_ref=provider_ref, deleted_at=None
+    ).first()
+    if row is None:
+        return False
+    conversation = Conversation.objects.select_for_update().get(pk=row.conversation_id)
+    row.deleted_at = now
+    row.save(update_fields=["deleted_at"])
+    if _is_pending(row, conversation) and conversation.n_pending:
+        conversation.n_pending -= 1
+        conversation.save(update_fields=["n_pending"])
+    return True
+
+
+def record_phone_message(
+    *,
+    channel_kind: str,
+    account_ref: uuid.UUID,
+    recipient: Address,
+    provider_ref: str,
+    text: str,
+    entry_agent_id: int | None,
+    now: datetime,
+) -> bool:
+    """Store what the owner typed on the paired phone; False if it is a message of our own.
+
+    Safe to call twice. It never wakes the assistant.
+    """
+    if OutboundMessage.objects.filter(
+        channel_account_ref=account_ref, provider_ref=provider_ref
+    ).exists():
+        return False
+    contact = identity.ensure_contact(address=recipient, name="")
+    conversation = open_conversation(
+        contact=contact,
+        channel_kind=channel_kind,
+        account_ref=account_ref,
+        entry_agent_id=entry_agent_id,
+        now=now,
+    )
+    _, created = OutboundMessage.objects.get_or_create(
+        channel_account_ref=account_ref,
+        provider_ref=provider_ref,
+        defaults={
+            "conversation": conversation,
+            "origin": OutboundMessage.Origin.PHONE,
+            "status": OutboundMessage.Status.ACKED,
+            "text": _cut(text),
+            "created_at": now,
+            "acked_at": now,
+        },
+    )
+    return created
+
+
+def _find_conversation(*, sender: Address, account_ref: uuid.UUID) -> Conversation | None:
+    pairs = ((ContactAddress.Kind.PHONE, sender.phone), (ContactAddress.Kind.LID, sender.lid))
+    for kind, value in pairs:
+        if not value:
+            continue
+        row = ContactAddress.objects.filter(kind=kind, value=value).first()
+        if row is not None:
+            return (
+                Conversation.objects.select_for_update()
+                .filter(
+                    contact_id=row.contact_id,
+                    channel_account_ref=account_ref,
+                    status=Conversation.Status.OPEN,
+                )
+                .first()
+            )
+    return None
+
+
+def _is_pending(row: InboundMessage, conversation: Conversation) -> bool:
+    return not row.silence_reason and row.turn_id is None and row.pk > conversation.handled_upto
+
+
+def _silence(
+    *, message: NewMessage, contact: Contact, conversation: Conversation, now: datetime
+) -> Silence:
+    age = now - message.sent_at
+    reasons = (
+        (contact.is_blocked, Silence.BLOCKED),
+        (contact.opted_out_at is not None, Silence.OPTED_OUT),
+        (message.kind == MessageKind.REACTION, Silence.REACTION),
+        (age > timedelta(seconds=message.burst.freshness_s), Silence.TOO_OLD),
+        (-age > CLOCK_AHEAD_LIMIT, Silence.CLOCK_AHEAD),
+        (conversation.mode == Conversation.Mode.HUMAN, Silence.HUMAN_MODE),
+        (conversation.agent_id is None and message.entry_agent_id is None, Silence.NO_AGENT),
+    )
+    return next((reason for holds, reason in reasons if holds), Silence.NONE)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 2] + " …"

@@ -1,0 +1,86 @@
+"""Values that cross the border between a channel and the conversations."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class MessageKind(StrEnum):
+    """What a message is made of."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    AUDIO = "audio"
+    VIDEO = "video"
+    DOCUMENT = "document"
+    STICKER = "sticker"
+    LOCATION = "location"
+    CONTACT_CARD = "contact_card"
+    POLL = "poll"
+    CHOICE = "choice"
+    REACTION = "reaction"
+    OTHER = "other"
+
+
+class Silence(StrEnum):
+    """Why a message did not wake the assistant."""
+
+    NONE = ""
+    TOO_OLD = "too_old"
+    CLOCK_AHEAD = "clock_ahead"
+    HUMAN_MODE = "human_mode"
+    OPTED_OUT = "opted_out"
+    BLOCKED = "blocked"
+    REACTION = "reaction"
+    NO_AGENT = "no_agent"
+
+
+@dataclass(frozen=True)
+class Address:
+    """How a channel knows a person: by phone (digits with country code), by LID, or by both."""
+
+    phone: str = ""
+    lid: str = ""
+
+
+@dataclass(frozen=True)
+class BurstSettings:
+    """How a device gathers a burst; all in seconds but the count."""
+
+    quiet_s: float
+    max_wait_s: float
+    max_messages: int
+    freshness_s: float
+
+
+@dataclass(frozen=True)
+class NewMessage:
+    """A contact's message as a channel hands it over.
+
+    Attributes:
+        provider_ref: the channel's id of the message; unique for the account.
+        text: NFC, without NUL, at most `MAX_TEXT` characters.
+        sent_at: the sender's clock, aware; may be wrong either way.
+    """
+
+    channel_kind: str
+    account_ref: uuid.UUID
+    sender: Address
+    sender_name: str
+    provider_ref: str
+    kind: MessageKind
+    text: str
+    sent_at: datetime
+    burst: BurstSettings
+    entry_agent_id: int | None
+    quoted_ref: str = ""
+    media: Mapping[str, object] = field(default_factory=dict)
+
+
+MAX_TEXT = 4096
+"""Characters of a message that are kept: WhatsApp's own limit is 65,536, a question is far shorter,
+and what is longer would fill the model's context. A cut is marked."""

@@ -1,0 +1,440 @@
+"""The one outbound HTTP client: it connects to public addresses only, unless the operator says so.
+
+Customers type addresses (of language models, bridges, tools, webhooks), so each of them may point
+at our own network. The guard sits where the connection is made: a name is resolved once, every
+answer is judged, and the connection goes to the very address that was judged. Nothing before that
+point needs to be trusted, neither the URL's spelling nor a second look-up.
+
+Ports: 80, 443 and 8443. Other ports of a public host, and every address that is not public, need an
+entry in `EGRESS_ALLOWED_PRIVATE`.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+from typing import Any
+
+import httpcore2
+import httpx2
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from tenants.context import release_connection
+from tenants.errors import Permanent, Temporary
+
+PUBLIC_PORTS = frozenset({80, 443, 8443})
+"""Ports that any public host may be reached on. More of them would make us a port scanner."""
+
+CONNECT_TIMEOUT_S = 5.0
+"""Longest wait for one address to accept, in seconds: of several addresses a dead one is passed
+over while there is still time for the next."""
+
+MAX_CONNECTIONS = 1200
+"""Connections of one process, at least the workers' threads: each may wait for a model at once."""
+
+MAX_BYTES = 32 * 1024 * 1024
+"""Largest body that is read of anything, in bytes; media of 20 MB grow by a third in base64."""
+
+_V6_PUBLIC = IPv6Network("2000::/3")
+_V6_SPECIAL = tuple(
+    IPv6Network(block) for block in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
+)
+_V4_SPECIAL = tuple(IPv4Network(block) for block in ("192.0.0.0/24", "192.88.99.0/24"))
+
+_deadline: ContextVar[float | None] = ContextVar("http_deadline", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> object:
+        """Return the parsed body.
+
+        Raises:
+            Temporary: it is not JSON; a proxy's error page looks like this.
+        """
+        try:
+            return jsonlib.loads(self.body)
+        except ValueError as error:
+            raise Temporary("the answer is not JSON") from error
+
+
+def request(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    content: bytes | None = None,
+    json: object = None,
+    timeout_s: float = 20.0,
+    max_bytes: int = 4 * 1024 * 1024,
+) -> Response:
+    """Send one request and read the whole answer.
+
+    A redirect is an answer like any other (status 3xx) and is never followed. The thread's database
+    connection is given back before the wait.
+
+    Args:
+        content: the body's exact bytes; not together with `json`.
+        json: a JSON-safe value to send as the body; None for no body.
+        timeout_s: for everything, from the look-up of the name to the last byte, in seconds.
+        max_bytes: largest body that is read.
+
+    Raises:
+        Permanent: the address is refused, or the answer is larger than `max_bytes`.
+        Temporary: the network failed or the time ran out.
+        RuntimeError: a transaction is open.
+    """
+    release_connection()
+    with network_errors(), deadline(timeout_s):
+        sent = httpx2.Request(
+            method,
+            check_url(url),
+            headers={"accept-encoding": "identity", "user-agent": "prosa", **(headers or {})},
+            content=content if json is None else jsonlib.dumps(json).encode(),
+            extensions={"timeout": {"connect": CONNECT_TIMEOUT_S, "read": timeout_s}},
+        )
+        if json is not None and "content-type" not in sent.headers:
+            sent.headers["content-type"] = "application/json"
+        answer = _transport().handle_request(sent)
+        try:
+            body = _read(answer, max_bytes)
+        finally:
+            answer.close()
+        names = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(answer.status_code, names, body)
+
+
+def client() -> httpx2.Client:
+    """Return a client behind the same guard, for an SDK that brings its own calls.
+
+    It shares this process's connections and must not be closed. Wrap the calls in `deadline`.
+    """
+    return httpx2.Client(
+        transport=_transport(),
+        trust_env=False,
+        follow_redirects=False,
+        headers={"accept-encoding": "identity"},
+    )
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Bound everything that this thread does on the network inside the block.
+
+    A read timeout alone starts anew with each byte, so a server that drips would hold us for ever.
+    """
+    outer = _deadline.get()
+    mine = time.monotonic() + seconds
+    token = _deadline.set(mine if outer is None else min(mine, outer))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+@contextmanager
+def network_errors() -> Iterator[None]:
+    """Turn the library's errors into `Temporary` and `Permanent`."""
+    try:
+        yield
+    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError) as error:
+        raise Permanent("the request cannot be sent: bad address or header") from error
+    except httpx2.TimeoutException as error:
+        raise Temporary("timed out") from error
+    except httpx2.TransportError as error:
+        raise Temporary(f"network trouble: {type(error).__name__}") from error
+
+
+def check_url(url: str) -> httpx2.URL:
+    """Return the parsed address.
+
+    Raises:
+        Permanent: not a plain http(s) address: other schemes, user names, blanks, backslashes.
+    """
+    if any(mark in url for mark in "\\ \t\r\n\x00"):
+        raise Permanent("refused address: blanks or backslashes in it")
+    try:
+        parsed = httpx2.URL(url)
+    except httpx2.InvalidURL as error:
+        raise Permanent("refused address: unreadable") from error
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise Permanent("refused address: only http:// and https:// are allowed")
+    if parsed.userinfo:
+        raise Permanent("refused address: no user name or password may be in it")
+    return parsed
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Test whether an address is one that anybody on the internet may be reached at.
+
+    IPv6 is judged by what is allowed: the forms that wrap an IPv4 address (mapped, NAT64, 6to4,
+    Teredo) would otherwise lead back to our own network.
+    """
+    if isinstance(address, IPv6Address):
+        return address in _V6_PUBLIC and not any(address in block for block in _V6_SPECIAL)
+    return (
+        address.is_global
+        and not address.is_multicast
+        and not address.is_reserved
+        and not any(address in block for block in _V4_SPECIAL)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Exemption:
+    """One entry of `EGRESS_ALLOWED_PRIVATE`; a host name or a network, with or without a port."""
+
+    host: str
+    network: IPv4Network | IPv6Network | None
+    port: int | None
+
+    def names(self, host: str, port: int) -> bool:
+        return bool(self.host) and self.host == host and self.port in {None, port}
+
+    def holds(self, address: IPv4Address | IPv6Address, port: int) -> bool:
+        return self.network is not None and address in self.network and self.port in {None, port}
+
+
+@lru_cache(maxsize=8)
+def _exemptions(entries: tuple[str, ...]) -> tuple[_Exemption, ...]:
+    return tuple(_exemption(entry) for entry in entries)
+
+
+def _exemption(entry: str) -> _Exemption:
+    try:
+        return _Exemption("", ip_network(entry.strip("[]"), strict=False), None)
+    except ValueError:
+        host, colon, port = entry.rpartition(":")
+    if not colon:
+        host, port = entry, ""
+    if not host or (colon and not port.isdigit()):
+        raise ImproperlyConfigured(
+            f"EGRESS_ALLOWED_PRIVATE: {entry!r} is no host or CIDR, such as 10.0.0.0/8 or llm:8000"
+        )
+    number = int(port) if port else None
+    try:
+        return _Exemption("", ip_network(host.strip("[]"), strict=False), number)
+    except ValueError:
+        return _Exemption(host.lower().rstrip("."), None, number)
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Return the addresses that `host` may be connected at.
+
+    All of them are refused when one is: a name that answers both a public and a private address is
+    an attack or a mistake.
+
+    Raises:
+        Permanent: an address or the port is refused.
+        Temporary: the name does not resolve now.
+    """
+    if "%" in host:
+        raise Permanent("refused address: it names a network interface")
+    exemptions = _exemptions(tuple(settings.EGRESS_ALLOWED_PRIVATE))
+    name = host.lower().rstrip(".")
+    is_named = any(one.names(name, port) for one in exemptions)
+    try:
+        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        raise Temporary("the host name does not resolve") from error
+    addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+    if not addresses:
+        raise Temporary("the host name does not resolve")
+    for text in addresses:
+        address = ip_address(text)
+        if any(one.holds(address, port) for one in exemptions):
+            continue
+        if is_named and _may_be_named(address):
+            continue
+        if not is_public(address):
+            raise Permanent("refused address: not public (see EGRESS_ALLOWED_PRIVATE)")
+        if port not in PUBLIC_PORTS:
+            raise Permanent(f"refused port {port} (see EGRESS_ALLOWED_PRIVATE)")
+    return addresses
+
+
+def _may_be_named(address: IPv4Address | IPv6Address) -> bool:
+    """Test an address behind a host name that the operator allowed.
+
+    The name stands for a machine of the operator. Where it suddenly points at a cloud's metadata
+    service, somebody else answers for it.
+    """
+    return not (address.is_link_local or address.is_multicast or address.is_unspecified)
+
+
+def _remaining(timeout: float | None) -> float | None:
+    """Return `timeout` cut to the deadline, in seconds.
+
+    Raises:
+        TimeoutError: the deadline has passed.
+    """
+    until = _deadline.get()
+    if until is None:
+        return timeout
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left if timeout is None else min(timeout, left)
+
+
+class _BoundStream(httpcore2.NetworkStream):
+    """A connection whose every wait ends at the deadline of the thread that uses it."""
+
+    def __init__(self, inner: httpcore2.NetworkStream) -> None:
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        try:
+            return self._inner.read(max_bytes, _remaining(timeout))
+        except TimeoutError as error:
+            raise httpcore2.ReadTimeout from error
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        try:
+            self._inner.write(buffer, _remaining(timeout))
+        except TimeoutError as error:
+            raise httpcore2.WriteTimeout from error
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore2.NetworkStream:
+        try:
+            inner = self._inner.start_tls(ssl_context, server_hostname, _remaining(timeout))
+        except TimeoutError as error:
+            raise httpcore2.ConnectTimeout from error
+        return _BoundStream(inner)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class _GuardedBackend(httpcore2.NetworkBackend):
+    """Connects to addresses that `resolve` allowed, and to nothing else."""
+
+    def __init__(self) -> None:
+        self._inner = httpcore2.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.NetworkStream:
+        failure: Exception = httpcore2.ConnectError("no address")
+        for address in resolve(host, port):
+            try:
+                wait_s = _remaining(min(timeout or CONNECT_TIMEOUT_S, CONNECT_TIMEOUT_S))
+                stream = self._inner.connect_tcp(
+                    address, port, wait_s, local_address, socket_options
+                )
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+            except TimeoutError as error:
+                raise httpcore2.ConnectTimeout from error
+            else:
+                return _BoundStream(stream)
+        raise failure
+
+
+class _BoundBody(httpx2.SyncByteStream):
+    """A body that ends with an error once it is too large."""
+
+    def __init__(self, inner: Iterable[bytes], close: Any) -> None:
+        self._inner, self._close = inner, close
+
+    def __iter__(self) -> Iterator[bytes]:
+        n_bytes = 0
+        for part in self._inner:
+            n_bytes += len(part)
+            if n_bytes > MAX_BYTES:
+                raise Permanent(f"the answer is larger than {MAX_BYTES} bytes")
+            yield part
+
+    def close(self) -> None:
+        self._close()
+
+
+class GuardedTransport(httpx2.HTTPTransport):
+    """A pool of connections behind the guard."""
+
+    def __init__(self) -> None:
+        context = httpx2.create_ssl_context()
+        super().__init__(verify=context, trust_env=False)
+        self._pool.close()
+        # The library has no argument for the network backend, so the pool is replaced. A test
+        # watches the sockets and would notice if a later version ignored it.
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=context,
+            max_connections=MAX_CONNECTIONS,
+            max_keepalive_connections=100,
+            keepalive_expiry=20.0,
+            network_backend=_GuardedBackend(),
+        )
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send one request.
+
+        Raises:
+            Permanent: the address is refused, or the answer is packed although we asked for plain
+                bytes: a small body could unfold without bound.
+        """
+        check_url(str(request.url))
+        answer = super().handle_request(request)
+        if answer.headers.get("content-encoding", "identity").lower() != "identity":
+            answer.close()
+            raise Permanent("the answer is compressed although we asked for plain bytes")
+        stream = answer.stream
+        assert isinstance(stream, httpx2.SyncByteStream)  # noqa: S101  a fact of this transport
+        answer.stream = _BoundBody(stream, stream.close)
+        return answer
+
+
+@lru_cache(maxsize=2)
+def _transport_of(pid: int) -> GuardedTransport:
+    return GuardedTransport()
+
+
+def _transport() -> GuardedTransport:
+    """Return this process's transport; a forked worker must not share its parent's sockets."""
+    return _transport_of(os.getpid())
+
+
+def _read(answer: httpx2.Response, max_bytes: int) -> bytes:
+    parts, n_bytes = [], 0
+    for part in answer.iter_raw():
+        n_bytes += len(part)
+        if n_bytes > max_bytes:
+            raise Permanent(f"the answer is larger than {max_bytes} bytes")
+        parts.append(part)
+    return b"".join(parts)

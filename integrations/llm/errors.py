@@ -1,0 +1,19 @@
+"""How a whole chain of providers fails."""
+
+from __future__ import annotations
+
+from integrations.llm.types import Try
+from tenants.errors import Temporary
+
+
+class NoProviderAnswered(Temporary):
+    """Every provider of the chain failed; `tries` says how.
+
+    Args:
+        tries: the failed calls in order; at least one.
+        retry_after_s: the shortest wait that a provider asked for, in seconds.
+    """
+
+    def __init__(self, tries: tuple[Try, ...], *, retry_after_s: float | None = None) -> None:
+        super().__init__("no provider answered", retry_after_s=retry_after_s)
+        self.tries = tries

@@ -1,0 +1,208 @@
+"""From a configuration to a client, and the chain of tries around one answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from integrations.llm.errors import NoProviderAnswered
+from integrations.llm.local_embedder import LocalEmbedder
+from integrations.llm.types import (
+    ChatClient,
+    ChatDelta,
+    ChatRequest,
+    ChatResult,
+    Embedder,
+    Provider,
+    Try,
+)
+from integrations.llm.types import ChatConfig as ChatConfig
+from tenants.context import release_connection
+from tenants.errors import Permanent, Temporary
+
+N_ROUNDS = 2
+"""Passes over the chain. The second helps against a dropped connection or a single 500; a third
+would only hold a contact who could already be with a person."""
+
+FIRST_SHARE = 0.6
+"""Part of the time left that one provider may use while others are still to come, so that a
+provider that hangs leaves time for its fallback."""
+
+BACKOFF_S = 0.5
+"""Pause before the second round where no provider asked for one, in seconds."""
+
+LEAST_S = 1.0
+"""A try with less time than this, in seconds, is not begun: no model answers that fast."""
+
+
+def chat_client(config: ChatConfig) -> ChatClient:
+    """Return a client that asks `config` and, when it fails, its fallbacks."""
+    return Chain(config)
+
+
+def chat(config: ChatConfig, request: ChatRequest) -> ChatResult:
+    """Answer `request` with `config` or its fallbacks.
+
+    Raises:
+        NoProviderAnswered: every provider failed.
+        RuntimeError: a transaction is open; nothing may wait for the network under it.
+    """
+    return chat_client(config).chat(request)
+
+
+@cache
+def embedder(provider: str = "local") -> Embedder:
+    """Return this process's embedder.
+
+    Raises:
+        Permanent: no such provider.
+    """
+    if provider != "local":
+        raise Permanent(f"embeddings by {provider} are not available")
+    return LocalEmbedder()
+
+
+def single(config: ChatConfig) -> ChatClient:
+    """Return the client of one provider, without its fallbacks.
+
+    The modules are imported here and not above: an SDK costs up to a second and 75 MB.
+
+    Raises:
+        Permanent: the provider is not available.
+    """
+    match config.provider:
+        case Provider.OFFLINE:
+            from integrations.llm.offline import Offline
+
+            return Offline()
+        case Provider.OPENAI | Provider.DEEPSEEK | Provider.OPENAI_COMPATIBLE:
+            from integrations.llm.openai_compatible import OpenAICompatible
+
+            return OpenAICompatible(config)
+        case _:
+            raise Permanent(f"provider {config.provider} is not available")
+
+
+@dataclass
+class Chain:
+    """Tries providers in order within one total time.
+
+    Args:
+        clock: seconds on a monotonic clock.
+        wait: pauses for so many seconds.
+    """
+
+    config: ChatConfig
+    clock: Callable[[], float] = field(default=time.monotonic)
+    wait: Callable[[float], None] = field(default=time.sleep)
+
+    def chat(self, request: ChatRequest) -> ChatResult:
+        """Answer at once; see `factory.chat`."""
+        release_connection()
+        run = _Run(self, request)
+        for config, timeout_s in run.turns():
+            began = self.clock()
+            try:
+                result = single(config).chat(run.request_for(config, timeout_s))
+            except (Temporary, Permanent) as error:
+                run.failed(config, error, began)
+                continue
+            return replace(result, tries=tuple(run.tries))
+        raise run.exhausted()
+
+    def stream(self, request: ChatRequest) -> Iterator[ChatDelta]:
+        """Answer piece by piece; falls back only while nothing was given out yet.
+
+        Raises:
+            NoProviderAnswered: every provider failed, or one did in the middle of its answer.
+        """
+        release_connection()
+        run = _Run(self, request)
+        for config, timeout_s in run.turns():
+            began = self.clock()
+            given_out = False
+            try:
+                for delta in single(config).stream(run.request_for(config, timeout_s)):
+                    given_out = given_out or bool(delta.text)
+                    if delta.result:
+                        yield replace(delta, result=replace(delta.result, tries=tuple(run.tries)))
+                    else:
+                        yield delta
+            except (Temporary, Permanent) as error:
+                run.failed(config, error, began)
+                if given_out:  # a second provider would begin the answer anew
+                    break
+                continue
+            return
+        raise run.exhausted()
+
+
+class _Run:
+    """The state of one answer: time left, who may still be asked, what failed."""
+
+    def __init__(self, chain: Chain, request: ChatRequest) -> None:
+        self.clock, self.wait = chain.clock, chain.wait
+        self.first, self.request = chain.config, request
+        self.until = self.clock() + request.timeout_s
+        self.left = [chain.config, *chain.config.fallbacks]
+        self.tries: list[Try] = []
+        self.again: list[tuple[ChatConfig, float | None]] = []
+        self.retry_after_s: float | None = None
+
+    def turns(self) -> Iterator[tuple[ChatConfig, float]]:
+        """Yield whom to ask next and for how many seconds at most."""
+        for _ in range(N_ROUNDS):
+            round_ = list(self.left)
+            self.again = []
+            for place, config in enumerate(round_):
+                remaining = self.until - self.clock()
+                if self.tries and remaining < LEAST_S:
+                    return
+                share = remaining if place == len(round_) - 1 else remaining * FIRST_SHARE
+                yield config, min(config.timeout_s, share)
+            if not self._pause():
+                return
+
+    def request_for(self, config: ChatConfig, timeout_s: float) -> ChatRequest:
+        """Return the request for one try; a model named in it belongs to the first choice only."""
+        model = (self.request.model if config is self.first else "") or config.model
+        return replace(self.request, model=model, timeout_s=timeout_s)
+
+    def _pause(self) -> bool:
+        """Wait before the next round; False when none can help in the time left."""
+        soon = [
+            (config, BACKOFF_S if asked is None else max(asked, BACKOFF_S))
+            for config, asked in self.again
+        ]
+        remaining = self.until - self.clock()
+        pause = min((pause for _, pause in soon), default=remaining)
+        if pause + LEAST_S > remaining:
+            return False
+        # Whoever asked for a longer wait than the soonest one is left alone.
+        self.left = [config for config, asked in soon if asked <= pause]
+        self.wait(pause)
+        return True
+
+    def failed(self, config: ChatConfig, error: Temporary | Permanent, began: float) -> None:
+        """Note one failed try."""
+        temporary = isinstance(error, Temporary)
+        self.tries.append(
+            Try(
+                provider=config.provider,
+                model=config.model,
+                error="temporary" if temporary else "permanent",
+                reason=error.reason,
+                latency_ms=round((self.clock() - began) * 1000),
+            )
+        )
+        if isinstance(error, Temporary):
+            self.again.append((config, error.retry_after_s))
+            asked = error.retry_after_s
+            if asked is not None and (self.retry_after_s is None or asked < self.retry_after_s):
+                self.retry_after_s = asked
+
+    def exhausted(self) -> NoProviderAnswered:
+        """Return the error to raise."""
+        return NoProviderAnswered(tuple(self.tries), retry_after_s=self.retry_after_s)

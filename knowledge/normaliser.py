@@ -1,0 +1,267 @@
+"""Understanding hurried questions in Portuguese: "qto ta a limpesa" is "quanto está a limpeza?".
+
+Accents come back from the tenant's own words first, then from a general list. Typos are resolved
+only towards the tenant's own words: a general list turns names and cities into something else.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import resources
+
+from rapidfuzz.distance import DamerauLevenshtein
+
+from knowledge import text
+
+# In characters; what is longer is cut, for no question needs it and the model reads 512 tokens.
+MAX_QUERY = 1_000
+# Shorter words have too many neighbours, in letters.
+MIN_TYPO_LENGTH = 5
+TWO_TYPOS_LENGTH = 9
+# The general list gives this count to everything that its source had only once or twice.
+GENERAL_FLOOR = 60
+# An unaccented form so much rarer than the accented one is a missing accent ("voce").
+AMBIGUOUS_SHARE = 0.1
+
+_TOKEN = re.compile(r"[^\W_]+|[^\w\s]")
+_SPACE_BEFORE_SIGN = re.compile(r"\s+([?.!,;:%)])|(?<=[(])\s+")
+_DECIMAL_GAP = re.compile(r"(?<=\d)\s*([.,:/-])\s*(?=\d)")
+
+_GREETING = (
+    r"(?:oi+e?|ol[aá]|opa|al[oô]|e a[ií]|hey|hello|bo[mn] ?di+a+|boa ?tarde|boa ?noite|"
+    r"tudo (?:bem|bom|certo)|td (?:bem|bom)|como vai|blz|beleza|por favor|por gentileza|pfv?|"
+    r"(?:eu )?(?:gostaria|queria|quero) (?:de )?saber(?: se)?|(?:voc[eê]s? )?(?:pode|poderia)m? me "
+    r"(?:dizer|falar|informar)|me (?:diz|fala|informa)|(?:tenho )?uma d[uú]vida|s[oó] uma pergunta)"
+)
+_GREETINGS = re.compile(rf"^(?:\W*{_GREETING}\b)+[\s,!.?;:-]*", re.IGNORECASE)
+
+# What people type for it: each form is unambiguous in a chat, whatever the business.
+_SHORT_FORMS = {
+    form: full
+    for full, forms in {
+        "você": "vc ce voce",
+        "vocês": "vcs ces voces",
+        "com": "c",
+        "que": "q",
+        "o que": "oq oque",
+        "também": "tb tbm tbem tambem",
+        "por que": "pq pqe",
+        "quando": "qnd qndo qdo qd",
+        "quanto": "qto qnto qt",
+        "quantos": "qtos qts",
+        "quanta": "qta",
+        "quantas": "qtas",
+        "qual": "ql",
+        "não": "n nao ñ naum",
+        "para": "p pra",
+        "para o": "pro",
+        "para os": "pros",
+        "para as": "pras",
+        "está": "ta tá",
+        "estão": "tao tão",
+        "estou": "to tô",
+        "estava": "tava",
+        "hoje": "hj",
+        "amanhã": "amanha amnh",
+        "muito": "mt mto",
+        "muita": "mta",
+        "muitos": "mtos mts",
+        "mesmo": "msm",
+        "tudo": "td",
+        "todos": "tds",
+        "depois": "dps dpois",
+        "agora": "agr",
+        "de": "d",
+        "quero": "qro",
+        "qualquer": "qlqr qq",
+        "comigo": "cmg",
+        "onde": "ond aonde",
+        "cadê": "kd cade",
+        "mensagem": "msg",
+        "informação": "info",
+        "informações": "infos",
+        "professor": "prof",
+        "professora": "profa",
+        "fim de semana": "fds",
+        "pode": "pd",
+        "falar": "flr",
+        "aqui": "aki",
+        "nada": "nd",
+        "demais": "dms",
+        "horas": "hrs hs",
+        "hora": "hr",
+        "minutos": "mins",
+        "é": "eh",
+        "telefone": "tel fone",
+        "celular": "cel",
+        "endereço": "end",
+        "quem": "qm",
+        "verdade": "vdd",
+        "valor": "vlr vl",
+        "parcela": "parc",
+        "documento": "doc",
+        "documentos": "docs",
+        "segunda": "seg",
+        "sexta": "sex",
+        "sábado": "sab sáb sabado",
+        "domingo": "dom",
+        "promoção": "promo",
+        "são": "sao",
+        "até": "ate",
+        "já": "ja",
+        "só": "so",
+        "aí": "ai",
+        "então": "entao",
+        "horário": "horario",
+        "preço": "preco",
+        "preços": "precos",
+        "cartão": "cartao",
+        "crédito": "credito",
+        "débito": "debito",
+        "mês": "mes",
+    }.items()
+    for form in forms.split()
+}
+
+# How documents name what a question word asks for; for the words only, not for the meaning.
+_INTENTS = (
+    (
+        r"quanto (?!tempo)|preços?|valor|valores|custa\w*|custo|sai por|cobra\w*|taxa|mensalidade",
+        "preço valor",
+    ),
+    (r"que horas|horários?|abre\w*|fecha\w*|funciona\w*", "horário"),
+    (r"onde|endereço|localiza\w*|fica em", "endereço rua"),
+    (r"quanto tempo|demora\w*|prazo|quantos dias|quando", "prazo dias"),
+    (r"parcel\w+|vezes|cartão|pix|boleto", "pagamento"),
+)
+_INTENT_RULES = tuple((re.compile(rf"\b(?:{rule})\b"), added) for rule, added in _INTENTS)
+
+# Words as they are without an accent, whatever form the documents have more often.
+_LEFT_ALONE = frozenset("a as e o os da de do esta este por pais vem tem nos mas se la".split())  # noqa: SIM905
+
+_FOLLOW_UP_START = re.compile(r"^\W*(?:e|mas|entao|e se|e no|e na|ah|tambem)\b", re.IGNORECASE)
+_POINTING_BACK = re.compile(
+    r"\b(?:dele|dela|deles|delas|nele|nela|disso|nisso|isso|esse|essa|esses|essas|desse|dessa|"
+    r"nesse|nessa|outro|outra|outros|outras|mesmo|mesma)\b"
+)
+# A question of so few words leans on what was said before.
+MIN_OWN_WORDS = 3
+
+
+class Vocabulary:
+    """The words of one tenant's documents, and how they are written there."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        """Read the words of `texts`."""
+        written: dict[str, Counter[str]] = defaultdict(Counter)
+        for one in texts:
+            for word in _TOKEN.findall(one.lower()):
+                if word.isalpha():
+                    written[text.fold(word)][word] += 1
+        self._form = {word: forms.most_common(1)[0][0] for word, forms in written.items()}
+        self._count = {word: forms.total() for word, forms in written.items()}
+        self._by_length: dict[int, list[str]] = defaultdict(list)
+        for word in self._form:
+            if len(word) >= MIN_TYPO_LENGTH - 1:
+                self._by_length[len(word)].append(word)
+
+    def __contains__(self, folded: str) -> bool:
+        return folded in self._form
+
+    def form(self, folded: str) -> str:
+        """Return how the documents write a word.
+
+        Raises:
+            KeyError: they do not hold it.
+        """
+        return self._form[folded]
+
+    def nearest(self, folded: str) -> str | None:
+        """Return the word that `folded` is a typo of: one letter off, or two in a long word."""
+        n_typos = 2 if len(folded) >= TWO_TYPOS_LENGTH else 1
+        best: tuple[int, bool, int, str] | None = None
+        for length in range(len(folded) - n_typos, len(folded) + n_typos + 1):
+            for word in self._by_length.get(length, ()):
+                if word[0] != folded[0] and word[1:2] != folded[1:2]:
+                    continue
+                distance = DamerauLevenshtein.distance(folded, word, score_cutoff=n_typos)
+                if distance > n_typos:
+                    continue
+                if distance == 2 and (word[0], word[-1]) != (folded[0], folded[-1]):
+                    continue
+                key = (distance, word[0] != folded[0], -self._count[word], word)
+                best = key if best is None else min(best, key)
+        return best[3] if best else None
+
+
+def normalise(query: str, vocabulary: Vocabulary) -> str:
+    """Return a question as it would be written with care, ending in a question mark.
+
+    Args:
+        query: what a person typed; may be several messages, one a line.
+    """
+    cleaned = text.one_line(text.clean(query)[: MAX_QUERY * 4])[:MAX_QUERY]
+    rest = _GREETINGS.sub("", cleaned)
+    if not _TOKEN.search(rest) or len(rest) < 3:
+        rest = cleaned
+    written = " ".join(_resolve(token, vocabulary) for token in _TOKEN.findall(rest))
+    written = _DECIMAL_GAP.sub(r"\1", _SPACE_BEFORE_SIGN.sub(r"\1", written))
+    written = written.rstrip(" .!?,;")
+    return f"{written}?" if written else ""
+
+
+def expansion(normalised: str) -> str:
+    """Return words to look for beside those of the question, such as "preço valor" for "quanto"."""
+    lowered = normalised.lower()
+    return " ".join(added for rule, added in _INTENT_RULES if rule.search(lowered))
+
+
+def looks_like_follow_up(query: str, normalised: str) -> bool:
+    """Test whether a message may need the one before it to be understood."""
+    folded = text.fold(normalised)
+    return bool(
+        _FOLLOW_UP_START.match(text.fold(_GREETINGS.sub("", query)))
+        or _POINTING_BACK.search(folded)
+        or len(text.words(normalised)) < MIN_OWN_WORDS
+    )
+
+
+def _resolve(token: str, vocabulary: Vocabulary) -> str:
+    lowered = token.lower()
+    if lowered in _SHORT_FORMS:
+        return _SHORT_FORMS[lowered]
+    folded = text.fold(lowered)
+    if not folded.isalpha() or folded != lowered or folded in _LEFT_ALONE:
+        return token  # a number, a sign, or a word with the accents that its writer meant
+    if folded in vocabulary:
+        return vocabulary.form(folded)
+    restored, known = _general()
+    if folded in known:
+        return restored.get(folded, token)
+    if len(folded) < MIN_TYPO_LENGTH:
+        return token
+    nearest = vocabulary.nearest(folded)
+    return vocabulary.form(nearest) if nearest else token
+
+
+@lru_cache(maxsize=1)
+def _general() -> tuple[dict[str, str], frozenset[str]]:
+    """Return accented forms by folded form, and all folded forms, of everyday Portuguese."""
+    packed = resources.files("spellchecker").joinpath("resources/pt.json.gz").read_bytes()
+    counts: dict[str, int] = json.loads(gzip.decompress(packed))
+    best: dict[str, tuple[int, str]] = {}
+    for word, count in counts.items():
+        if count >= GENERAL_FLOOR and word.isalpha():
+            folded = text.fold(word)
+            best[folded] = max(best.get(folded, (0, "")), (count, word))
+    restored = {
+        folded: word
+        for folded, (count, word) in best.items()
+        if word != folded and counts.get(folded, 0) < count * AMBIGUOUS_SHARE
+    }
+    return restored, frozenset(best)

@@ -1,0 +1,444 @@
+"""Documents: stored, read by one worker at a time, picked up again when that worker dies."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext_lazy
+
+from knowledge import chunking, text
+from knowledge.extract import reader
+from knowledge.models import Category, Chunk, Document, EmbeddedText
+from knowledge.services import indexing, reasons
+from knowledge.types import Draft, Problem, Unreadable
+from tenants.context import release_connection
+from tenants.errors import DomainError, Permanent, Temporary
+from tenants.queueing import enqueue
+
+MAX_BYTES = 20 * 1024 * 1024
+MAX_NAME = 200
+TASK = "knowledge.tasks.ingest_document"
+
+LEASE_S = 120
+"""A worker that shows no progress for so long is taken for dead, in seconds. Longer than the most
+that reading one PDF may take, during which nothing is renewed."""
+
+DOORBELL_S = 60
+"""After so long without a worker a queued document is announced again, in seconds."""
+
+SLICE_S = 150.0
+"""How long one task embeds before it hands over to a new one, in seconds; well below the time
+limit of a task, after which the worker process is killed."""
+
+MAX_ATTEMPTS = 4
+"""Tries that end without progress before a document is given up."""
+
+RETRY_S = 60
+"""Pause after the embedder failed, in seconds, times the attempts so far."""
+
+KEEP_EMBEDDED = timedelta(days=2)
+"""How long vectors of documents that were never finished are kept."""
+
+SWEEP_BATCH = 200
+
+logger = logging.getLogger(__name__)
+
+
+class FileTooLarge(DomainError):
+    """The file is larger than 20 MB; split it into smaller files."""
+
+    code = "file_too_large"
+
+    def __init__(self) -> None:
+        super().__init__(
+            str(gettext_lazy("The file is larger than 20 MB; split it into smaller files."))
+        )
+
+
+class UnsupportedFile(DomainError):
+    """Files of this kind cannot be read; use PDF, CSV, TXT or MD."""
+
+    code = "unsupported_file"
+
+    def __init__(self) -> None:
+        super().__init__(
+            str(gettext_lazy("Files of this kind cannot be read; use PDF, CSV, TXT or MD."))
+        )
+
+
+class Outcome(StrEnum):
+    """How one run of `ingest_document` ended."""
+
+    READY = "ready"
+    FAILED = "failed"
+    CONTINUES = "continues"  # a further task goes on where this one stopped
+    POSTPONED = "postponed"  # the embedder failed; the sweep tries again
+    NOT_DUE = "not_due"  # gone, finished, or in another worker's hands
+    LOST = "lost"  # another worker, or a newer file, took it over meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A document, and whether there is anything new to read."""
+
+    document: Document
+    changed: bool
+
+
+def ensure_category(*, name: str) -> Category:
+    """Return the category of that name, made if there is none."""
+    category, _ = Category.objects.get_or_create(name=text.one_line(name)[:80])
+    return category
+
+
+def store_document(*, category: Category, name: str, content: bytes, now: datetime) -> Stored:
+    """Store a file and have it read; the same bytes under the same name are no work.
+
+    A changed file becomes the next version; the one before answers until the new one is ready.
+
+    Args:
+        name: the file's name; a path before it is dropped.
+
+    Raises:
+        FileTooLarge: more than `MAX_BYTES`.
+        UnsupportedFile: not a kind that is read here.
+    """
+    name = file_name(name)
+    kind = reader.find_kind(name)
+    if kind is None:
+        raise UnsupportedFile
+    if len(content) > MAX_BYTES:
+        raise FileTooLarge
+    digest = hashlib.sha256(content).hexdigest()
+    with transaction.atomic():
+        document, is_new = Document.objects.get_or_create(
+            category=category,
+            name=name,
+            defaults={
+                "kind": kind,
+                "original": content,
+                "n_bytes": len(content),
+                "content_sha256": digest,
+                "lease_until": now + timedelta(seconds=DOORBELL_S),
+                "created_at": now,
+                "updated_at": now,
+            },
+        )
+        if is_new:
+            enqueue(TASK, document_id=document.pk)
+            return Stored(document=document, changed=True)
+        document = Document.objects.select_for_update().get(pk=document.pk)
+        is_same = document.content_sha256 == digest
+        if is_same and document.status != Document.Status.FAILED:
+            return Stored(document=document, changed=False)
+        if not is_same:
+            document.original = content
+            document.n_bytes = len(content)
+            document.content_sha256 = digest
+            document.version += 1
+        _queue(document, now=now)
+        document.save(
+            update_fields=[
+                *(() if is_same else ("original", "n_bytes", "content_sha256", "version")),
+                *_QUEUE_FIELDS,
+            ]
+        )
+        enqueue(TASK, document_id=document.pk)
+    return Stored(document=document, changed=True)
+
+
+def retry_document(*, document: Document, now: datetime) -> bool:
+    """Read a failed document again; False when it is not a failed one."""
+    with transaction.atomic():
+        held = Document.objects.select_for_update().filter(pk=document.pk).first()
+        if held is None or held.status != Document.Status.FAILED:
+            return False
+        _queue(held, now=now)
+        held.save(update_fields=_QUEUE_FIELDS)
+        enqueue(TASK, document_id=held.pk)
+    return True
+
+
+def delete_document(*, document: Document) -> None:
+    """Remove a document with all that was made of it; a worker that reads it stops."""
+    Document.objects.filter(pk=document.pk).delete()
+
+
+def file_name(name: str) -> str:
+    """Return the last part of an upload's name, without signs that nobody sees."""
+    last = re.split(r"[\\/]", text.one_line(text.clean(name)))[-1].strip(". ")
+    stem, dot, extension = last.rpartition(".")
+    return f"{stem[: MAX_NAME - 20]}{dot}{extension[:19]}" if dot else last[:MAX_NAME]
+
+
+def requeue_stalled(now: datetime) -> int:
+    """Announce documents again whose doorbell was lost or whose worker died.
+
+    Returns how many. Safe to run in several places at once: each document is announced by one.
+    """
+    n_announced = 0
+    EmbeddedText.objects.filter(created_at__lt=now - KEEP_EMBEDDED).delete()
+    stalled = Document.objects.stalled(now).order_by("lease_until", "pk")
+    for pk, lease_until in list(stalled.values_list("pk", "lease_until")[:SWEEP_BATCH]):
+        with transaction.atomic():
+            # The token goes too: should the worker be alive after all, it has lost the document.
+            won = Document.objects.filter(
+                pk=pk,
+                lease_until=lease_until,
+                status__in=[Document.Status.QUEUED, Document.Status.PROCESSING],
+            ).update(
+                status=Document.Status.QUEUED,
+                lease_token=None,
+                lease_until=now + timedelta(seconds=DOORBELL_S),
+                updated_at=now,
+            )
+            if won:
+                enqueue(TASK, document_id=pk)
+                n_announced += 1
+    return n_announced
+
+
+def ingest_document(*, document_id: int, now: datetime) -> Outcome:
+    """Read, cut, embed and switch on the newest version of a document.
+
+    Safe to run twice or in two workers at once: one claims it, and only who still holds it may
+    finish. Embedding happens outside any transaction.
+
+    Args:
+        now: our clock when the run begins; it goes on by the monotonic clock.
+    """
+    began = time.monotonic()
+
+    def clock() -> datetime:
+        return now + timedelta(seconds=time.monotonic() - began)
+
+    claim = _claim(document_id=document_id, now=now)
+    if claim is None:
+        return Outcome.NOT_DUE
+    if claim.n_attempts > MAX_ATTEMPTS:
+        return _fail(claim, problem=Problem.WORKER_STOPPED, now=clock())
+    outcome = _ingest(claim, clock=clock)
+    logger.info(
+        "document ingested",
+        extra={
+            "document_id": document_id,
+            "outcome": outcome.value,
+            "duration_ms": round((time.monotonic() - began) * 1000),
+        },
+    )
+    return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A document that this worker holds."""
+
+    document_id: int
+    token: uuid.UUID
+    version: int
+    name: str
+    kind: str
+    n_attempts: int
+
+
+def _claim(*, document_id: int, now: datetime) -> _Claim | None:
+    token = uuid.uuid4()
+    won = (
+        Document.objects.filter(pk=document_id)
+        .claimable(now)
+        .update(
+            status=Document.Status.PROCESSING,
+            lease_token=token,
+            lease_until=now + timedelta(seconds=LEASE_S),
+            n_attempts=F("n_attempts") + 1,
+            updated_at=now,
+        )
+    )
+    if not won:
+        return None
+    held = Document.objects.filter(pk=document_id, lease_token=token).values_list(
+        "version", "name", "kind", "n_attempts"
+    )
+    row = held.first()  # None: a newer file came between the two statements
+    return _Claim(document_id, token, *row) if row else None
+
+
+def _ingest(claim: _Claim, *, clock: Callable[[], datetime]) -> Outcome:
+    try:
+        _renew(claim, progress=2, now=clock())
+        original = Document.objects.values_list("original", flat=True)
+        content = bytes(original.get(pk=claim.document_id))
+        release_connection()
+        extracted = reader.extract(content, kind=claim.kind)
+        drafts = chunking.cut(extracted.blocks, name=claim.name)
+        del content
+        _renew(claim, progress=10, now=clock())
+        vectors = _embed(claim, drafts, clock=clock)
+        if vectors is None:
+            return _hand_over(claim, now=clock())
+        return _commit(
+            claim,
+            drafts=drafts,
+            vectors=vectors,
+            notice=reasons.unread_pages(extracted.unread_pages),
+            now=clock(),
+        )
+    except Unreadable as error:
+        return _fail(claim, problem=error.problem, now=clock())
+    except (Temporary, Permanent) as error:
+        logger.warning("embedder failed", extra={"document_id": claim.document_id}, exc_info=True)
+        if isinstance(error, Permanent) or claim.n_attempts >= MAX_ATTEMPTS:
+            return _fail(claim, problem=Problem.EMBEDDING_FAILED, now=clock())
+        return _postpone(claim, now=clock())
+    except (_Lost, Document.DoesNotExist):
+        return Outcome.LOST
+
+
+class _Lost(Exception):
+    """Another worker, or a newer file, has taken the document over."""
+
+
+def _renew(claim: _Claim, *, progress: int, now: datetime, **changes: object) -> None:
+    """Show progress and hold the document longer.
+
+    Raises:
+        _Lost: it is no longer ours.
+    """
+    lease_until = now + timedelta(seconds=LEASE_S)
+    _update_held(claim, progress=progress, lease_until=lease_until, updated_at=now, **changes)
+
+
+def _update_held(claim: _Claim, **changes: object) -> None:
+    held = Document.objects.filter(
+        pk=claim.document_id, version=claim.version, lease_token=claim.token
+    )
+    if not held.update(**changes):
+        raise _Lost
+
+
+def _embed(
+    claim: _Claim, drafts: list[Draft], *, clock: Callable[[], datetime]
+) -> indexing.Vectors | None:
+    """Return a vector for each draft; None when the time of this task is over before."""
+    work = indexing.begin(drafts)
+    until = clock() + timedelta(seconds=SLICE_S)
+    while work.missing:
+        release_connection()
+        batch = indexing.embed_next(work)
+        indexing.keep(batch, now=clock())
+        _renew(claim, progress=10 + int(85 * work.share_done()), now=clock(), n_attempts=0)
+        if work.missing and clock() > until:
+            return None
+    return work.vectors
+
+
+def _commit(
+    claim: _Claim,
+    *,
+    drafts: list[Draft],
+    vectors: indexing.Vectors,
+    notice: str,
+    now: datetime,
+) -> Outcome:
+    """Switch to the new version, if the document is still ours."""
+    with transaction.atomic():
+        _update_held(
+            claim,
+            status=Document.Status.READY,
+            progress=100,
+            n_chunks=len(drafts),
+            failure_reason="",
+            failure_code="",
+            notice=notice,
+            lease_token=None,
+            lease_until=None,
+            n_attempts=0,
+            ready_at=now,
+            updated_at=now,
+        )
+        # The update above holds the row, so that nobody else writes chunks of this document.
+        indexing.replace_chunks(
+            document_id=claim.document_id, version=claim.version, drafts=drafts, vectors=vectors
+        )
+    return Outcome.READY
+
+
+def _hand_over(claim: _Claim, *, now: datetime) -> Outcome:
+    """Let a new task go on; what is embedded is kept."""
+    with transaction.atomic():
+        _update_held(
+            claim,
+            status=Document.Status.QUEUED,
+            lease_token=None,
+            lease_until=now + timedelta(seconds=DOORBELL_S),
+            n_attempts=0,
+            updated_at=now,
+        )
+        enqueue(TASK, document_id=claim.document_id)
+    return Outcome.CONTINUES
+
+
+def _postpone(claim: _Claim, *, now: datetime) -> Outcome:
+    _update_held(
+        claim,
+        status=Document.Status.QUEUED,
+        lease_token=None,
+        lease_until=now + timedelta(seconds=RETRY_S * claim.n_attempts),
+        updated_at=now,
+    )
+    return Outcome.POSTPONED
+
+
+def _fail(claim: _Claim, *, problem: Problem, now: datetime) -> Outcome:
+    words = reasons.reason(problem)
+    if Chunk.objects.filter(document_id=claim.document_id, active=True).exists():
+        words = f"{words} {reasons.kept_version()}"
+    try:
+        _update_held(
+            claim,
+            status=Document.Status.FAILED,
+            failure_reason=words,
+            failure_code=problem.value,
+            lease_token=None,
+            lease_until=None,
+            updated_at=now,
+        )
+    except _Lost:
+        return Outcome.LOST
+    return Outcome.FAILED
+
+
+def _queue(document: Document, *, now: datetime) -> None:
+    """Set what a document has that waits for a worker; `_QUEUE_FIELDS` are to be saved."""
+    document.status = Document.Status.QUEUED
+    document.progress = 0
+    document.failure_reason = ""
+    document.failure_code = ""
+    document.notice = ""
+    document.lease_token = None
+    document.lease_until = now + timedelta(seconds=DOORBELL_S)
+    document.n_attempts = 0
+    document.updated_at = now
+
+
+_QUEUE_FIELDS = (
+    "status",
+    "progress",
+    "failure_reason",
+    "failure_code",
+    "notice",
+    "lease_token",
+    "lease_until",
+    "n_attempts",
+    "updated_at",
+)

@@ -1,0 +1,150 @@
+"""Values that cross the boundaries of this app: what was read, what was cut, what was found."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ChunkKind(StrEnum):
+    """What a chunk was cut from; a row of a table is never joined with its neighbour."""
+
+    TEXT = "text"
+    ROW = "row"
+    FAQ = "faq"
+
+
+class Problem(StrEnum):
+    """Why a document cannot be used; each has a sentence for its owner in `services.reasons`."""
+
+    EMPTY = "empty"
+    NOT_TEXT = "not_text"
+    NO_TEXT = "no_text"
+    TOO_LONG = "too_long"
+    TOO_SLOW = "too_slow"
+    CSV_DAMAGED = "csv_damaged"
+    PDF_DAMAGED = "pdf_damaged"
+    PDF_PASSWORD = "pdf_password"  # noqa: S105 - a word of the domain, not a secret
+    PDF_IMAGES = "pdf_images"
+    PDF_GARBLED = "pdf_garbled"
+    PDF_TOO_MANY_PAGES = "pdf_too_many_pages"
+    PDF_TOO_COMPLEX = "pdf_too_complex"
+    EMBEDDING_FAILED = "embedding_failed"
+    WORKER_STOPPED = "worker_stopped"
+
+
+class Unreadable(Exception):
+    """The bytes cannot be turned into text; repeating does not help."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.value)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A title of the document.
+
+    Args:
+        level: 1 is the outermost; levels need not be contiguous.
+        page: where it stands, from 1; None where the format has no pages.
+    """
+
+    level: int
+    text: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Running text without line breaks inside a sentence, or one item of a list."""
+
+    text: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table.
+
+    Args:
+        columns: the names of the columns; shorter than `cells`, or empty, where there are none.
+        cells: the values as they are written in the file.
+    """
+
+    columns: tuple[str, ...]
+    cells: tuple[str, ...]
+    page: int | None = None
+
+
+Block = Heading | Paragraph | Row
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What was read from a file, in reading order.
+
+    Args:
+        unread_pages: pages, from 1, that hold only an image.
+    """
+
+    blocks: tuple[Block, ...]
+    unread_pages: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A chunk before it has a row.
+
+    Args:
+        heading_path: titles from the outermost to the innermost, joined by `` > ``.
+        body: the text that is shown and searched, within `chunking.MAX_BODY` characters.
+    """
+
+    heading_path: str
+    body: str
+    kind: ChunkKind
+    page: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk that was found.
+
+    Args:
+        page: from 1; None where the format has no pages.
+        score: the fused score; comparable within one result only.
+        cosine: similarity of meaning, -1 to 1.
+        lexical: BM25 over the stemmed words, 0 and up.
+        grams: BM25 over 4-letter pieces of words, 0 and up.
+    """
+
+    chunk_id: int
+    document_id: int
+    document_name: str
+    document_uuid: uuid.UUID
+    version: int
+    category: str
+    heading_path: str
+    body: str
+    page: int | None
+    kind: ChunkKind
+    score: float
+    cosine: float
+    lexical: float
+    grams: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What a search found, best first.
+
+    Args:
+        confidence: estimated probability, 0 to 1, that the passages answer the question.
+        normalised_query: the question as it was searched, with abbreviations and typos resolved.
+    """
+
+    passages: tuple[Passage, ...]
+    confidence: float
+    normalised_query: str

@@ -1,0 +1,78 @@
+"""The dispatcher: finds due rows and rings the tasks that do the work; holds no state of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from django.conf import settings
+from django.db import Error, connection
+
+from tenants import inbox, timers
+from tenants.models import Tenant
+from tenants.queueing import ring
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 0.1
+"""How often due rows are looked for, in seconds: the lateness that a contact could notice."""
+
+HOUSEKEEPING_EVERY_S = 10
+ENTRIES_A_TICK, ENTRIES_A_TASK = 500, 25
+
+
+def tick() -> int:
+    """Ring everything that is due now; return how many doorbells were rung."""
+    n_rung = 0
+    for batch in inbox.claim_batches(limit=ENTRIES_A_TICK, per_batch=ENTRIES_A_TASK):
+        n_rung += ring(
+            path=settings.INBOX_TASK,
+            schema=batch.schema_name,
+            kwargs={"entry_ids": batch.entry_ids, "token": str(batch.token)},
+        )
+    for kind, path in settings.TIMER_TASKS.items():
+        for bell in timers.claim_due(
+            kind=kind, max_running=settings.TIMER_MAX_RUNNING[kind], limit=500
+        ):
+            n_rung += ring(
+                path=path,
+                schema=bell.schema_name,
+                kwargs={"timer_id": bell.timer_id, "token": str(bell.token)},
+            )
+    return n_rung
+
+
+def keep_house(*, last_run: dict[str, float]) -> None:
+    """Clear what is done, park what is hopeless, and ring the tenants' sweeps.
+
+    Args:
+        last_run: when each sweep was last rung, in seconds of the monotonic clock; written to.
+    """
+    inbox.purge_done()
+    if n_parked := inbox.park_hopeless():
+        logger.error("inbox entries parked", extra={"n_parked": n_parked})
+    for path, every_s in settings.TENANT_SWEEPS.items():
+        if time.monotonic() - last_run.get(path, -every_s) < every_s:
+            continue
+        last_run[path] = time.monotonic()
+        for schema_name in Tenant.objects.ready().values_list("schema_name", flat=True):
+            ring(path=path, schema=schema_name, kwargs={})
+
+
+def run(*, stop: threading.Event) -> None:
+    """Tick until `stop` is set; a database that is away is waited for."""
+    last_run: dict[str, float] = {}
+    next_housekeeping = 0.0
+    while not stop.is_set():
+        started = time.monotonic()
+        try:
+            tick()
+            if started >= next_housekeeping:
+                next_housekeeping = started + HOUSEKEEPING_EVERY_S
+                keep_house(last_run=last_run)
+        except Error:
+            logger.warning("database unreachable, trying again", exc_info=settings.DEBUG)
+            connection.close()
+            stop.wait(0.5)
+        stop.wait(max(0.005, TICK_S - (time.monotonic() - started)))

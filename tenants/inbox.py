@@ -1,0 +1,160 @@
+"""The inbox: webhooks that were acknowledged and not yet written into their tenant's schema."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+LEASE_S = 8
+"""How long a claimed batch may take, in seconds, before another worker gets it."""
+
+MAX_ATTEMPTS = 5
+"""An entry that killed or failed its worker this often is parked, so that the others go on."""
+
+KEEP_DONE_MINUTES = 15
+"""How long the key of a written entry answers repeats as duplicates. The bridge repeats for 7.5
+minutes; doubling this doubles the table, halving it would let late repeats through to the tenant,
+where they are recognised too, only later."""
+
+RECEIVE_SQL = """
+    insert into public.tenants_inboxentry (route_id, schema_name, dedup_key, encoding, body)
+    select * from unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::bytea[])
+    on conflict (route_id, dedup_key) do nothing
+    returning route_id, dedup_key
+"""
+"""Stores a group of webhooks in one statement; returns the keys of those that are new."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Claimed entries of one tenant."""
+
+    schema_name: str
+    entry_ids: list[int]
+    token: uuid.UUID
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One webhook to be written into its tenant's schema."""
+
+    entry_id: int
+    device_ref: uuid.UUID
+    encoding: str
+    body: bytes
+    received_at: datetime
+
+
+def _rows(sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()
+
+
+def claim_batches(*, limit: int, per_batch: int) -> list[Batch]:
+    """Lease waiting entries, those of each tenant's head of the line first, grouped by tenant.
+
+    Args:
+        limit: how many entries to claim now at most.
+        per_batch: how many entries one task gets at most.
+    """
+    token = uuid.uuid4()
+    rows = _rows(
+        """
+        with head as (
+            select id, schema_name from public.tenants_inboxentry
+            where done_at is null and parked_reason = ''
+                and (lease_until is null or lease_until <= clock_timestamp())
+            order by id limit 20000
+        ), waiting as (
+            select id, row_number() over (partition by schema_name order by id) as place from head
+        ), locked as (
+            select e.id from public.tenants_inboxentry e
+            join (select id from waiting order by place, id limit %(limit)s) chosen using (id)
+            where e.done_at is null
+                and (e.lease_until is null or e.lease_until <= clock_timestamp())
+            for update of e skip locked
+        )
+        update public.tenants_inboxentry e
+        set lease_token = %(token)s, n_attempts = least(e.n_attempts + 1, 1000),
+            lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+        from locked where e.id = locked.id
+        returning e.schema_name, e.id
+        """,
+        {"limit": limit, "token": token, "lease": LEASE_S},
+    )
+    by_schema: dict[str, list[int]] = {}
+    for schema_name, entry_id in sorted(rows):
+        by_schema.setdefault(schema_name, []).append(entry_id)
+    return [
+        Batch(schema_name, ids[start : start + per_batch], token)
+        for schema_name, ids in by_schema.items()
+        for start in range(0, len(ids), per_batch)
+    ]
+
+
+def lock_entry(*, entry_id: int, token: uuid.UUID) -> Entry | None:
+    """Lock a claimed entry until the open transaction ends; None if it is not this claim's."""
+    rows = _rows(
+        """
+        select e.id, r.device_ref, e.encoding, e.body, e.received_at
+        from public.tenants_inboxentry e join public.tenants_inboundroute r on r.id = e.route_id
+        where e.id = %(id)s and e.lease_token = %(token)s and e.done_at is null
+        for update of e
+        """,
+        {"id": entry_id, "token": token},
+    )
+    if not rows:
+        return None
+    row = rows[0]
+    return Entry(row[0], row[1], row[2], bytes(row[3]), row[4])
+
+
+def mark_done(*, entry_id: int) -> None:
+    """Clear the entry in the caller's transaction, which wrote what it held."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update public.tenants_inboxentry set done_at = clock_timestamp(), body = ''::bytea,"
+            " lease_token = null, lease_until = null where id = %s",
+            [entry_id],
+        )
+
+
+def park_hopeless() -> int:
+    """Set aside what failed too often, and return how many; staff see them on the public site."""
+    rows = _rows(
+        """
+        update public.tenants_inboxentry
+        set parked_reason = 'failed ' || n_attempts || ' times', lease_token = null,
+            lease_until = null
+        where done_at is null and parked_reason = '' and n_attempts >= %(max)s
+            and (lease_until is null or lease_until <= clock_timestamp())
+        returning id
+        """,
+        {"max": MAX_ATTEMPTS},
+    )
+    return len(rows)
+
+
+def purge_done() -> int:
+    """Remove the keys of entries that were written long enough ago."""
+    rows = _rows(
+        "delete from public.tenants_inboxentry where done_at < clock_timestamp()"
+        " - make_interval(mins => %(minutes)s) returning id",
+        {"minutes": KEEP_DONE_MINUTES},
+    )
+    return len(rows)
+
+
+def oldest_waiting_s() -> float:
+    """Return the age in seconds of the oldest entry that waits; 0 where none does."""
+    rows = _rows(
+        "select coalesce(extract(epoch from clock_timestamp() - min(received_at)), 0)"
+        " from public.tenants_inboxentry where done_at is null and parked_reason = ''",
+        {},
+    )
+    return float(rows[0][0])

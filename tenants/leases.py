@@ -1,0 +1,72 @@
+"""Renewing the leases of the work that runs in this process, by one thread and one statement."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import Error, connection
+
+from tenants import timers
+
+logger = logging.getLogger(__name__)
+
+RENEW_EVERY_S = timers.WORK_LEASE_S / 3
+
+
+class _Keeper:
+    """Holds the tokens of running work; its thread lives as long as there is any."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[int, uuid.UUID] = {}
+        self._thread: threading.Thread | None = None
+        self._pid = 0
+
+    def add(self, claim: timers.Claim) -> None:
+        with self._lock:
+            self._held[claim.timer_id] = claim.token
+            # A forked child inherits the object, but no thread.
+            if self._thread is None or self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+                self._thread.start()
+
+    def remove(self, claim: timers.Claim) -> None:
+        with self._lock:
+            if self._held.get(claim.timer_id) == claim.token:
+                del self._held[claim.timer_id]
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while True:
+            pause.wait(RENEW_EVERY_S)
+            with self._lock:
+                held = dict(self._held)
+                if not held:
+                    self._thread = None
+                    return
+            try:
+                timers.renew(held)
+            except Error:
+                # The next round tries again; a lease that runs out meanwhile is caught by the fence.
+                logger.warning("leases not renewed", exc_info=True)
+            finally:
+                connection.close()
+
+
+_keeper = _Keeper()
+
+
+@contextmanager
+def keep(claim: timers.Claim) -> Iterator[None]:
+    """Renew the lease of `claim` until the block ends."""
+    _keeper.add(claim)
+    try:
+        yield
+    finally:
+        _keeper.remove(claim)

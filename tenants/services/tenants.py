@@ -1,0 +1,193 @@
+"""Making, changing and removing tenants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.db.migrations.loader import MigrationLoader
+from django_tenants.utils import schema_context
+from psycopg import sql
+
+from tenants.audit.record import record
+from tenants.errors import DomainError
+from tenants.models import SLUG, Domain, InboundRoute, InboxEntry, Tenant, Timer
+from tenants.services import staff
+from tenants.services.cloning import clone_schema
+
+TEMPLATE_SCHEMA = "t_0template"
+"""Migrated like a tenant, never served; no slug can collide, because slugs start with a letter."""
+
+
+class BadTenant(DomainError):
+    """The tenant's data cannot be used."""
+
+    code = "bad_tenant"
+    http_status = 422
+
+
+class DomainTaken(DomainError):
+    """Another tenant already uses this domain."""
+
+    code = "domain_taken"
+
+
+def ensure_public(*, domains: Sequence[str]) -> Tenant:
+    """Make sure that the platform's own row and host names exist."""
+    tenant, _ = Tenant.objects.get_or_create(
+        schema_name="public",
+        defaults={"slug": "public", "name": "Prosa", "status": Tenant.Status.READY},
+    )
+    for domain in domains:
+        Domain.objects.get_or_create(domain=domain, defaults={"tenant": tenant})
+    return tenant
+
+
+def ensure_template() -> None:
+    """Make sure that the template schema exists and has every migration; roles included."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock(hashtext(%s))", [TEMPLATE_SCHEMA])
+        try:
+            cursor.execute("select to_regnamespace(%s) is not null", [TEMPLATE_SCHEMA])
+            exists = bool(cursor.fetchone()[0])
+            if not exists:
+                cursor.execute(sql.SQL("create schema {}").format(sql.Identifier(TEMPLATE_SCHEMA)))
+            if exists and not _has_unapplied_migrations():
+                return
+        finally:
+            # Migrating closes the connection, which would drop the lock anyhow; two processes that
+            # migrate the template at once meet at Django's own migration table.
+            cursor.execute("select pg_advisory_unlock(hashtext(%s))", [TEMPLATE_SCHEMA])
+    call_command("migrate_schemas", schema_name=TEMPLATE_SCHEMA, verbosity=0, interactive=False)
+    with schema_context(TEMPLATE_SCHEMA):
+        staff.ensure_roles()
+
+
+def _has_unapplied_migrations() -> bool:
+    with schema_context(TEMPLATE_SCHEMA):
+        loader = MigrationLoader(connection)
+        applied = set(loader.applied_migrations)
+        return not set(loader.graph.nodes) <= applied
+
+
+def create_tenant(
+    *,
+    slug: str,
+    name: str,
+    domains: Sequence[str],
+    timezone: str = "America/Sao_Paulo",
+    language: str = "pt-br",
+    actor: str = "system",
+) -> Tenant:
+    """Create a tenant with its schema; it is `ready` when this returns, and not before.
+
+    The row is committed first as `creating`, the schema and `ready` follow in one transaction. A
+    tenant that a crash left `creating` is completed by calling this again.
+
+    Raises:
+        BadTenant: a slug, time zone or domain that cannot be used.
+        DomainTaken: a domain of another tenant.
+    """
+    _check(slug=slug, timezone=timezone, domains=domains)
+    ensure_template()
+    with transaction.atomic():
+        tenant, _ = Tenant.objects.get_or_create(
+            schema_name=f"t_{slug}",
+            defaults={"slug": slug, "name": name, "timezone": timezone, "language": language},
+        )
+        _set_domains(tenant=tenant, domains=domains)
+    with transaction.atomic():
+        tenant = Tenant.objects.select_for_update().get(pk=tenant.pk)
+        if tenant.status == Tenant.Status.CREATING:
+            clone_schema(source=TEMPLATE_SCHEMA, target=tenant.schema_name)
+            tenant.status = Tenant.Status.READY
+            tenant.save(update_fields=["status"])
+            record(
+                action="tenant.created", actor=actor, target=f"tenant {tenant.uuid}", data={}
+            )
+    return tenant
+
+
+def update_tenant(
+    *,
+    tenant: Tenant,
+    actor: str = "system",
+    domains: Sequence[str] | None = None,
+    **changes: Any,
+) -> list[str]:
+    """Change a tenant's name, time zone, language or extras; return the names of what changed.
+
+    Raises:
+        BadTenant: an unknown time zone.
+        DomainTaken: a domain of another tenant.
+    """
+    _check(
+        slug=tenant.slug, timezone=changes.get("timezone", tenant.timezone), domains=domains or ()
+    )
+    changed = [name for name, value in changes.items() if getattr(tenant, name) != value]
+    with transaction.atomic():
+        if changed:
+            for name in changed:
+                setattr(tenant, name, changes[name])
+            tenant.save(update_fields=changed)
+        if domains is not None and _set_domains(tenant=tenant, domains=domains):
+            changed.append("domains")
+        if changed:
+            record(
+                action="tenant.changed",
+                actor=actor,
+                target=f"tenant {tenant.uuid}",
+                data={"fields": changed},
+            )
+    return changed
+
+
+def drop_tenant(*, tenant: Tenant, actor: str) -> None:
+    """Remove a tenant with all its rows, for good."""
+    if not re.fullmatch(r"t_[a-z][a-z0-9_]*", tenant.schema_name):
+        raise BadTenant
+    with transaction.atomic():
+        record(action="tenant.dropped", actor=actor, target=f"tenant {tenant.uuid}", data={})
+        InboxEntry.objects.filter(schema_name=tenant.schema_name).delete()
+        InboundRoute.objects.filter(schema_name=tenant.schema_name).delete()
+        Timer.objects.filter(schema_name=tenant.schema_name).delete()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                sql.SQL("drop schema if exists {} cascade").format(
+                    sql.Identifier(tenant.schema_name)
+                )
+            )
+        Tenant.objects.filter(pk=tenant.pk).delete()
+
+
+def _check(*, slug: str, timezone: str, domains: Sequence[str]) -> None:
+    try:
+        SLUG(slug)
+        ZoneInfo(timezone)
+    except ValidationError as error:
+        raise BadTenant(f'slug "{slug}": {error.messages[0]}') from error
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise BadTenant(f'no time zone is named "{timezone}"') from error
+    for domain in domains:
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", domain):
+            raise BadTenant(f'"{domain}" is no host name')
+
+
+def _set_domains(*, tenant: Tenant, domains: Sequence[str]) -> bool:
+    taken = Domain.objects.filter(domain__in=domains).exclude(tenant=tenant).first()
+    if taken is not None:
+        raise DomainTaken(f'"{taken.domain}" is already used by another tenant')
+    before = set(Domain.objects.filter(tenant=tenant).values_list("domain", flat=True))
+    if before == set(domains):
+        return False
+    Domain.objects.filter(tenant=tenant).exclude(domain__in=domains).delete()
+    for position, domain in enumerate(domains):
+        Domain.objects.update_or_create(
+            domain=domain, defaults={"tenant": tenant, "is_primary": position == 0}
+        )
+    return True

@@ -1,0 +1,213 @@
+"""Timers: rows that say what is due, who works on it, and whether that worker may still commit.
+
+The life of a timer:
+
+1. A service arms it in its own transaction (`arm`).
+2. The dispatcher claims it when it is due (`claim_due`) and rings a task with the token. The ring
+   may be lost: its short lease runs out and the timer is claimed again.
+3. The worker begins (`begin`): it swaps the token for its own, which only one of several workers
+   with the same doorbell can do, and `leases.keep` renews the lease while it works.
+4. In its last transaction the worker locks the row (`hold`): gone or under another token means
+   that the work is somebody else's now, and nothing may be written. A raised generation means that
+   the timer was armed again meanwhile.
+5. `finish` removes the row, or leaves it armed if it was armed again; `retry` sets a new instant.
+
+The database's clock is the only judge of what is due and which lease has run out.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from tenants.context import current_schema
+
+RING_LEASE_S = 5
+"""How long a rung doorbell may stay unanswered, in seconds; doubles with each ring up to a minute.
+Short, because it bounds the wait after a broker lost its queue; doubling, because a worker pool
+with a long queue is not helped by more doorbells."""
+
+WORK_LEASE_S = 6
+"""How long a worker that stopped renewing keeps its work, in seconds. Renewed three times in that
+span; bounds the wait after a worker was killed."""
+
+
+@dataclass(frozen=True)
+class Doorbell:
+    """A claimed timer that is to be rung."""
+
+    timer_id: int
+    schema_name: str
+    ref: int
+    token: uuid.UUID
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's hold on a timer; `token` is the fence."""
+
+    timer_id: int
+    ref: int
+    token: uuid.UUID
+    generation: int
+    n_attempts: int
+
+
+def _rows(sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()
+
+
+def arm(*, kind: str, ref: int, due_at: datetime) -> None:
+    """Make `ref` of the current tenant due at `due_at`, replacing an earlier instant.
+
+    Joins the caller's transaction. Safe while a worker holds the timer: it will see the raised
+    generation, and the timer stays armed when it is done.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            insert into public.tenants_timer
+                (schema_name, kind, ref, due_at, generation, n_rings, n_attempts)
+            values (%(schema)s, %(kind)s, %(ref)s, %(due_at)s, 0, 0, 0)
+            on conflict (schema_name, kind, ref) do update
+                set due_at = excluded.due_at, generation = tenants_timer.generation + 1
+            """,
+            {"schema": current_schema(), "kind": kind, "ref": ref, "due_at": due_at},
+        )
+
+
+def claim_due(*, kind: str, max_running: int, limit: int) -> list[Doorbell]:
+    """Lease due timers of `kind` for ringing, those of the least busy tenants first.
+
+    Args:
+        max_running: how many timers of this kind may be leased at once, over all tenants.
+        limit: how many to claim now at most.
+    """
+    rows = _rows(
+        """
+        with running as (
+            select schema_name, count(*) as n
+            from public.tenants_timer
+            where kind = %(kind)s and lease_until > clock_timestamp()
+            group by schema_name
+        ), due as (
+            select id, due_at, coalesce(n, 0)
+                + row_number() over (partition by schema_name order by due_at, id) as place
+            from public.tenants_timer left join running using (schema_name)
+            where kind = %(kind)s and due_at <= clock_timestamp()
+                and (lease_until is null or lease_until <= clock_timestamp())
+        ), chosen as (
+            select id from due order by place, due_at
+            limit least(%(limit)s,
+                        greatest(0, %(max)s - (select coalesce(sum(n), 0) from running)))
+        ), locked as (
+            select t.id from public.tenants_timer t join chosen using (id)
+            where t.due_at <= clock_timestamp()
+                and (t.lease_until is null or t.lease_until <= clock_timestamp())
+            for update of t skip locked
+        )
+        update public.tenants_timer t
+        set lease_token = gen_random_uuid(),
+            lease_until = clock_timestamp()
+                + make_interval(secs => least(60, %(ring)s * power(2, least(t.n_rings, 8)))),
+            n_rings = least(t.n_rings + 1, 1000)
+        from locked where t.id = locked.id
+        returning t.id, t.schema_name, t.ref, t.lease_token
+        """,
+        {"kind": kind, "limit": limit, "max": max_running, "ring": RING_LEASE_S},
+    )
+    return [Doorbell(*row) for row in rows]
+
+
+def begin(*, timer_id: int, token: uuid.UUID) -> Claim | None:
+    """Take the work that a doorbell announces; None when it is no longer this doorbell's.
+
+    The attempt is counted here, before the work, so that work that kills its worker is counted too.
+    """
+    rows = _rows(
+        """
+        update public.tenants_timer
+        set lease_token = gen_random_uuid(), n_attempts = n_attempts + 1, n_rings = 0,
+            lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+        where id = %(id)s and lease_token = %(token)s
+        returning id, ref, lease_token, generation, n_attempts
+        """,
+        {"id": timer_id, "token": token, "lease": WORK_LEASE_S},
+    )
+    return Claim(*rows[0]) if rows else None
+
+
+def renew(tokens: dict[int, uuid.UUID]) -> None:
+    """Prolong the leases held under `tokens` (timer id -> token)."""
+    _rows(
+        """
+        update public.tenants_timer t
+        set lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+        from unnest(%(ids)s::bigint[], %(tokens)s::uuid[]) as held(id, token)
+        where t.id = held.id and t.lease_token = held.token
+        returning t.id
+        """,
+        {"ids": list(tokens), "tokens": list(tokens.values()), "lease": WORK_LEASE_S},
+    )
+
+
+class LeaseLost(Exception):
+    """Another worker has taken this work over; nothing may be written for it."""
+
+
+def hold(claim: Claim) -> bool:
+    """Lock the timer until the open transaction ends; True when it was armed again meanwhile.
+
+    Raises:
+        LeaseLost: the work is another worker's now.
+    """
+    rows = _rows(
+        "select generation from public.tenants_timer"
+        " where id = %(id)s and lease_token = %(token)s for update",
+        {"id": claim.timer_id, "token": claim.token},
+    )
+    if not rows:
+        raise LeaseLost
+    return bool(rows[0][0] != claim.generation)
+
+
+def finish(claim: Claim) -> None:
+    """Give the work back as done, in the caller's transaction; a timer armed again stays armed."""
+    params = {"id": claim.timer_id, "token": claim.token, "generation": claim.generation}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from public.tenants_timer where id = %(id)s and lease_token = %(token)s"
+            " and generation = %(generation)s",
+            params,
+        )
+        cursor.execute(
+            "update public.tenants_timer set lease_token = null, lease_until = null, n_attempts = 0"
+            " where id = %(id)s and lease_token = %(token)s",
+            params,
+        )
+
+
+def retry(claim: Claim, *, due_at: datetime) -> None:
+    """Give the work back as not done, to be tried at `due_at`; the attempts stay counted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update public.tenants_timer set lease_token = null, lease_until = null,"
+            " due_at = %(due_at)s where id = %(id)s and lease_token = %(token)s",
+            {"id": claim.timer_id, "token": claim.token, "due_at": due_at},
+        )
+
+
+def postpone(*, kind: str, ref: int, due_at: datetime) -> None:
+    """Move an armed timer that nobody works on; what is running or gone stays as it is."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update public.tenants_timer set due_at = %(due_at)s where schema_name = %(schema)s"
+            " and kind = %(kind)s and ref = %(ref)s and lease_token is null",
+            {"schema": current_schema(), "kind": kind, "ref": ref, "due_at": due_at},
+        )

@@ -1,0 +1,183 @@
+"""Every sample of the bridge is read and sorted; nothing that parses as JSON breaks the reader."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels_whatsapp.bridge import payloads
+from channels_whatsapp.types import (
+    ContactMessage,
+    Deleted,
+    Edited,
+    Ignored,
+    LinkChange,
+    OwnMessage,
+    Receipt,
+    Typing,
+)
+from conversations.types import Address, MessageKind
+
+SAMPLES = Path(__file__).parent.parent / "fixtures" / "bridge"
+
+MESSAGES = {
+    "text_conversation": MessageKind.TEXT,
+    "text_html_chars": MessageKind.TEXT,
+    "text_lid_dm": MessageKind.TEXT,
+    "text_lid_dm_no_phone": MessageKind.TEXT,
+    "text_extended_link": MessageKind.TEXT,
+    "text_extended_reply": MessageKind.TEXT,
+    "text_disappearing_chat": MessageKind.TEXT,
+    "image_base64": MessageKind.IMAGE,
+    "image_s3": MessageKind.IMAGE,
+    "image_no_media": MessageKind.IMAGE,
+    "audio_ptt_base64": MessageKind.AUDIO,
+    "audio_ptt_no_media": MessageKind.AUDIO,
+    "video_base64": MessageKind.VIDEO,
+    "document_base64": MessageKind.DOCUMENT,
+    "sticker_base64": MessageKind.STICKER,
+    "location": MessageKind.LOCATION,
+    "contact": MessageKind.CONTACT_CARD,
+    "reaction": MessageKind.REACTION,
+    "reaction_removed": MessageKind.REACTION,
+    "poll_created": MessageKind.POLL,
+    "poll_vote": MessageKind.POLL,
+    "buttons_response": MessageKind.CHOICE,
+}
+IGNORED = {
+    "group_text": "group",
+    "group_text_mention": "group",
+    "group_first_message_with_sender_key": "group",
+    "from_me_phone_group": "group",
+    "status_broadcast": "status_post",
+    "peer_protocol_noise": "protocol_noise",
+    "history_sync_notification_noise": "protocol_noise",
+    "undecryptable_message": "undecryptable",
+    "undecryptable_view_once": "undecryptable",
+    "receipt_read_self": "own_receipt",
+    "rabbitmq_only_api_sent_message": None,
+    **dict.fromkeys(
+        (
+            "presence_online",
+            "presence_offline",
+            "presence_offline_hidden_last_seen",
+            "history_sync",
+            "offline_sync_preview",
+            "offline_sync_completed",
+            "call_offer",
+            "call_terminate",
+            "group_info_join",
+            "group_info_name",
+            "joined_group",
+            "picture",
+            "identity_change",
+        ),
+        "not_a_message",
+    ),
+}
+OTHERS = {
+    "edited_message_plain": Edited,
+    "edited_message_encrypted_decrypted": Edited,
+    "revoked_message": Deleted,
+    "receipt_delivered": Receipt,
+    "receipt_read": Receipt,
+    "receipt_read_lid": Receipt,
+    "receipt_read_group": Receipt,
+    "chat_presence_composing": Typing,
+    "chat_presence_recording": Typing,
+    "chat_presence_paused": Typing,
+    "from_me_phone_dm": OwnMessage,
+}
+
+
+def read(name: str):
+    return payloads.parse(payloads.read((SAMPLES / f"{name}.json").read_bytes()))
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.stem)
+def test_every_sample_is_sorted(path):
+    event = read(path.stem)
+
+    if path.stem in MESSAGES:
+        assert isinstance(event, ContactMessage)
+        assert event.kind == MESSAGES[path.stem]
+        assert event.ref
+    elif path.stem in OTHERS:
+        assert isinstance(event, OTHERS[path.stem])
+    elif IGNORED.get(path.stem):
+        assert event == Ignored(IGNORED[path.stem])
+    else:
+        assert isinstance(event, LinkChange | OwnMessage)
+
+
+def test_phone_and_lid_are_both_known_where_the_bridge_knows_both():
+    event = read("text_lid_dm")
+
+    assert event.sender == Address(phone="447700900123", lid="198765432101234")
+
+
+def test_a_sender_without_a_phone_is_known_by_its_lid():
+    assert read("text_lid_dm_no_phone").sender.phone == ""
+    assert read("text_lid_dm_no_phone").sender.lid
+
+
+def test_a_repeat_under_another_address_has_the_same_key():
+    data = json.loads((SAMPLES / "text_conversation.json").read_text())
+    first = payloads.dedup_key(data, b"one")
+    data["event"]["Info"]["Chat"] = data["event"]["Info"]["Sender"] = "1@lid"
+
+    assert payloads.dedup_key(data, b"two") == first
+
+
+def test_two_signs_of_typing_are_two_events():
+    data = json.loads((SAMPLES / "chat_presence_composing.json").read_text())
+
+    assert payloads.dedup_key(data, b"same") != payloads.dedup_key(data, b"same")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(
+        st.sampled_from(
+            "Info Message Chat Sender ID IsGroup Timestamp conversation protocolMessage key type"
+            " imageMessage MessageIDs State".split()
+        )
+        | st.text(max_size=5),
+        inner,
+        max_size=6,
+    ),
+    max_leaves=25,
+)
+
+
+@given(
+    kind=st.sampled_from(["Message", "ReadReceipt", "ChatPresence", "Connected", "Novo"]),
+    event=json_values.filter(lambda value: value is not None),
+)
+def test_whatever_the_bridge_sends_is_read_or_refused(kind, event):
+    body = json.dumps({"type": kind, "event": event, "state": "Read"}).encode()
+    data = payloads.read(body)
+
+    parsed = payloads.parse(data)
+    assert len(payloads.dedup_key(data, body)) <= 200
+    if isinstance(parsed, ContactMessage):
+        parsed.text.encode("utf-8")
+        assert "\x00" not in parsed.text
+
+
+@given(body=st.binary(max_size=300))
+def test_bytes_that_are_no_event_are_refused(body):
+    try:
+        payloads.parse(payloads.read(body))
+    except payloads.Unreadable:
+        return
+
+
+def test_nesting_beyond_reason_is_refused():
+    with pytest.raises(payloads.Unreadable):
+        payloads.read(b"[" * 100_000 + b"]" * 100_000)

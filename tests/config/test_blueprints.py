@@ -1,0 +1,364 @@
+"""Blueprints on a real database: written whole or not at all, twice as once, and back again."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from agents.models import Agent, AgentVersion
+from channels_whatsapp.models import Device
+from config.blueprints import applying, exporting, loading
+from integrations.models import Credential
+from knowledge.models import Document
+from knowledge.services import documents
+from tenants.models import Domain, InboundRoute, Tenant
+from tenants.services import tenants
+from tests.config.blueprint_files import SECRETS, rewrite
+
+MINIMAL = """
+blueprint: 1
+tenant: {slug: gamma, name: Padaria Gama, domains: [gamma.localhost, gamma.example]}
+"""
+
+
+def apply(folder: Path) -> applying.Applied:
+    blueprint = loading.load(folder / "blueprint.yaml")
+    return applying.apply(blueprint, folder=folder, now=timezone.now())
+
+
+def command(*arguments: str) -> tuple[str, str]:
+    """Run a command and return what it wrote to stdout and stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    call_command(*arguments, stdout=out, stderr=err)
+    return out.getvalue(), err.getvalue()
+
+
+@pytest.mark.usefixtures("public")
+def test_a_refused_file_writes_nothing(folder: Path) -> None:
+    rewrite(folder, "entry_agent: Recepção", "entry_agent: Recepcao")
+
+    with pytest.raises(CommandError, match=r"devices\[0\]\.entry_agent"):
+        command("apply_blueprint", str(folder / "blueprint.yaml"))
+
+    assert not Tenant.objects.filter(slug="gamma").exists()
+    assert not Domain.objects.filter(domain="gamma.localhost").exists()
+
+
+@pytest.mark.usefixtures("public")
+def test_a_neighbours_domain_slug_or_route_key_is_refused(folder: Path) -> None:
+    apply(folder)
+    rewrite(folder, "slug: gamma", "slug: delta")
+
+    with pytest.raises(loading.BadBlueprint) as refusal:
+        apply(folder)
+
+    assert refusal.value.problems == [
+        'tenant.domains[0]: "gamma.localhost" is used by another tenant',
+        'tenant.domains[1]: "gamma.example" is used by another tenant',
+        "devices[0].route_key: is used by another tenant",
+    ]
+    assert not Tenant.objects.filter(slug="delta").exists()
+    rewrite(folder, "slug: delta", "slug: public")
+    with pytest.raises(loading.BadBlueprint, match=r"tenant\.slug"):
+        apply(folder)
+
+
+# Applying
+
+
+@pytest.mark.usefixtures("public")
+def test_a_blueprint_makes_a_whole_tenant(folder: Path) -> None:
+    applied = apply(folder)
+
+    tenant = Tenant.objects.get(slug="gamma")
+    assert (tenant.status, tenant.timezone) == (Tenant.Status.READY, "America/Bahia")
+    assert applied.kept == ["embed", "hours", "webhooks"]
+    with tenant_context(tenant):
+        front, prices, people = Agent.objects.order_by("pk")
+        assert [agent.name for agent in front.handoffs.order_by("pk")] == [
+            "Orçamentos",
+            "Atendimento",
+        ]
+        assert front.chat_credential is not None
+        assert (front.chat_credential.name, front.chat_model, front.timeout_s) == (
+            "principal",
+            "gpt-4o-mini",
+            12,
+        )
+        spare = Credential.objects.get(name="Ação")
+        assert front.fallbacks == [{"credential": str(spare.uuid), "model": "llama3.1"}]
+        assert prices.chat_credential == Credential.objects.get(name="offline")
+        assert people.chat_credential is None
+        assert AgentVersion.objects.filter(agent=front).count() == 1
+        assert Credential.objects.get(name="principal").api_key() == SECRETS["GAMMA_OPENAI"]
+        assert spare.api_key() == ""
+        device = Device.objects.get()
+        assert device.entry_agent == front
+        assert device.bridge_token() == "gamma-token"
+        assert set(Document.objects.values_list("category__name", "name")) == {
+            ("Preços", "tabela.csv"),
+            ("informações", "faq.md"),
+        }
+    assert (
+        InboundRoute.objects.get(device_ref=device.uuid).route_key == "a-fixed-route-key-of-gamma"
+    )
+    assert "shhh-do-not-tell" not in json.dumps(tenant.blueprint_extras)
+
+
+@pytest.mark.usefixtures("public")
+def test_applying_twice_changes_nothing(folder: Path) -> None:
+    first = apply(folder)
+    assert first.changes[0] == "tenant gamma: created"
+    before = exporting.export(first.tenant)
+
+    second = apply(folder)
+
+    assert second.changes == []
+    assert exporting.export(second.tenant) == before
+    with tenant_context(second.tenant):
+        assert AgentVersion.objects.count() == Agent.objects.count()
+        assert not Document.objects.exclude(version=1).exists()
+
+
+@pytest.mark.usefixtures("public")
+def test_a_changed_file_changes_what_it_names_and_says_so(folder: Path) -> None:
+    apply(folder)
+    rewrite(folder, "Seja breve.", "Seja muito breve.")
+    rewrite(folder, "name: Padaria Gama", "name: Padaria Gama II")
+    rewrite(folder, "quiet_s: 2.5", "quiet_s: 4")
+    rewrite(folder, "handoffs: [Orçamentos, Atendimento]", "handoffs: [Atendimento]")
+    (folder / "docs" / "tabela.csv").write_text("pao;preco\nfrances;0,95\n", encoding="utf-8")
+
+    changes = apply(folder).changes
+
+    assert sorted(changes) == [
+        "agent Recepção: changed instructions, handoffs",
+        "agent Recepção: version 2 published",
+        "device principal: changed quiet_s",
+        "document Preços/tabela.csv: version 2 stored",
+        "tenant gamma: changed name",
+    ]
+
+
+@pytest.mark.usefixtures("public")
+def test_a_smaller_file_removes_nothing(folder: Path) -> None:
+    tenant = apply(folder).tenant
+    (folder / "blueprint.yaml").write_text(MINIMAL, encoding="utf-8")
+
+    apply(folder)
+
+    with tenant_context(tenant):
+        assert Agent.objects.count() == 3
+        assert Document.objects.count() == 2
+        assert Device.objects.count() == 1
+
+
+@pytest.mark.usefixtures("public")
+def test_two_tenants_from_one_file_share_nothing(folder: Path) -> None:
+    gamma = apply(folder).tenant
+    for old, new in (("gamma.", "delta."), ("slug: gamma", "slug: delta")):
+        rewrite(folder, old, new)
+    rewrite(folder, "a-fixed-route-key-of-gamma", "a-fixed-route-key-of-delta")
+    delta = apply(folder).tenant
+
+    with tenant_context(delta):
+        Agent.objects.filter(name="Recepção").update(instructions="outra coisa")
+
+    with tenant_context(gamma):
+        assert "padaria" in Agent.objects.get(name="Recepção").instructions
+    schemas = set(InboundRoute.objects.values_list("schema_name", flat=True))
+    assert {"t_gamma", "t_delta"} <= schemas
+
+
+# Exporting
+
+
+@pytest.mark.usefixtures("public")
+def test_an_export_holds_no_secret(folder: Path) -> None:
+    apply(folder)
+
+    text, _ = command("export_blueprint", "gamma")
+
+    for secret in [*SECRETS.values(), "uma-senha-boa", "gamma-token", "shhh-do-not-tell"]:
+        assert secret not in text
+    assert "api_key_env: CREDENTIAL_PRINCIPAL_API_KEY" in text
+    assert "hmac_key_env: DEVICE_PRINCIPAL_HMAC_KEY" in text
+    assert "secret_env: GAMMA_CRM" in text
+    assert "a-fixed-route-key-of-gamma" not in text
+
+
+@pytest.mark.usefixtures("public")
+def test_an_export_makes_a_second_tenant_that_exports_the_same(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(folder)
+    copy = tmp_path / "copy"
+    command("export_blueprint", "gamma", "--directory", str(copy))
+    exported = (copy / "blueprint.yaml").read_text(encoding="utf-8")
+    for name in {line.split(": ")[1] for line in exported.splitlines() if "_env: " in line}:
+        monkeypatch.setenv(name, f"value-of-{name}-that-is-long-enough-to-sign")
+    # The description of the tenant itself is what tells the two apart.
+    moved = exported.replace("slug: gamma", "slug: delta").replace("- gamma.", "- delta.")
+    (copy / "blueprint.yaml").write_text(moved, encoding="utf-8")
+
+    apply(copy)
+
+    again, _ = command("export_blueprint", "delta")
+    assert again == moved
+    delta = Tenant.objects.get(slug="delta")
+    with tenant_context(delta):
+        original = Document.objects.values_list("original", flat=True).get(name="tabela.csv")
+    assert bytes(original) == (folder / "docs" / "tabela.csv").read_bytes()
+
+
+@pytest.mark.usefixtures("public")
+def test_an_export_of_one_applied_again_changes_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = apply(folder).tenant
+    copy = tmp_path / "copy"
+    command("export_blueprint", "gamma", "--directory", str(copy))
+    for name, value in {
+        "USER_ANA_PASSWORD": "uma-senha-boa",
+        "CREDENTIAL_PRINCIPAL_API_KEY": SECRETS["GAMMA_OPENAI"],
+        "DEVICE_PRINCIPAL_TOKEN": "gamma-token",
+        "DEVICE_PRINCIPAL_HMAC_KEY": SECRETS["GAMMA_HMAC"],
+        "WEBHOOK_ERP_SECRET": "shhh-do-not-tell",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    changes = apply(copy).changes
+
+    # The secret that was given in the open is now known by the name of a variable.
+    assert changes == ["tenant gamma: changed blueprint_extras"]
+    with tenant_context(tenant):
+        assert AgentVersion.objects.count() == Agent.objects.count()
+
+
+@pytest.mark.usefixtures("public")
+def test_export_of_an_unknown_tenant_says_which_there_are(folder: Path) -> None:
+    apply(folder)
+
+    with pytest.raises(CommandError, match="gamma"):
+        command("export_blueprint", "nobody")
+
+
+@pytest.mark.usefixtures("public")
+def test_kept_secrets_follow_a_new_encryption_key(folder: Path) -> None:
+    tenant = apply(folder).tenant
+    before = tenant.blueprint_extras["webhooks"][1]["secret_encrypted"]
+
+    assert applying.rotate_kept_secrets(tenant) == 1
+
+    tenant.refresh_from_db()
+    assert tenant.blueprint_extras["webhooks"][1]["secret_encrypted"] != before
+    assert apply(folder).changes == []
+
+
+# The command
+
+
+@pytest.mark.usefixtures("public")
+def test_the_command_prints_one_object_for_programs(folder: Path) -> None:
+    out, _ = command("apply_blueprint", str(folder / "blueprint.yaml"), "--json", "--no-provision")
+
+    printed = json.loads(out)
+    tenant = Tenant.objects.get(slug="gamma")
+    assert printed["tenant"] == {"uuid": str(tenant.uuid), "slug": "gamma", "schema": "t_gamma"}
+    assert printed["domains"] == ["gamma.localhost", "gamma.example"]
+    assert [agent["name"] for agent in printed["agents"]] == [
+        "Recepção",
+        "Orçamentos",
+        "Atendimento",
+    ]
+    (device,) = printed["devices"]
+    assert device["route_key"] == "a-fixed-route-key-of-gamma"
+    assert device["webhook_url"].endswith("/hooks/whatsapp/a-fixed-route-key-of-gamma/")
+    assert {document["status"] for document in printed["documents"]} == {"queued"}
+    assert printed["changes"][0] == "tenant gamma: created"
+
+
+@pytest.mark.usefixtures("public")
+def test_a_bridge_that_is_away_is_reported_and_undoes_nothing(folder: Path) -> None:
+    out, err = command("apply_blueprint", str(folder / "blueprint.yaml"))
+
+    assert "tenant gamma: created" in out
+    assert "Not provisioned: device principal" in err
+    assert Tenant.objects.filter(slug="gamma").exists()
+
+
+@pytest.mark.usefixtures("public")
+def test_waiting_without_a_worker_ends_with_a_hint(folder: Path) -> None:
+    with pytest.raises(CommandError, match="Does a worker run"):
+        command(
+            "apply_blueprint",
+            str(folder / "blueprint.yaml"),
+            "--wait",
+            "--timeout=0",
+            "--no-provision",
+        )
+
+
+@pytest.fixture
+def committed_gamma(transactional_db: None) -> Iterator[None]:
+    """Let the test commit a tenant `gamma`, and remove it afterwards."""
+    connection.set_schema_to_public()
+    tenants.ensure_public(domains=["testserver"])
+    yield
+    connection.set_schema_to_public()
+    for tenant in Tenant.objects.filter(slug="gamma"):
+        tenants.drop_tenant(tenant=tenant, actor="test")
+
+
+def read_documents(until: threading.Event) -> None:
+    """Do a knowledge worker's work for tenant gamma, in a thread of its own."""
+    try:
+        while not until.wait(0.1):
+            tenant = Tenant.objects.ready().filter(slug="gamma").first()
+            if tenant is None:
+                continue
+            with tenant_context(tenant):
+                for pk in list(
+                    Document.objects.filter(status="queued").values_list("pk", flat=True)
+                ):
+                    documents.ingest_document(document_id=pk, now=timezone.now())
+    finally:
+        connection.close()
+
+
+@pytest.mark.usefixtures("committed_gamma")
+def test_waiting_tells_the_progress_and_fails_when_a_document_failed(folder: Path) -> None:
+    (folder / "docs" / "quebrado.pdf").write_bytes(b"%PDF-1.4 nothing that anybody could read")
+    rewrite(folder, '"docs/*.md"', '"docs/*.md", docs/quebrado.pdf')
+    err = io.StringIO()
+    done = threading.Event()
+    worker = threading.Thread(target=read_documents, args=(done,))
+    worker.start()
+
+    try:
+        with pytest.raises(CommandError, match="1 documents could not be read"):
+            call_command(
+                "apply_blueprint",
+                str(folder / "blueprint.yaml"),
+                "--wait",
+                "--timeout=60",
+                "--no-provision",
+                stdout=io.StringIO(),
+                stderr=err,
+            )
+    finally:
+        done.set()
+        worker.join()
+
+    told = err.getvalue()
+    assert "Preços/tabela.csv: ready" in told
+    assert "informações/quebrado.pdf: failed: " in told

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from knowledge import normaliser, text
+from knowledge.normaliser import Vocabulary
+
+CLINIC = Vocabulary(
+    [
+        "Limpeza completa (profilaxia e tártaro) às segundas, para vocês.",
+        "Clareamento, extração de siso, manutenção do aparelho. Unidade Cambuí.",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "understood"),
+    [
+        ("quanto ta a limpeza?", "quanto está a limpeza?"),
+        ("oi\nbom dia\nquanto ta a limpeza?", "quanto está a limpeza?"),
+        ("Oie! boa tarde, tudo bem? qto custa a LIMPEZA", "quanto custa a LIMPEZA?"),
+        ("gostaria de saber o preco da extracao", "o preço da extração?"),
+        ("vcs tiram tartaro", "vocês tiram tártaro?"),
+        ("limpesa", "limpeza?"),
+        ("clareamneto", "clareamento?"),
+        ("onde fica cambui", "onde fica Cambuí?".lower()),
+        ("as 9h da manha", "as 9h da manhã?"),
+        ("moro em curitiba, tem canudinho?", "moro em curitiba, tem canudinho?"),
+        ("valor de 1.950,00 ou 10x?", "valor de 1.950,00 ou 10x?"),
+        ("bom dia", "bom dia?"),
+        ("oi", "oi?"),
+        ("", ""),
+        ("???", ""),
+        ("👍", "👍?"),
+    ],
+)
+def test_hurried_questions_are_written_with_care(typed: str, understood: str) -> None:
+    assert normaliser.normalise(typed, CLINIC) == understood
+
+
+def test_a_typo_is_resolved_only_towards_words_of_the_same_tenant() -> None:
+    shop = Vocabulary(["Biquíni cortininha"])
+
+    assert normaliser.normalise("limpesa", shop) == "limpesa?"
+    assert normaliser.normalise("biquni", shop) == "biquíni?"
+    assert normaliser.normalise("biquni", CLINIC) == "biquni?"
+
+
+def test_a_long_question_is_cut() -> None:
+    assert len(normaliser.normalise("limpeza " * 2_000, CLINIC)) <= normaliser.MAX_QUERY + 1
+
+
+@pytest.mark.parametrize(
+    ("question", "added"),
+    [
+        ("quanto está a limpeza?", "preço valor"),
+        ("quanto tempo demora?", "prazo dias"),
+        ("que horas abre?", "horário"),
+        ("onde fica?", "endereço rua"),
+        ("fazem canal?", ""),
+    ],
+)
+def test_question_words_bring_the_words_of_documents(question: str, added: str) -> None:
+    assert normaliser.expansion(question) == added
+
+
+@pytest.mark.parametrize(
+    ("typed", "leans_on_the_last_one"),
+    [
+        ("e no sábado?", True),
+        ("mas e o implante de porcelana com pino?", True),
+        ("quanto custa o tratamento dele?", True),
+        ("aceita pix?", True),
+        ("quanto custa a limpeza completa na unidade centro?", False),
+    ],
+)
+def test_follow_ups_are_recognised(typed: str, leans_on_the_last_one: bool) -> None:
+    normalised = normaliser.normalise(typed, CLINIC)
+
+    assert normaliser.looks_like_follow_up(typed, normalised) is leans_on_the_last_one
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(max_size=300))
+def test_any_question_becomes_clean_text(typed: str) -> None:
+    normalised = normaliser.normalise(typed, CLINIC)
+
+    assert "\x00" not in normalised
+    assert normalised == "" or normalised.endswith("?")
+    assert all(lexeme.isalnum() for lexeme in text.lexemes(normalised) + text.grams(normalised))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("promoção", "promocoes"),
+        ("LIMPEZAS", "limpeza"),
+        ("horários", "horario"),
+        ("2º", "2o"),
+    ],
+)
+def test_forms_of_a_word_share_a_stem(one: str, other: str) -> None:
+    assert text.lexemes(one) == text.lexemes(other)
+
+
+def test_pieces_of_a_word_are_four_letters_long() -> None:
+    assert text.grams("Canal da limpeza") == ["cana", "anal", "limp", "impe", "mpez", "peza"]

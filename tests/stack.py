@@ -1,0 +1,130 @@
+"""The product's own processes, on servers and data of their own: for tests that kill them and for
+the measurements of `bench/`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+import yaml
+
+from config import embedded
+from config.management.commands.stack import Command
+from config.processes import BASE_DIR, Program, Supervisor, wait_for
+
+
+def free_port() -> int:
+    """Return a port of this machine on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Stack:
+    """An installation in a directory of its own; use it in a `with` block, which cleans up.
+
+    Nothing of the surrounding process counts but its Python: no `.env`, no test settings.
+    """
+
+    def __init__(self, *, env: Mapping[str, str] | None = None, n_workers: int = 1) -> None:
+        self.data_dir = Path(tempfile.mkdtemp(prefix="prosa-stack-"))
+        self.port = free_port()
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.env = {
+            "DJANGO_SETTINGS_MODULE": "config.settings.base",
+            "DATA_DIR": str(self.data_dir),
+            "DATABASE_URL": "",
+            "REDIS_URL": "",
+            "SIMULATOR_URL": "",
+            "PUBLIC_BASE_URL": self.base_url,
+            "EGRESS_ALLOWED_PRIVATE": "127.0.0.1",
+            "BRIDGE_ADMIN_TOKEN": "admin",
+            "PYTHONUNBUFFERED": "1",
+            **(env or {}),
+        }
+        self.log = self.data_dir / "processes.log"
+        self._n_workers = n_workers
+        self._log_file = self.log.open("w", encoding="utf-8")
+        self._supervisor = Supervisor(out=self._log_file)
+
+    def __enter__(self) -> Self:
+        self.servers = embedded.start(self.data_dir)
+        self.manage("prepare")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._supervisor.stop()
+        embedded.erase(self.data_dir)
+        self._log_file.close()
+        shutil.rmtree(self.data_dir, ignore_errors=True)
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command of `manage.py` to its end and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=BASE_DIR,
+            env={**os.environ, **self.env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"manage.py {' '.join(arguments)}:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def apply_blueprint(self, blueprint: Mapping[str, object], files: Mapping[str, str]) -> Any:
+        """Create a tenant and return the command's JSON.
+
+        Args:
+            files: the documents that the blueprint names, path -> text.
+        """
+        folder = Path(tempfile.mkdtemp(dir=self.data_dir))
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        (folder / "blueprint.yaml").write_text(yaml.safe_dump(dict(blueprint)), encoding="utf-8")
+        wait = ["--wait", "--timeout", "60"] if files else []
+        printed = self.manage("apply_blueprint", str(folder / "blueprint.yaml"), "--json", *wait)
+        return json.loads(printed)
+
+    def programs(self) -> dict[str, Program]:
+        """Return what an installation runs, by name, as the `stack` command runs it."""
+        options = {"port": self.port, "workers": self._n_workers, "no_simulator": True}
+        return {one.name: one for one in Command().programs(options, self.env)}
+
+    def start(self, *names: str) -> None:
+        """Start programs and keep them running; returns when the web process answers."""
+        programs = self.programs()
+        for name in names:
+            self._supervisor.start(programs[name])
+        if "web" in names and not wait_for(f"{self.base_url}/livez", timeout_s=60):
+            raise RuntimeError(f"the web process does not answer:\n{self.log.read_text()[-3000:]}")
+
+    def start_doomed(self, name: str, *, failpoint: str) -> subprocess.Popen[bytes]:
+        """Start a program once, to die at a fail point."""
+        return subprocess.Popen(
+            self.programs()[name].command,
+            cwd=BASE_DIR,
+            env={**os.environ, **self.env, "FAILPOINT": failpoint},
+            stdin=subprocess.DEVNULL,
+            stdout=self._log_file,
+            stderr=subprocess.STDOUT,
+        )
+
+    def pids(self) -> dict[str, int]:
+        """Return the process ids of what `start` keeps running."""
+        return self._supervisor.pids()
+
+    def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a query, asked on a connection of its own."""
+        with psycopg.connect(self.servers.database_url, autocommit=True) as connection:
+            return connection.execute(sql, parameters).fetchall()

@@ -1,0 +1,188 @@
+"""Timers: one of several workers wins, a lost doorbell rings again, a lost lease cannot commit."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django_tenants.utils import schema_context, tenant_context
+
+from tenants import timers
+from tenants.context import database_now
+from tenants.models import Timer
+
+
+def claim_all(limit: int = 100, max_running: int = 100) -> list[timers.Doorbell]:
+    return timers.claim_due(kind="turn", max_running=max_running, limit=limit)
+
+
+def arm(ref: int, seconds: float = -1) -> None:
+    timers.arm(kind="turn", ref=ref, due_at=database_now() + timedelta(seconds=seconds))
+
+
+def expire_leases() -> None:
+    Timer.objects.exclude(lease_until=None).update(
+        lease_until=database_now() - timedelta(seconds=1)
+    )
+
+
+def test_what_is_not_due_is_not_claimed(alpha):
+    arm(1, seconds=60)
+    arm(2)
+
+    assert [bell.ref for bell in claim_all()] == [2]
+    assert claim_all() == []
+
+
+def test_two_tenants_have_timers_of_the_same_row(alpha, beta):
+    arm(7)
+    with tenant_context(beta):
+        arm(7)
+
+    assert sorted(bell.schema_name for bell in claim_all()) == ["t_alpha", "t_beta"]
+
+
+def test_arming_again_moves_the_instant_and_is_seen_by_the_worker(alpha):
+    arm(1)
+    bell = claim_all()[0]
+    claim = timers.begin(timer_id=bell.timer_id, token=bell.token)
+    arm(1, seconds=30)
+
+    assert timers.hold(claim) is True
+    timers.finish(claim)
+    timer = Timer.objects.get()
+    assert timer.lease_token is None
+    assert timer.due_at > database_now()
+
+
+def test_finished_work_leaves_nothing(alpha):
+    arm(1)
+    bell = claim_all()[0]
+    claim = timers.begin(timer_id=bell.timer_id, token=bell.token)
+
+    assert timers.hold(claim) is False
+    timers.finish(claim)
+    assert not Timer.objects.exists()
+
+
+def test_a_lost_doorbell_is_rung_again_and_the_old_one_opens_nothing(alpha):
+    arm(1)
+    lost = claim_all()[0]
+    expire_leases()
+    second = claim_all()[0]
+
+    assert timers.begin(timer_id=lost.timer_id, token=lost.token) is None
+    assert timers.begin(timer_id=second.timer_id, token=second.token) is not None
+
+
+def test_a_worker_that_lost_its_lease_may_not_commit(alpha):
+    arm(1)
+    bell = claim_all()[0]
+    slow = timers.begin(timer_id=bell.timer_id, token=bell.token)
+    expire_leases()
+    again = claim_all()[0]
+    quick = timers.begin(timer_id=again.timer_id, token=again.token)
+
+    assert quick.n_attempts == 2
+    with pytest.raises(timers.LeaseLost):
+        timers.hold(slow)
+    timers.finish(slow)  # and it cannot take the work away from the other
+    assert timers.hold(quick) is False
+
+
+def test_retried_work_keeps_its_attempts(alpha):
+    arm(1)
+    for attempt in (1, 2, 3):
+        bell = claim_all()[0]
+        claim = timers.begin(timer_id=bell.timer_id, token=bell.token)
+        assert claim.n_attempts == attempt
+        timers.retry(claim, due_at=database_now())
+
+
+def test_the_least_busy_tenant_goes_first(alpha, beta):
+    for ref in range(50):
+        arm(ref)
+    with tenant_context(beta):
+        arm(1)
+
+    first = claim_all(limit=2)
+    assert {bell.schema_name for bell in first} == {"t_alpha", "t_beta"}
+    with tenant_context(beta):
+        arm(2)
+    assert claim_all(limit=1, max_running=3)[0].schema_name in {"t_alpha", "t_beta"}
+
+
+def test_no_more_is_claimed_than_may_run(alpha):
+    for ref in range(10):
+        arm(ref)
+
+    assert len(claim_all(max_running=4)) == 4
+    assert claim_all(max_running=4) == []
+    assert len(claim_all(max_running=6)) == 2
+
+
+def test_postponing_leaves_running_work_alone(alpha):
+    arm(1)
+    timers.postpone(kind="turn", ref=1, due_at=database_now() + timedelta(seconds=60))
+    assert claim_all() == []
+    arm(1)
+    bell = claim_all()[0]
+    timers.postpone(kind="turn", ref=1, due_at=database_now() + timedelta(seconds=60))
+    assert timers.begin(timer_id=bell.timer_id, token=bell.token) is not None
+
+
+def test_one_of_four_workers_begins(committed_alpha):
+    arm(1)
+    bell = claim_all()[0]
+    gate, wins = threading.Barrier(4), []
+
+    def work() -> None:
+        try:
+            with schema_context("t_alpha"):
+                gate.wait()
+                wins.append(timers.begin(timer_id=bell.timer_id, token=bell.token))
+        finally:
+            connection.close()
+
+    run_threads(work, 4)
+    assert sum(claim is not None for claim in wins) == 1
+
+
+def test_four_dispatchers_claim_each_timer_once(committed_alpha):
+    for ref in range(200):
+        arm(ref)
+    gate, claimed = threading.Barrier(4), []
+
+    def work() -> None:
+        try:
+            gate.wait()
+            for _ in range(10):
+                claimed.extend(bell.ref for bell in claim_all(limit=30, max_running=1000))
+        finally:
+            connection.close()
+
+    run_threads(work, 4)
+    assert sorted(claimed) == list(range(200))
+
+
+def test_a_claim_is_not_lost_to_a_rolled_back_transaction(committed_alpha):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        arm(1)
+        1 / 0  # noqa: B018
+    assert claim_all() == []
+
+
+def test_an_unknown_token_begins_nothing(alpha):
+    arm(1)
+    assert timers.begin(timer_id=Timer.objects.get().pk, token=uuid.uuid4()) is None
+
+
+def run_threads(work, n: int) -> None:
+    threads = [threading.Thread(target=work) for _ in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
