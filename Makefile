@@ -139,5 +139,6 @@ clean: ## Remove .venv and every cache; the data of the demo stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-clean-data: ## Remove .data: the embedded databases with everything in them
+clean-data: setup ## Remove .data: the embedded databases with everything in them
+	@$(BIN)/python -m config.embedded --data-dir .data erase
 	@rm -rf .data

@@ -117,12 +117,15 @@ def _number(value: float) -> str:
 
 def main(
     name: str,
+    description: str,
     measure: Callable[[argparse.Namespace], list[Measure]],
     *,
     arguments: Callable[[argparse.ArgumentParser], None] = lambda _: None,
 ) -> None:
     """Run one measurement, print its table and keep its results; exits 1 if a target was missed."""
-    parser = argparse.ArgumentParser(prog=f"python -m bench.{name}", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog=f"python -m bench.{name}", description=description.partition("\n\n")[0]
+    )
     arguments(parser)
     options = parser.parse_args()
     noise = others_cores()

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
 
@@ -22,10 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace) -> list[harness.Measure]:
     with Stack() as stack:
-        os.environ.update(stack.env)
-        import django
-
-        django.setup()
+        stack.use_django()
         return compare(n_tenants=options.tenants)
 
 
@@ -76,4 +72,4 @@ def n_tables() -> int:
 
 
 if __name__ == "__main__":
-    harness.main("new_tenant", measure, arguments=arguments)
+    harness.main("new_tenant", __doc__, measure, arguments=arguments)

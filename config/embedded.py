@@ -30,8 +30,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.embedded_processes import EmbeddedError
 from config.embedded_postgresql import Postgres
+from config.embedded_processes import EmbeddedError
 from config.embedded_server import Shared
 from config.embedded_valkey import Valkey
 

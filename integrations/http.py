@@ -11,6 +11,7 @@ entry in `EGRESS_ALLOWED_PRIVATE`.
 
 from __future__ import annotations
 
+import atexit
 import json as jsonlib
 import os
 import socket
@@ -257,7 +258,7 @@ def resolve(host: str, port: int) -> list[str]:
     name = host.lower().rstrip(".")
     is_named = any(one.names(name, port) for one in exemptions)
     try:
-        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        answers = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         raise Temporary("the host name does not resolve") from error
     addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
@@ -422,7 +423,9 @@ class GuardedTransport(httpx2.HTTPTransport):
 
 @lru_cache(maxsize=2)
 def _transport_of(pid: int) -> GuardedTransport:
-    return GuardedTransport()
+    transport = GuardedTransport()
+    atexit.register(transport.close)  # else each kept connection is a warning at the end
+    return transport
 
 
 def _transport() -> GuardedTransport:

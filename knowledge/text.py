@@ -29,6 +29,8 @@ _KEPT_SIGNS = re.compile("([ªº²³½¼¾…])")
 _KEPT = frozenset("\n\t\u200d")  # the last one joins the parts of an emoji
 # Control and format characters, surrogates, and what no standard has assigned yet.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn"})
+# Folded before it is stemmed, "promoções" would part from "promoção".
+_PLURAL = re.compile("oes$")
 _stemmer = snowballstemmer.stemmer("portuguese")
 _stemmer_lock = threading.Lock()
 
@@ -49,7 +51,7 @@ def stem(word: str) -> str:
     """Return the Portuguese stem of a folded word."""
     # The stemmer keeps the word that it works on in itself: two threads would mix theirs.
     with _stemmer_lock:
-        return str(_stemmer.stemWord(word))
+        return str(_stemmer.stemWord(_PLURAL.sub("ao", word)))
 
 
 def lexemes(text: str) -> list[str]:

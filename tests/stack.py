@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import django
 import psycopg
 import yaml
 
@@ -66,6 +67,11 @@ class Stack:
         embedded.erase(self.data_dir)
         self._log_file.close()
         shutil.rmtree(self.data_dir, ignore_errors=True)
+
+    def use_django(self) -> None:
+        """Make this process, which must not have set up Django yet, part of the installation."""
+        os.environ.update(self.env)
+        django.setup()
 
     def manage(self, *arguments: str) -> str:
         """Run a command of `manage.py` to its end and return what it printed."""
@@ -125,6 +131,7 @@ class Stack:
         return self._supervisor.pids()
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Return the rows of a query, asked on a connection of its own."""
+        """Run a statement on a connection of its own and return its rows, if it has any."""
         with psycopg.connect(self.servers.database_url, autocommit=True) as connection:
-            return connection.execute(sql, parameters).fetchall()
+            cursor = connection.execute(sql, parameters or None)
+            return cursor.fetchall() if cursor.description else []

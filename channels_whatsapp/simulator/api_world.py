@@ -120,6 +120,7 @@ class WorldApi:
             "user_id": user.id,
             "chat": chat,
             "n_messages": len(messages),
+            "n_business": sum(message.side == Side.BUSINESS for message in messages),
             "last": message_view(messages[-1]) if messages else None,
         }
 

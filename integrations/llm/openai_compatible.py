@@ -153,9 +153,10 @@ class OpenAICompatible:
                 if pieces is None:
                     pieces = self._open_stream(request)
                 piece = next(pieces, None)
-                wire = None if piece is None else _WireCompletion.model_validate(piece.to_dict())
-            if wire is None:
-                break
+                if piece is None:
+                    break
+                # The SDK does not judge what it read, and warns when asked to give it back.
+                wire = _WireCompletion.model_validate(piece.to_dict(warnings=False))
             if text := answer.add_piece(wire):
                 yield ChatDelta(text)
         if answer.finish is None:

@@ -8,7 +8,7 @@ import unicodedata
 from functools import lru_cache
 
 import snowballstemmer
-from rapidfuzz import fuzz
+from rapidfuzz.distance import Levenshtein
 
 WORD = re.compile(r"[^\W_]+")
 
@@ -30,8 +30,9 @@ STOP_WORDS = frozenset(
 
 _SHORT = {"qto": "quanto", "qnto": "quanto", "qt": "quanto", "vlr": "valor", "obg": "obrigado"}
 
-NEAR = 86
-"""Least likeness of two words, 0 to 100, that counts as a slip: about one letter of seven."""
+SLIP_FROM = 5
+"""Letters of a stem from which one wrong letter still means the same word; from twice as many less
+two, two do. In shorter ones a letter makes another word ("casa", "cada")."""
 
 _stemmer = snowballstemmer.stemmer("portuguese")
 _stemmer_lock = threading.Lock()
@@ -69,6 +70,9 @@ def likeness(term: str, other: str) -> float:
     shorter = min(len(term), len(other))
     if shorter < 4 or term.isdigit() or other.isdigit():
         return 0.0
-    if term[:shorter] == other[:shorter] and shorter >= 5:
+    if term[:shorter] == other[:shorter] and shorter >= SLIP_FROM:
         return 0.8
-    return 0.7 if fuzz.ratio(term, other) >= NEAR else 0.0
+    if shorter < SLIP_FROM or term[0] != other[0]:
+        return 0.0
+    slips = 1 if shorter < 2 * SLIP_FROM - 2 else 2
+    return 0.7 if Levenshtein.distance(term, other, score_cutoff=slips) <= slips else 0.0

@@ -52,7 +52,7 @@ def ensure_credential(
             if getattr(credential, field) != value
         ]
         credential.provider, credential.base_url = provider, base_url
-        if api_key is not None and (created or not _holds(credential, api_key)):
+        if api_key is not None and not _holds(credential, api_key):
             credential.set_api_key(api_key)
             changed.append("api_key")
         if created or changed:

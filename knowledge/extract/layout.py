@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -50,6 +50,7 @@ class Line:
         x: of its left end, in points from the left.
         y: of its foot, in points from the bottom.
         size: of its letters, in points.
+        is_split: it stands on the same line as the one before, some way to the right of it.
     """
 
     text: str
@@ -57,9 +58,10 @@ class Line:
     y: float
     size: float
     is_bold: bool
+    is_split: bool = False
 
     def extended(self, more: str) -> Line:
-        """Return the line with `more` of it."""
+        """Return the line with `more` at its end."""
         return replace(self, text=self.text + more)
 
     def cleaned(self) -> Line:
@@ -81,7 +83,8 @@ class PageLines:
 def to_blocks(pages: Sequence[PageLines]) -> list[Block]:
     """Return the blocks of a document in reading order."""
     pieces = [
-        (page.number, list(grid.find_tables(page.lines))) for page in without_running_heads(pages)
+        (page.number, _without_gaps(grid.find_tables(page.lines)))
+        for page in without_running_heads(pages)
     ]
     # Tables are often set smaller: what their letters measure says nothing about running text.
     sizes = _Sizes([[p for p in on_page if isinstance(p, Line)] for _, on_page in pieces])
@@ -95,6 +98,18 @@ def to_blocks(pages: Sequence[PageLines]) -> list[Block]:
                 builder.add_line(piece, page=number)
     builder.flush()
     return builder.blocks
+
+
+def _without_gaps(pieces: Iterable[Line | grid.Table]) -> list[Line | grid.Table]:
+    """Join what stands on one line outside of tables: the gap in it means nothing."""
+    joined: list[Line | grid.Table] = []
+    for piece in pieces:
+        last = joined[-1] if joined else None
+        if isinstance(piece, Line) and piece.is_split and isinstance(last, Line):
+            joined[-1] = last.extended(f" {piece.text}")
+        else:
+            joined.append(piece)
+    return joined
 
 
 def without_running_heads(pages: Sequence[PageLines]) -> list[PageLines]:
@@ -232,7 +247,9 @@ class _Builder:
     def _begins_anew(self, line: Line, *, page: int) -> bool:
         if _ARTICLE.match(line.text):
             return True
-        if not self._last or self._last[1] != page or not self._sizes.leading:
+        if not self._last or self._last[1] != page:
+            return self._open[-1].endswith((".", "!", "?"))
+        if not self._sizes.leading:
             return False
         return self._last[0].y - line.y > self._sizes.leading * PARAGRAPH_GAP
 

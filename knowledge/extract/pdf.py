@@ -23,6 +23,9 @@ MAX_SECONDS = 60.0
 # One page's drawing commands after decompression; a page of text has some 20 kB.
 MAX_STREAM_BYTES = 20_000_000
 MAX_OPERATIONS = 500_000
+# An average letter's width and the least gap between two cells, in heights of a letter.
+LETTER_WIDTH = 0.5
+CELL_GAP = 1.5
 MAX_FORMS = 500  # drawings inside drawings, on one page
 MAX_CHARACTERS = 5_000_000
 
@@ -127,21 +130,23 @@ def _lines(page: pypdf.PageObject) -> list[Line]:
 
     page.extract_text(visitor_text=visit)
     lines: list[Line] = []
-    is_open = False
+    is_open = False  # the line has not ended yet
+    right = 0.0  # about where it has got to
     for run, x, y, size, font in spans:
-        pieces = run.split("\n")
-        for at, piece in enumerate(pieces):
-            if at:
-                is_open = False
+        for at, piece in enumerate(run.split("\n")):
+            is_open = is_open and not at
             if not piece.strip():
                 if is_open and piece:
                     lines[-1] = lines[-1].extended(" ")
                 continue
-            if is_open:
+            end = x + len(piece) * size * LETTER_WIDTH
+            if is_open and x <= right + size * CELL_GAP:
                 lines[-1] = lines[-1].extended(piece)
+                right = max(right, end)
             else:
-                lines.append(Line(text=piece, x=x, y=y, size=size, is_bold=_is_bold(font)))
-                is_open = True
+                line = Line(piece, x=x, y=y, size=size, is_bold=_is_bold(font), is_split=is_open)
+                lines.append(line)
+                is_open, right = True, end
     return [line.cleaned() for line in lines if text.clean(line.text).strip()]
 
 

@@ -29,6 +29,8 @@ def extract(content: bytes) -> Extracted:
     rows = _read(source, separator=_find_separator(source), n_rows=MAX_ROWS + N_SAMPLE)
     if len(rows) > MAX_ROWS:
         raise Unreadable(Problem.TOO_LONG)
+    if not rows:
+        raise Unreadable(Problem.NO_TEXT)
     names_at = _find_names(rows)
     blocks: list[Block] = [
         Heading(level=2, text=" ".join(cell for cell in row if cell))

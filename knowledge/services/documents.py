@@ -208,7 +208,7 @@ def requeue_stalled(now: datetime) -> int:
     return n_announced
 
 
-def ingest_document(*, document_id: int, now: datetime) -> Outcome:
+def ingest_document(*, document_id: int, now: datetime, slice_s: float = SLICE_S) -> Outcome:
     """Read, cut, embed and switch on the newest version of a document.
 
     Safe to run twice or in two workers at once: one claims it, and only who still holds it may
@@ -216,6 +216,7 @@ def ingest_document(*, document_id: int, now: datetime) -> Outcome:
 
     Args:
         now: our clock when the run begins; it goes on by the monotonic clock.
+        slice_s: after so many seconds of embedding a further task goes on.
     """
     began = time.monotonic()
 
@@ -227,7 +228,7 @@ def ingest_document(*, document_id: int, now: datetime) -> Outcome:
         return Outcome.NOT_DUE
     if claim.n_attempts > MAX_ATTEMPTS:
         return _fail(claim, problem=Problem.WORKER_STOPPED, now=clock())
-    outcome = _ingest(claim, clock=clock)
+    outcome = _ingest(claim, clock=clock, slice_s=slice_s)
     logger.info(
         "document ingested",
         extra={
@@ -273,7 +274,7 @@ def _claim(*, document_id: int, now: datetime) -> _Claim | None:
     return _Claim(document_id, token, *row) if row else None
 
 
-def _ingest(claim: _Claim, *, clock: Callable[[], datetime]) -> Outcome:
+def _ingest(claim: _Claim, *, clock: Callable[[], datetime], slice_s: float) -> Outcome:
     try:
         _renew(claim, progress=2, now=clock())
         original = Document.objects.values_list("original", flat=True)
@@ -283,7 +284,7 @@ def _ingest(claim: _Claim, *, clock: Callable[[], datetime]) -> Outcome:
         drafts = chunking.cut(extracted.blocks, name=claim.name)
         del content
         _renew(claim, progress=10, now=clock())
-        vectors = _embed(claim, drafts, clock=clock)
+        vectors = _embed(claim, drafts, clock=clock, slice_s=slice_s)
         if vectors is None:
             return _hand_over(claim, now=clock())
         return _commit(
@@ -327,11 +328,11 @@ def _update_held(claim: _Claim, **changes: object) -> None:
 
 
 def _embed(
-    claim: _Claim, drafts: list[Draft], *, clock: Callable[[], datetime]
+    claim: _Claim, drafts: list[Draft], *, clock: Callable[[], datetime], slice_s: float
 ) -> indexing.Vectors | None:
     """Return a vector for each draft; None when the time of this task is over before."""
     work = indexing.begin(drafts)
-    until = clock() + timedelta(seconds=SLICE_S)
+    until = clock() + timedelta(seconds=slice_s)
     while work.missing:
         release_connection()
         batch = indexing.embed_next(work)

@@ -189,7 +189,7 @@ def test_a_table_without_names_keeps_its_first_row() -> None:
 
 
 def test_questions_and_answers_in_a_table_become_titles() -> None:
-    blocks = table.extract("Pergunta;Resposta\nAceita Pix?;Sim, com 5%.\n".encode()).blocks
+    blocks = table.extract(b"Pergunta;Resposta\nAceita Pix?;Sim, com 5%.\n").blocks
 
     assert blocks == (Heading(level=3, text="Aceita Pix?"), Paragraph(text="Sim, com 5%."))
 

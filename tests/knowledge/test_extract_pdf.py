@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from contextlib import suppress
 
 import pytest
 
@@ -166,10 +167,8 @@ def test_too_many_pages_are_refused() -> None:
 def test_a_cut_off_pdf_is_read_or_refused(share: float) -> None:
     content = build(BODY)
 
-    try:
-        pdf.extract(content[: int(len(content) * share)])
-    except Unreadable as refused:
-        assert refused.problem in (Problem.PDF_DAMAGED, Problem.NO_TEXT)
+    with suppress(Unreadable):
+        assert pdf.extract(content[: int(len(content) * share)]).blocks
 
 
 def test_a_pdf_without_any_text_says_so() -> None:

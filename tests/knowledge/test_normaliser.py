@@ -20,7 +20,7 @@ CLINIC = Vocabulary(
     [
         ("quanto ta a limpeza?", "quanto está a limpeza?"),
         ("oi\nbom dia\nquanto ta a limpeza?", "quanto está a limpeza?"),
-        ("Oie! boa tarde, tudo bem? qto custa a LIMPEZA", "quanto custa a LIMPEZA?"),
+        ("Oie! boa tarde, tudo bem? qto custa a LIMPEZA", "quanto custa a limpeza?"),
         ("gostaria de saber o preco da extracao", "o preço da extração?"),
         ("vcs tiram tartaro", "vocês tiram tártaro?"),
         ("limpesa", "limpeza?"),

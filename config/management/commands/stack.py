@@ -73,7 +73,9 @@ class Command(BaseCommand):
             os.execv(PYTHON, [PYTHON, *sys.argv])  # noqa: S606 - this same command
 
     def _environment(self, options: dict[str, Any]) -> dict[str, str]:
-        env = {"PUBLIC_BASE_URL": f"http://127.0.0.1:{options['port']}", "PYTHONUNBUFFERED": "1"}
+        # Celery scolds a superuser at each start; a terminal of one's own machine needs no such word.
+        quiet = "ignore:You're running the worker with superuser privileges"
+        env = {"PYTHONWARNINGS": quiet, "PUBLIC_BASE_URL": f"http://127.0.0.1:{options['port']}", "PYTHONUNBUFFERED": "1"}
         if not options["no_simulator"]:
             env |= {
                 "SIMULATOR_URL": f"http://127.0.0.1:{options['simulator_port']}",

@@ -1,0 +1,220 @@
+"""Admin pages of the agents: a draft that is edited, and the versions that answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.admin import TabularInline
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from agents.models import Agent, AgentVersion
+from agents.services import publishing
+from tenants.panel import PanelAdmin, ReadOnlyAdmin, actor, as_json, badge
+from tenants.sites import tenant_site
+
+
+class KeywordsField(forms.CharField):
+    """A list of words or phrases, one a line or divided by commas."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), required=False, **kwargs
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return a stored list as lines."""
+        return "\n".join(str(word) for word in value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        """Return what was typed as a list without repeats."""
+        words = str(value or "").replace(",", "\n").split("\n")
+        return list(dict.fromkeys(word.strip() for word in words if word.strip()))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare lists, not their spelling."""
+        return bool((initial or []) != self.to_python(data))
+
+
+class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The draft of an agent."""
+
+    keywords = KeywordsField(
+        label=_("Keywords"),
+        help_text=_(
+            "Words that lead a contact here from an agent that may hand off to this one; one a"
+            " line."
+        ),
+    )
+
+    class Meta:
+        model = Agent
+        fields = (
+            "name",
+            "kind",
+            "instructions",
+            "keywords",
+            "categories",
+            "handoffs",
+            "chat_credential",
+            "chat_model",
+            "timeout_s",
+            "fallbacks",
+            "is_active",
+        )
+        labels = {"fallbacks": _("Other models to ask when this one fails")}
+        help_texts = {
+            "fallbacks": _('A list such as [{"credential": "uuid of a credential", "model": "name"}].')
+        }
+
+    def clean_handoffs(self) -> Any:
+        """Refuse an agent that hands off to itself.
+
+        Raises:
+            ValidationError: it is among its own targets.
+        """
+        targets = self.cleaned_data["handoffs"]
+        if self.instance.pk and any(target.pk == self.instance.pk for target in targets):
+            raise ValidationError(_("An agent cannot hand off to itself."))
+        return targets
+
+    def clean_fallbacks(self) -> Any:
+        """Read an emptied field as an empty list."""
+        return self.cleaned_data["fallbacks"] or []
+
+
+class VersionInline(TabularInline):
+    """What was published before."""
+
+    model = AgentVersion
+    fk_name = "agent"
+    fields = ("number", "published_at", "published_by")
+    readonly_fields = fields
+    ordering = ("-number",)
+    extra = 0
+    per_page = 10
+    can_delete = False
+    show_change_link = True
+    tab = True
+    verbose_name_plural = _("Published versions")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A version is made by publishing."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A version never changes."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A version that answered stays on record."""
+        return False
+
+
+@admin.register(Agent, site=tenant_site)
+class AgentAdmin(PanelAdmin):
+    """Agents: edits reach contacts only when they are published."""
+
+    form = AgentForm
+    inlines = (VersionInline,)
+    list_display = ("name", "kind", "published", "is_active", "chat_model", "updated_at")
+    list_select_related = ("published_version", "chat_credential")
+    list_filter = ("kind", "is_active")
+    search_fields = ("name",)
+    ordering = ("name", "pk")
+    autocomplete_fields = ("chat_credential",)
+    filter_horizontal = ("categories", "handoffs")
+    readonly_fields = ("draft_state", "created_at", "updated_at")
+    actions = ("publish_selected",)
+    actions_submit_line = ("save_and_publish",)
+    fieldsets = (
+        (None, {"fields": ("draft_state", "name", "kind", "is_active", "instructions")}),
+        (_("Knowledge and handing off"), {"fields": ("categories", "handoffs", "keywords")}),
+        (
+            _("Model"),
+            {"fields": (("chat_credential", "chat_model"), "timeout_s", "fallbacks")},
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
+        """Bring along what the state of the draft is told by."""
+        found: QuerySet[Agent] = super().get_queryset(request)
+        return found.select_related("published_version", "chat_credential")
+
+    @admin.display(description=_("published"), ordering="published_version__number")
+    def published(self, obj: Agent) -> SafeString:
+        """The number of the version that answers."""
+        if obj.published_version is None:
+            return badge(_("never"), "warn")
+        return badge(_("version %(number)s") % {"number": obj.published_version.number}, "good")
+
+    @admin.display(description=_("state"))
+    def draft_state(self, obj: Agent) -> SafeString:
+        """Whether contacts meet what is written here."""
+        if obj.pk is None or obj.published_version is None:
+            return badge(_("Never published: it answers nobody yet."), "warn")
+        number = {"number": obj.published_version.number}
+        if publishing.snapshot(obj) == obj.published_version.snapshot:
+            return badge(_("Version %(number)s answers, and this is it.") % number, "good")
+        return badge(
+            _("Version %(number)s answers; these changes are not published yet.") % number, "warn"
+        )
+
+    @action(
+        description=_("Save and publish"), permissions=["change"], variant=ActionVariant.PRIMARY
+    )
+    def save_and_publish(self, request: HttpRequest, obj: Agent) -> None:
+        """Leave a mark: what is chosen beside the row is stored after this runs."""
+        request._publish_wanted = True  # type: ignore[attr-defined]
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Store the links, then publish where that was asked for."""
+        super().save_related(request, form, formsets, change)
+        if getattr(request, "_publish_wanted", False):
+            self._publish(request, [form.instance])
+
+    @action(description=_("Publish the drafts of the selected agents"), permissions=["change"])
+    def publish_selected(self, request: HttpRequest, queryset: QuerySet[Agent]) -> None:
+        """Make the drafts what answers."""
+        self._publish(request, list(queryset))
+
+    def _publish(self, request: HttpRequest, agents: list[Agent]) -> None:
+        now = timezone.now()
+        n_new = sum(
+            publishing.ensure_published(agent=one, actor=actor(request), now=now)[1]
+            for one in agents
+        )
+        text = ngettext(
+            "%(n)s agent has a new version.", "%(n)s agents have a new version.", n_new
+        ) % {"n": n_new}
+        if n_new:
+            self.message_user(request, text, messages.SUCCESS)
+        else:
+            self.message_user(request, _("Everything was published already."), messages.INFO)
+
+
+@admin.register(AgentVersion, site=tenant_site)
+class AgentVersionAdmin(ReadOnlyAdmin):
+    """Published versions, as they were."""
+
+    list_display = ("agent", "number", "published_at", "published_by")
+    list_select_related = ("agent",)
+    search_fields = ("agent__name", "published_by")
+    date_hierarchy = "published_at"
+    ordering = ("-published_at", "-pk")
+    fields = ("agent", "number", "published_at", "published_by", "content")
+
+    @admin.display(description=_("snapshot"))
+    def content(self, obj: AgentVersion) -> SafeString:
+        """What answers, or answered."""
+        return as_json(obj.snapshot)

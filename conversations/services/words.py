@@ -1,0 +1,160 @@
+"""The machine's reasons in the words of the people who read them, in the active language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from agents.types import Reason, StepKind
+from conversations.types import Silence
+
+_SILENCES = {
+    Silence.TOO_OLD: gettext_lazy("Not answered: the message was already old when it arrived."),
+    Silence.CLOCK_AHEAD: gettext_lazy("Not answered: the sender's clock is far in the future."),
+    Silence.HUMAN_MODE: gettext_lazy("Left to a person, who was answering at that time."),
+    Silence.OPTED_OUT: gettext_lazy("Not answered: the contact asked not to be written to."),
+    Silence.BLOCKED: gettext_lazy("Not answered: the contact is blocked."),
+    Silence.REACTION: gettext_lazy("A reaction needs no answer."),
+    Silence.NO_AGENT: gettext_lazy("Not answered: this device has no agent."),
+}
+
+_REASONS = {
+    Reason.PERSON_REQUESTED.value: gettext_lazy("the contact asked for a person"),
+    Reason.ROUTED_TO_PERSON.value: gettext_lazy("this subject belongs to people"),
+    Reason.NOT_IN_KNOWLEDGE.value: gettext_lazy("the documents do not say"),
+    Reason.NO_ANSWER.value: gettext_lazy("no passage answers the question"),
+    Reason.UNGROUNDED.value: gettext_lazy("the draft said something that no document supports"),
+    Reason.REFUSED.value: gettext_lazy("the model refused to answer"),
+    Reason.LLM_UNAVAILABLE.value: gettext_lazy("no model could be reached"),
+    Reason.LIMIT_REACHED.value: gettext_lazy("the answer took too long or cost too much"),
+    Reason.NO_TEXT.value: gettext_lazy("there was nothing that can be read"),
+    # The texts below are written by the services that move conversations and send messages.
+    "a person took over": gettext_lazy("a person took over"),
+    "a newer message arrived": gettext_lazy("a newer message arrived"),
+    "an error, see the log": gettext_lazy("an internal error; it was tried again"),
+    "its worker was lost": gettext_lazy("its process stopped; it was tried again"),
+    "contacts merged": gettext_lazy("two records of the contact were joined"),
+    "no agent answers here": gettext_lazy("no published agent answers here"),
+    "answering failed repeatedly": gettext_lazy("answering failed several times"),
+    "an answer could not be sent in time": gettext_lazy("an answer could not be sent in time"),
+    "the contact is blocked": gettext_lazy("the contact is blocked"),
+    "the contact asked not to be written to": gettext_lazy(
+        "the contact asked not to be written to"
+    ),
+    "a person has taken the conversation over": gettext_lazy("a person took over"),
+    "taken over by a person": gettext_lazy("a person took over"),
+    "it became too old to be sent": gettext_lazy("it became too old to be sent"),
+}
+
+_PREFIXES = {
+    "taken over by ": gettext_lazy("taken over by %(rest)s"),
+    "an answer could not be sent: ": gettext_lazy("an answer could not be sent: %(rest)s"),
+}
+
+_STEPS = {
+    StepKind.GATHER.value: gettext_lazy("Gather"),
+    StepKind.GUARD.value: gettext_lazy("Check"),
+    StepKind.ROUTE.value: gettext_lazy("Route"),
+    StepKind.RETRIEVE.value: gettext_lazy("Search"),
+    StepKind.GENERATE.value: gettext_lazy("Write"),
+    StepKind.TOOL.value: gettext_lazy("Tool"),
+    StepKind.HANDOFF.value: gettext_lazy("Hand off"),
+    StepKind.SEND.value: gettext_lazy("Send"),
+}
+
+_ROUTES = {
+    "own": gettext_lazy("the agent of the conversation answers"),
+    "keyword": gettext_lazy("a keyword leads to another agent"),
+    "target_unavailable": gettext_lazy("the agent of the keyword is not available"),
+    "greeting": gettext_lazy("a greeting"),
+    "thanks": gettext_lazy("a thank you"),
+    "assent": gettext_lazy("an “ok”"),
+}
+
+_CHECKS = {
+    "length": gettext_lazy("length"),
+    "leak": gettext_lazy("keeps its instructions to itself"),
+    "grounding": gettext_lazy("supported by the documents"),
+}
+
+_FINISHES = {
+    "stop": gettext_lazy("complete"),
+    "length": gettext_lazy("cut at the limit"),
+    "tool_calls": gettext_lazy("asked for a tool"),
+    "refused": gettext_lazy("refused"),
+    "no_answer": gettext_lazy("nothing that fits"),
+}
+
+_LIMITS = {
+    "n_turns": gettext_lazy("too many calls of the model"),
+    "n_tokens": gettext_lazy("too many tokens"),
+    "wall_s": gettext_lazy("too much time"),
+}
+
+
+def silence(code: str) -> str:
+    """Say why a message did not wake the assistant; empty where it did."""
+    return _known(_SILENCES, code)
+
+
+def reason(text: str) -> str:
+    """Say why a turn or a conversation went as it did; an unknown text is shown as it is."""
+    for prefix, words in _PREFIXES.items():
+        if text.startswith(prefix):
+            return str(words) % {"rest": reason(text.removeprefix(prefix))}
+    return _known(_REASONS, text)
+
+
+def step(kind: str) -> str:
+    """Name a step of a turn."""
+    return _known(_STEPS, kind)
+
+
+def route(code: str) -> str:
+    """Say how a burst found its agent."""
+    return _known(_ROUTES, code) if code in _ROUTES else reason(code)
+
+
+def check(code: str) -> str:
+    """Name a check of a draft."""
+    return _known(_CHECKS, code)
+
+
+def finish(code: str) -> str:
+    """Say how a model ended."""
+    return _known(_FINISHES, code)
+
+
+def limit(code: str) -> str:
+    """Name a limit that was reached."""
+    return _known(_LIMITS, code)
+
+
+def seconds(ms: int | None) -> str:
+    """Return a duration as people read it; None is what nobody measured."""
+    if ms is None:
+        return not_measured()
+    return _("%(ms)s ms") % {"ms": ms} if ms < 1000 else _("%(s)s s") % {"s": decimal(ms / 1000)}
+
+
+def count(number: int | None) -> str:
+    """Return a number; None is what nobody measured, which is not zero."""
+    return not_measured() if number is None else str(number)
+
+
+def decimal(number: float, digits: int = 1) -> str:
+    """Return a number with the active language's decimal sign."""
+    from django.utils.formats import number_format  # noqa: PLC0415
+
+    return number_format(number, decimal_pos=digits)
+
+
+def not_measured() -> str:
+    """Return what stands for a number that is not known."""
+    return _("not measured")
+
+
+def _known(words: dict[str, Callable[..., str]] | dict[Silence, Callable[..., str]], code: str) -> str:  # type: ignore[type-arg]
+    return str(words[code]) if code in words else code  # type: ignore[index]

@@ -1,0 +1,155 @@
+"""What the pages of both admin sites have in common: the audit trail, refusals, read-only rows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Model, QuerySet
+from django.forms import BaseForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+
+from tenants.audit.record import record
+from tenants.errors import DomainError
+from tenants.services.staff import Role
+
+NOTHING = "–"
+"""Stands where there is nothing to show; a number that was not measured says so in words."""
+
+
+class PanelAdmin(ModelAdmin):
+    """A page of the panel: each edit is kept in the audit trail, and a refusal is a message.
+
+    Attributes:
+        is_audited_by_service: the services that it calls write the trail themselves.
+    """
+
+    is_audited_by_service = False
+    show_full_result_count = False
+    list_per_page = 50
+    list_filter_sheet = True
+    empty_value_display = NOTHING
+
+    def construct_change_message(
+        self, request: HttpRequest, form: BaseForm, formsets: Any, add: bool = False
+    ) -> list[dict[str, object]]:
+        """Return the names of the fields that changed, never their values."""
+        fields = list(form.changed_data)
+        for formset in formsets or ():
+            if formset.has_changed():
+                fields.append(str(formset.model._meta.model_name))
+        return [{"fields": fields}]
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
+        """Keep in the audit trail that a row was made."""
+        self.audit(request, obj, "created", message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:
+        """Keep in the audit trail that a row was changed."""
+        if _fields(message) != []:
+            self.audit(request, obj, "changed", message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+        """Keep in the audit trail that rows were removed."""
+        for obj in queryset:
+            self.audit(request, obj, "deleted", None)
+
+    def audit(self, request: HttpRequest, obj: Model, what: str, message: Any) -> None:
+        """Write one row of the audit trail, unless a service has done it."""
+        if self.is_audited_by_service:
+            return
+        name = str(obj._meta.model_name)
+        fields = _fields(message)
+        record(
+            action=f"{name}.{what}",
+            actor=actor(request),
+            target=f"{name} {getattr(obj, 'uuid', obj.pk)}",
+            data={} if fields is None else {"fields": fields},
+        )
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show or take the form; what a service refuses is undone and told."""
+        try:
+            response: HttpResponse = super().changeform_view(
+                request, object_id, form_url, extra_context
+            )
+        except DomainError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+        return response
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Remove rows one by one, each as its own page would."""
+        for obj in queryset:
+            self.delete_model(request, obj)
+
+
+class ReadOnlyAdmin(PanelAdmin):
+    """Rows that the machine writes: they can be looked at."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody makes these by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody changes these by hand."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody removes these by hand."""
+        return False
+
+
+def _fields(message: Any) -> list[str] | None:
+    """Return the changed fields of a change message; None where it is of another kind."""
+    if isinstance(message, list) and message and isinstance(message[0], dict):
+        found = message[0].get("fields")
+        return found if isinstance(found, list) else None
+    return None
+
+
+def actor(request: HttpRequest) -> str:
+    """Return the name under which the trail knows who is asking."""
+    return str(request.user.get_username())
+
+
+def is_owner(request: HttpRequest) -> bool:
+    """Test whether the person may see what only the business's owners may."""
+    user: Any = request.user
+    if user.is_superuser:
+        return True
+    if not hasattr(user, "_is_owner"):
+        user._is_owner = user.groups.filter(name=Role.OWNER).exists()
+    return bool(user._is_owner)
+
+
+def masked(secret: str) -> str:
+    """Return enough of a secret to tell it from another, and no more."""
+    return f"{secret[:4]}…{secret[-4:]}" if len(secret) >= 16 else "…"
+
+
+def badge(text: object, tone: str = "") -> SafeString:
+    """Return a small label.
+
+    Args:
+        tone: ``"good"``, ``"warn"``, ``"bad"`` or empty.
+    """
+    return format_html('<span class="pz-badge{}">{}</span>', f" pz-{tone}" if tone else "", text)
+
+
+def as_json(value: object) -> SafeString:
+    """Return a value as indented JSON."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    return format_html('<pre class="pz-pre">{}</pre>', text)

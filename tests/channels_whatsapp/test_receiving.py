@@ -1,0 +1,247 @@
+"""From the bridge's bodies to rows: the right outcome and reason for each, and silence where due."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django_tenants.utils import schema_context, tenant_context
+
+from channels_whatsapp.models import BridgeEvent
+from channels_whatsapp.services import receiving
+from conversations.models import Contact, Conversation, InboundMessage, OutboundMessage
+from tenants import inbox
+from tenants.models import InboxEntry, Timer
+from tests.factories import make_agent, make_device, message_body, receive, work
+
+SAMPLES = Path(__file__).parent.parent / "fixtures" / "bridge"
+STORED = {
+    name: ("silent", reason)
+    for reason, names in {
+        "too_old": "text_conversation text_html_chars text_lid_dm text_lid_dm_no_phone"
+        " text_extended_link text_extended_reply text_disappearing_chat image_base64 image_s3"
+        " image_no_media audio_ptt_base64 audio_ptt_no_media video_base64 document_base64"
+        " sticker_base64 location contact poll_created poll_vote buttons_response",
+        "reaction": "reaction reaction_removed",
+        "from_the_phone": "from_me_phone_dm rabbitmq_only_api_sent_message",
+    }.items()
+    for name in names.split()
+}
+IGNORED = {
+    name: ("ignored", reason)
+    for reason, names in {
+        "group": "group_text group_text_mention group_first_message_with_sender_key"
+        " from_me_phone_group",
+        "status_post": "status_broadcast",
+        "protocol_noise": "peer_protocol_noise history_sync_notification_noise",
+        "undecryptable": "undecryptable_message undecryptable_view_once",
+        "own_receipt": "receipt_read_self",
+        "unknown_message": "receipt_delivered receipt_read edited_message_plain"
+        " edited_message_encrypted_decrypted revoked_message",
+        "no_burst": "chat_presence_composing chat_presence_recording chat_presence_paused",
+        "not_a_message": "presence_online presence_offline presence_offline_hidden_last_seen"
+        " history_sync offline_sync_preview offline_sync_completed call_offer call_terminate"
+        " group_info_join group_info_name joined_group picture identity_change",
+    }.items()
+    for name in names.split()
+}
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.stem)
+def test_every_sample_ends_in_its_outcome_and_none_wakes_the_assistant(alpha, path):
+    device = make_device(make_agent())
+
+    receive(device, path.read_bytes())
+
+    event = BridgeEvent.objects.get()
+    expected = {**STORED, **IGNORED}.get(path.stem, ("applied", ""))
+    assert (event.outcome, event.reason) == expected
+    assert not Timer.objects.exists()
+    assert not OutboundMessage.objects.exclude(origin="phone").exists()
+
+
+def test_a_fresh_message_is_stored_and_arms_the_timer(alpha):
+    device = make_device(make_agent())
+
+    receive(device, message_body("oi", ref="A1"))
+
+    message = InboundMessage.objects.get()
+    assert (message.text, message.silence_reason) == ("oi", "")
+    assert Timer.objects.get().ref == message.conversation_id
+    assert InboxEntry.objects.get().done_at is not None
+    assert bytes(InboxEntry.objects.get().body) == b""
+
+
+@pytest.mark.parametrize("how", ["again", "at-once", "as-lid"])
+def test_a_message_that_comes_twice_is_one(alpha, how):
+    device = make_device(make_agent())
+    body = message_body("oi", ref="A1", phone="5511988887777", lid="123")
+    repeat = message_body("oi", ref="A1", phone="", lid="123") if how == "as-lid" else body
+
+    if how == "at-once":
+        receive(device, body, body)
+    else:
+        receive(device, body)
+        receive(device, repeat)
+
+    assert InboundMessage.objects.count() == 1
+    assert BridgeEvent.objects.get().n_repeats == 1
+    assert Contact.objects.count() == 1
+
+
+def test_the_reason_for_silence_is_kept(alpha):
+    device = make_device(make_agent())
+    now = datetime.now(UTC)
+
+    receive(device, message_body(ref="OLD", at=now - timedelta(days=3)))
+    receive(device, message_body(ref="NEW", at=now + timedelta(days=365)))
+    Conversation.objects.update(mode="human")
+    receive(device, message_body(ref="HUMAN"))
+    Contact.objects.update(is_blocked=True)
+    receive(device, message_body(ref="BLOCKED"))
+
+    reasons = dict(InboundMessage.objects.values_list("provider_ref", "silence_reason"))
+    assert reasons == {
+        "OLD": "too_old",
+        "NEW": "clock_ahead",
+        "HUMAN": "human_mode",
+        "BLOCKED": "blocked",
+    }
+    assert not Timer.objects.exists()
+
+
+def test_a_nul_and_half_an_emoji_are_stored_without(alpha):
+    device = make_device(make_agent())
+
+    receive(device, message_body("pre\x00ço \ud800?", ref="A1"))
+
+    assert InboundMessage.objects.get().text == "preço ??"
+
+
+def test_a_novel_is_cut_with_a_mark(alpha):
+    device = make_device(make_agent())
+
+    receive(device, message_body("a" * 1_048_576))
+
+    text = InboundMessage.objects.get().text
+    assert len(text) == 4096
+    assert text.endswith("…")
+
+
+def test_our_own_echo_is_no_message(alpha):
+    device = make_device(make_agent())
+    receive(device, message_body("oi", ref="A1"))
+    conversation = Conversation.objects.get()
+    OutboundMessage.objects.create(
+        conversation=conversation,
+        channel_account_ref=device.uuid,
+        provider_ref="3EB0OURS",
+        origin="agent",
+        text="olá",
+        created_at=datetime.now(UTC),
+    )
+
+    receive(device, message_body("olá", ref="3EB0OURS", IsFromMe=True))
+
+    assert BridgeEvent.objects.order_by("pk").last().reason == "own_echo"
+    assert OutboundMessage.objects.count() == 1
+
+
+def test_two_tenants_take_messages_of_the_same_ids(alpha, beta):
+    first = make_device(make_agent())
+    with tenant_context(beta):
+        second = make_device(make_agent())
+        receive(second, message_body("para beta", ref="A1"))
+    receive(first, message_body("para alpha", ref="A1"))
+
+    assert InboundMessage.objects.get().text == "para alpha"
+    with tenant_context(beta):
+        assert InboundMessage.objects.get().text == "para beta"
+
+
+def test_an_entry_that_cannot_be_read_does_not_keep_the_others_back(alpha):
+    device = make_device(make_agent())
+
+    receive(device, b'{"type": 1}', message_body("oi"))
+
+    assert InboundMessage.objects.count() == 1
+    assert InboxEntry.objects.filter(done_at=None).count() == 1
+
+
+def test_an_entry_that_fails_again_and_again_is_parked(alpha):
+    device = make_device(make_agent())
+    receive(device, b'{"type": 1}')
+    for _ in range(inbox.MAX_ATTEMPTS):
+        InboxEntry.objects.update(lease_until=datetime.now(UTC) - timedelta(seconds=1))
+        receive(device)
+    InboxEntry.objects.update(lease_until=datetime.now(UTC) - timedelta(seconds=1))
+
+    assert inbox.park_hopeless() == 1
+    assert inbox.claim_batches(limit=10, per_batch=10) == []
+
+
+def test_the_key_of_a_written_entry_goes_after_its_time(alpha):
+    device = make_device(make_agent())
+    receive(device, message_body("oi"))
+    assert inbox.purge_done() == 0
+
+    InboxEntry.objects.update(done_at=datetime.now(UTC) - timedelta(minutes=16))
+    assert inbox.purge_done() == 1
+
+
+def test_two_workers_write_one_contact_and_every_message(committed_alpha):
+    device = make_device(make_agent())
+    bodies = [message_body(f"texto {n}", ref=f"A{n}") for n in range(12)]
+    InboxEntry.objects.all().delete()
+    for body in bodies:
+        receive_row(device, body)
+    batches = inbox.claim_batches(limit=100, per_batch=3)
+    gate = threading.Barrier(len(batches))
+
+    def write(batch: inbox.Batch) -> None:
+        try:
+            with schema_context("t_alpha"):
+                gate.wait()
+                receiving.receive_entries(entry_ids=batch.entry_ids, token=batch.token)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=write, args=(batch,)) for batch in batches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert Contact.objects.count() == Conversation.objects.count() == 1
+    assert InboundMessage.objects.count() == 12
+    assert Conversation.objects.get().n_pending == 12
+    assert InboxEntry.objects.filter(done_at=None).count() == 0
+
+
+def receive_row(device, body: bytes) -> None:
+    from tenants.models import InboundRoute
+
+    route = InboundRoute.objects.get(device_ref=device.uuid)
+    InboxEntry.objects.create(
+        route=route,
+        schema_name="t_alpha",
+        dedup_key=json.loads(body)["event"]["Info"]["ID"],
+        encoding="json",
+        body=body,
+    )
+
+
+def test_a_connection_is_told_its_settings_again(alpha, django_capture_on_commit_callbacks):
+    device = make_device(make_agent())
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        receive(device, (SAMPLES / "connected.json").read_bytes())
+
+    device.refresh_from_db()
+    assert device.state == "connected"
+    assert len(callbacks) == 1
+    assert work() == []

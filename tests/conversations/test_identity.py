@@ -1,0 +1,83 @@
+"""One person is one contact, under a phone, a LID, or both in any order."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection
+from django_tenants.utils import schema_context, tenant_context
+
+from conversations.models import Contact, Conversation, InboundMessage, Turn
+from conversations.services import identity, orchestrator
+from conversations.types import Address
+from tests.factories import make_agent, make_device, message_body, receive
+
+PHONE, LID = "5511988887777", "198765432101234"
+BOTH, BY_PHONE, BY_LID = Address(PHONE, LID), Address(phone=PHONE), Address(lid=LID)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [(BOTH, BY_LID, BY_PHONE), (BY_PHONE, BOTH, BY_LID), (BY_LID, BY_PHONE, BOTH)],
+    ids=["both-first", "phone-first", "strangers-first"],
+)
+def test_whatever_comes_first_it_is_one_contact_in_the_end(alpha, order):
+    for address in order:
+        identity.ensure_contact(address=address, name="Ana")
+
+    contact = Contact.objects.get()
+    assert identity.address_of(contact) == BOTH
+    assert contact.name == "Ana"
+
+
+def test_two_tenants_know_the_same_phone_as_two_people(alpha, beta):
+    identity.ensure_contact(address=BY_PHONE, name="Ana")
+    with tenant_context(beta):
+        identity.ensure_contact(address=BY_PHONE, name="Bia")
+
+    assert Contact.objects.get().name == "Ana"
+
+
+def test_merging_keeps_what_was_answered_answered_and_what_waits_waiting(alpha):
+    device = make_device(make_agent())
+    receive(device, message_body("pelo telefone", phone=PHONE, ref="A1"))
+    by_phone = Conversation.objects.get()
+    receive(device, message_body("pelo lid", phone="", lid=LID, ref="A2"))
+    turn = Turn.objects.create(
+        conversation=by_phone,
+        status="done",
+        covered_upto=InboundMessage.objects.get(provider_ref="A1").pk,
+        n_messages=1,
+        burst_started_at=datetime.now(UTC),
+        started_at=datetime.now(UTC),
+    )
+    InboundMessage.objects.filter(provider_ref="A1").update(turn=turn)
+
+    receive(device, message_body("dos dois", phone=PHONE, lid=LID, ref="A3"))
+
+    conversation = Conversation.objects.get()
+    pending = [m.provider_ref for m in orchestrator.pending_messages(conversation)]
+    assert pending == ["A2", "A3"]
+    assert InboundMessage.objects.filter(conversation=conversation).count() == 3
+
+
+def test_two_workers_make_one_contact(committed_alpha):
+    gate, contacts = threading.Barrier(4), []
+
+    def run() -> None:
+        try:
+            with schema_context("t_alpha"):
+                gate.wait()
+                contacts.append(identity.ensure_contact(address=BOTH, name="Ana").pk)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(contacts)) == 1
+    assert len(contacts) == 4

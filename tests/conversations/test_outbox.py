@@ -1,0 +1,245 @@
+"""The outbox: in order, under one id, up the ladder and never down."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django_tenants.utils import schema_context, tenant_context
+
+from conversations.models import Conversation, OutboundMessage
+from conversations.services import outbox, takeover
+from tenants import timers
+from tenants.context import database_now
+from tenants.models import Timer
+from tests.factories import make_agent, make_device, message_body, receive
+from tests.fakes.http import Answer, ScriptedServer, json_answer
+
+OK = {"code": 200, "data": {"Details": "Sent", "Id": "x", "Timestamp": 1}, "success": True}
+SEND = "/chat/send/text"
+
+
+@pytest.fixture
+def server():
+    with ScriptedServer() as server:
+        yield server
+
+
+def open_conversation(server: ScriptedServer) -> Conversation:
+    device = make_device(make_agent(), bridge_url=server.url)
+    receive(device, message_body("oi"))
+    Timer.objects.filter(kind="turn").delete()
+    return Conversation.objects.get()
+
+
+def put(conversation: Conversation, *texts: str, origin: str = "agent") -> list[OutboundMessage]:
+    return [
+        outbox.add_message(
+            conversation=conversation,
+            text=text,
+            origin=OutboundMessage.Origin(origin),
+            now=database_now(),
+        )
+        for text in texts
+    ]
+
+
+def send() -> list[str]:
+    Timer.objects.filter(lease_token=None).update(due_at=database_now() - timedelta(seconds=1))
+    return [
+        outbox.send_next(timer_id=bell.timer_id, token=bell.token).value
+        for bell in timers.claim_due(kind="send", max_running=10, limit=10)
+    ]
+
+
+def sends(server: ScriptedServer) -> list[dict]:
+    return [one.json() for one in server.received if one.path == SEND]
+
+
+def fail(server: ScriptedServer, status: int, error: str = "no session", **headers: str) -> None:
+    server.script(json_answer({"code": status, "error": error, "success": False}, status=status,
+                              headers=headers), path=SEND)
+
+
+def accept(server: ScriptedServer, n: int = 1) -> None:
+    for _ in range(n):
+        server.script(json_answer(OK), path=SEND)
+
+
+def test_messages_leave_in_order_under_the_ids_that_were_chosen(alpha, server):
+    conversation = open_conversation(server)
+    messages = put(conversation, "um", "dois", "três")
+    accept(server, 3)
+
+    assert send() == ["sent"]
+    assert [(s["Body"], s["Id"]) for s in sends(server)] == [
+        (m.text, m.provider_ref) for m in messages
+    ]
+    assert set(OutboundMessage.objects.values_list("status", flat=True)) == {"acked"}
+    assert not Timer.objects.exists()
+
+
+def test_a_failed_head_holds_the_line_and_repeats_its_id(alpha, server):
+    conversation = open_conversation(server)
+    put(conversation, "um", "dois")
+    fail(server, 500)
+
+    assert send() == ["waiting"]
+    assert len(sends(server)) == 1
+    assert Timer.objects.get().due_at > database_now()
+    OutboundMessage.objects.update(next_attempt_at=None)
+    accept(server, 2)
+    assert send() == ["sent"]
+    bodies = [s["Body"] for s in sends(server)]
+    ids = [s["Id"] for s in sends(server)]
+    assert bodies == ["um", "um", "dois"]
+    assert ids[0] == ids[1]
+
+
+def test_the_bridges_wish_to_wait_is_honoured(alpha, server):
+    conversation = open_conversation(server)
+    put(conversation, "um")
+    fail(server, 503, "busy", **{"Retry-After": "25"})
+    send()
+
+    assert OutboundMessage.objects.get().next_attempt_at > database_now() + timedelta(seconds=20)
+
+
+def test_what_can_never_be_sent_goes_to_a_person(alpha, server):
+    conversation = open_conversation(server)
+    put(conversation, "um")
+    fail(server, 400, "could not parse Phone")
+    send()
+
+    message = OutboundMessage.objects.get()
+    assert message.status == "failed"
+    assert "could not parse Phone" in message.failure_reason
+    conversation.refresh_from_db()
+    assert conversation.mode == "human"
+
+
+def test_an_answer_that_became_old_is_not_sent(alpha, server):
+    conversation = open_conversation(server)
+    put(conversation, "um")
+    OutboundMessage.objects.update(created_at=database_now() - timedelta(minutes=16))
+
+    send()
+    assert sends(server) == []
+    assert OutboundMessage.objects.get().status == "cancelled"
+
+
+def test_taking_over_cancels_what_the_agent_was_about_to_send(alpha, server):
+    conversation = open_conversation(server)
+    put(conversation, "um")
+    takeover.take_over(conversation_uuid=conversation.uuid, actor="ana", now=database_now())
+    put(conversation, "aqui é a Ana", origin="person")
+    accept(server)
+    send()
+
+    assert [s["Body"] for s in sends(server)] == ["aqui é a Ana"]
+
+
+def test_a_blocked_contact_gets_nothing(alpha, server):
+    conversation = open_conversation(server)
+    put(conversation, "um")
+    conversation.contact.is_blocked = True
+    conversation.contact.save()
+
+    send()
+    assert sends(server) == []
+
+
+def test_receipts_climb_the_ladder_and_never_down(alpha, server):
+    conversation = open_conversation(server)
+    message = put(conversation, "um")[0]
+    accept(server)
+    send()
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+
+    def receipt(status: str) -> int:
+        return outbox.apply_receipt(
+            account_ref=conversation.channel_account_ref,
+            refs=[message.provider_ref, "unknown"],
+            status=OutboundMessage.Status(status),
+            at=at,
+        )
+
+    assert [receipt(s) for s in ("delivered", "delivered", "read", "delivered")] == [1, 0, 1, 0]
+    message.refresh_from_db()
+    assert (message.status, message.delivered_at, message.read_at) == ("read", at, at)
+
+
+def test_a_receipt_that_overtakes_the_answer_is_kept(committed_alpha):
+    class Quick(ScriptedServer):
+        def answer(self, request):
+            if request.path != SEND:
+                return None
+            try:
+                with schema_context("t_alpha"):
+                    outbox.apply_receipt(
+                        account_ref=Conversation.objects.get().channel_account_ref,
+                        refs=[request.json()["Id"]],
+                        status=OutboundMessage.Status.DELIVERED,
+                        at=datetime.now(UTC),
+                    )
+            finally:
+                connection.close()
+            return json_answer(OK)
+
+    with Quick() as server:
+        put(open_conversation(server), "um")
+        assert send() == ["sent"]
+
+    message = OutboundMessage.objects.get()
+    assert message.status == "delivered"
+    assert message.acked_at is not None
+
+
+def test_two_tenants_send_their_own_message_of_the_same_id(alpha, beta, server):
+    put(open_conversation(server), "de alpha")
+    with tenant_context(beta):
+        put(open_conversation(server), "de beta")
+    accept(server, 2)
+
+    for bell in timers.claim_due(kind="send", max_running=10, limit=10):
+        with schema_context(bell.schema_name):
+            outbox.send_next(timer_id=bell.timer_id, token=bell.token)
+    assert sorted(s["Body"] for s in sends(server)) == ["de alpha", "de beta"]
+
+
+def test_of_two_workers_with_one_doorbell_one_sends(committed_alpha, server):
+    put(open_conversation(server), "um")
+    accept(server)
+    bell = timers.claim_due(kind="send", max_running=10, limit=10)[0]
+    gate, outcomes = threading.Barrier(2), []
+
+    def run() -> None:
+        try:
+            with schema_context("t_alpha"):
+                gate.wait()
+                outcomes.append(outbox.send_next(timer_id=bell.timer_id, token=bell.token).value)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["not_ours", "sent"]
+
+
+def test_an_answer_that_was_lost_is_repeated_under_the_same_id(alpha, server):
+    conversation = open_conversation(server)
+    put(conversation, "um")
+    server.script(Answer(parts=(), cut=True), path=SEND)
+    send()
+    OutboundMessage.objects.update(next_attempt_at=None)
+    accept(server)
+    send()
+
+    ids = [s["Id"] for s in sends(server)]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1

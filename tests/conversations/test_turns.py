@@ -1,0 +1,324 @@
+"""Turns: one answer to a burst, none to what is not ours any more."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django_tenants.utils import schema_context, tenant_context
+
+from channels_whatsapp.models import Device
+from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn
+from conversations.services import orchestrator, takeover
+from tenants import timers
+from tenants.context import database_now
+from tenants.models import Timer
+from tests.factories import learn, make_agent, make_device, message_body, receive, work
+from tests.fakes.bridge import FakeBridge
+from tests.fakes.http import Answer, Received
+from tests.fakes.llm import FakeLLM, Mode
+
+
+@pytest.fixture
+def bridge():
+    with FakeBridge() as bridge:
+        yield bridge
+
+
+class InterruptedLLM(FakeLLM):
+    """Lets something happen in the tenant while it is being asked."""
+
+    def __init__(self, meanwhile) -> None:
+        super().__init__(Mode.EVIDENCE)
+        self.meanwhile = meanwhile
+
+    def answer(self, request: Received) -> Answer | None:
+        try:
+            with schema_context("t_alpha"):
+                self.meanwhile()
+        finally:
+            connection.close()
+        return super().answer(request)
+
+
+def due_now() -> None:
+    Timer.objects.update(due_at=database_now() - timedelta(seconds=1))
+
+
+def test_a_burst_gets_one_answer_in_the_order_in_which_it_was_written(alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    now = datetime.now(UTC)
+
+    receive(
+        device,
+        message_body("quanto ta a limpeza?", ref="A3", at=now),
+        message_body("oi", ref="A1", at=now - timedelta(seconds=4)),
+        message_body("bom dia", ref="A2", at=now - timedelta(seconds=2)),
+    )
+    work()
+
+    turn = Turn.objects.get()
+    assert (turn.status, turn.n_messages) == ("done", 3)
+    assert [m.text for m in orchestrator.pending_messages(turn.conversation)] == []
+    sent = bridge.sent_to("5511988887777")
+    assert len(sent) == 1
+    assert "R$ 220,00" in sent[0].body
+    assert OutboundMessage.objects.get().provider_ref == sent[0].ref
+    assert InboundMessage.objects.filter(turn=turn).count() == 3
+    assert not Timer.objects.exists()
+    assert {step.kind for step in turn.steps.all()} >= {"retrieve", "generate"}
+
+
+def test_the_runtime_reads_the_burst_in_the_senders_order(alpha):
+    device = make_device(make_agent())
+    now = datetime.now(UTC)
+    receive(device, message_body("depois", at=now), message_body("antes", at=now - timedelta(2e-5)))
+
+    pending = orchestrator.pending_messages(Conversation.objects.get())
+    assert [message.text for message in pending] == ["antes", "depois"]
+
+
+def test_two_tenants_are_answered_each_from_its_own_documents(alpha, beta, bridge):
+    learn()
+    first = make_device(make_agent(), bridge_url=bridge.base_url)
+    with tenant_context(beta):
+        learn(content=b"# Loja\n\n**Qual o prazo de troca?**\nA troca vale por 30 dias.\n")
+        second = make_device(make_agent(), bridge_url=bridge.base_url)
+        receive(second, message_body("quanto custa a limpeza?", phone="5511900000002"))
+    receive(first, message_body("quanto custa a limpeza?", phone="5511900000001"))
+    work()
+
+    assert "220,00" in bridge.sent_to("5511900000001")[0].body
+    assert "220" not in "".join(sent.body for sent in bridge.sent_to("5511900000002"))
+
+
+def test_a_message_that_comes_while_the_model_thinks_replaces_the_draft(committed_alpha, bridge):
+    learn()
+    come = [message_body("e tem estacionamento?", ref="A2")]
+
+    def meanwhile() -> None:
+        if come:
+            receive(Device.objects.get(), come.pop())
+
+    with InterruptedLLM(meanwhile) as llm:
+        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.base_url)
+        receive(device, message_body("quanto custa a limpeza?", ref="A1"))
+        outcomes = work()
+
+    assert outcomes[:2] == ["turn:superseded", "turn:answered"]
+    assert [turn.status for turn in Turn.objects.order_by("pk")] == ["superseded", "done"]
+    assert Turn.objects.get(status="done").n_messages == 2
+    assert len(bridge.sent) == 1
+    assert "estacionamento" in str(llm.prompts[1])
+    assert "limpeza" in str(llm.prompts[1])
+
+
+def test_somebody_who_never_stops_writing_is_answered_all_the_same(committed_alpha, bridge):
+    learn()
+    count = iter(range(100))
+
+    def meanwhile() -> None:
+        receive(Device.objects.get(), message_body("e a limpeza?", ref=f"B{next(count)}"))
+
+    with InterruptedLLM(meanwhile) as llm:
+        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.base_url)
+        receive(device, message_body("quanto custa a limpeza?", ref="A1"))
+        outcomes = work(rounds=6)
+
+    supersedes = orchestrator.MAX_SUPERSEDED
+    assert outcomes[: supersedes + 1] == ["turn:superseded"] * supersedes + ["turn:answered"]
+    left = orchestrator.pending_messages(Conversation.objects.get())
+    assert len(left) == Conversation.objects.get().n_pending >= 1
+
+
+def test_a_person_who_takes_over_meanwhile_silences_the_answer(committed_alpha, bridge):
+    learn()
+
+    def meanwhile() -> None:
+        takeover.take_over(
+            conversation_uuid=Conversation.objects.get().uuid, actor="ana", now=database_now()
+        )
+
+    with InterruptedLLM(meanwhile) as llm:
+        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.base_url)
+        receive(device, message_body("quanto custa a limpeza?"))
+        work()
+
+    assert bridge.sent == []
+    assert Turn.objects.get().reason == "a person took over"
+
+
+def test_a_worker_whose_lease_ran_out_commits_nothing(committed_alpha, bridge):
+    learn()
+    outcomes = []
+
+    def meanwhile() -> None:
+        if not outcomes:  # the lease is lost and another worker answers first
+            outcomes.append("other")
+            Timer.objects.update(lease_until=database_now() - timedelta(seconds=1))
+            outcomes.extend(work(rounds=1))
+
+    with InterruptedLLM(meanwhile) as llm:
+        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.base_url)
+        receive(device, message_body("quanto custa a limpeza?"))
+        slow = work()
+
+    assert outcomes == ["other", "turn:answered", "send:sent"]
+    assert "turn:lease_lost" in slow
+    assert len(bridge.sent) == 1
+    assert sorted(Turn.objects.values_list("status", flat=True)) == ["done", "failed"]
+
+
+def test_of_two_workers_with_one_doorbell_one_answers(committed_alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    receive(device, message_body("quanto custa a limpeza?"))
+    bell = timers.claim_due(kind="turn", max_running=10, limit=10)[0]
+    gate, outcomes = threading.Barrier(2), []
+
+    def run() -> None:
+        try:
+            with schema_context("t_alpha"):
+                gate.wait()
+                outcomes.append(
+                    orchestrator.run_turn(timer_id=bell.timer_id, token=bell.token).value
+                )
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    work()
+
+    assert sorted(outcomes) == ["answered", "not_ours"]
+    assert len(bridge.sent) == 1
+
+
+def test_a_burst_that_kills_its_workers_is_left_to_people(alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    receive(device, message_body("quanto custa a limpeza?"))
+    for _ in range(orchestrator.MAX_ATTEMPTS):  # each begins and is never heard of again
+        bell = timers.claim_due(kind="turn", max_running=10, limit=10)[0]
+        timers.begin(timer_id=bell.timer_id, token=bell.token)
+        Timer.objects.update(lease_until=database_now() - timedelta(seconds=1))
+
+    assert work() == ["turn:left_to_people"]
+    assert Conversation.objects.get().mode == "human"
+    assert bridge.sent == []
+
+
+def test_what_the_documents_do_not_say_goes_to_a_person_with_a_word(alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    receive(device, message_body("qual a capital da Mongólia e quantos habitantes tem?"))
+    work()
+
+    conversation = Conversation.objects.get()
+    assert conversation.mode == "human"
+    assert len(bridge.sent) == 1
+    receive(device, message_body("alô?"))
+    work()
+    assert len(bridge.sent) == 1
+    assert InboundMessage.objects.order_by("pk").last().silence_reason == "human_mode"
+
+
+def test_a_conversation_given_back_is_answered_from_the_next_message_on(alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    receive(device, message_body("oi"))
+    uuid = Conversation.objects.get().uuid
+    takeover.take_over(conversation_uuid=uuid, actor="ana", now=database_now())
+    work()
+    takeover.give_back(conversation_uuid=uuid, actor="ana", now=database_now())
+    receive(device, message_body("quanto custa a limpeza?"))
+    work()
+
+    assert [turn.n_messages for turn in Turn.objects.all()] == [1]
+    assert len(bridge.sent) == 1
+
+
+@pytest.mark.parametrize("deleted", [1, 2])
+def test_a_message_taken_back_in_time_is_not_answered(alpha, bridge, deleted):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    receive(device, message_body("quanto custa a limpeza?", ref="A1"))
+    receive(device, message_body("oi", ref="A2"))
+    for ref in ("A1", "A2")[:deleted]:
+        receive(device, revoke(ref))
+    work()
+
+    assert [turn.n_messages for turn in Turn.objects.all()] == [1] * (2 - deleted)
+    assert len(bridge.sent) == 2 - deleted
+
+
+def test_an_edit_before_the_answer_is_what_is_answered(alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    receive(device, message_body("tem piscina?", ref="A1"))
+    receive(device, edit("A1", "quanto custa a limpeza?"))
+    work()
+
+    assert "220,00" in bridge.sent[0].body
+
+
+def test_typing_holds_the_answer_back_and_its_end_lets_it_go(alpha, bridge):
+    device = make_device(make_agent(), bridge_url=bridge.base_url, quiet_s=4.0)
+    receive(device, message_body("oi"))
+    receive(device, typing("composing"))
+    held = Timer.objects.get().due_at - database_now()
+    receive(device, typing("paused"))
+    let_go = Timer.objects.get().due_at - database_now()
+
+    assert timedelta(seconds=9) < held < timedelta(seconds=11)
+    assert timedelta(seconds=1) < let_go < timedelta(seconds=3)
+
+
+def test_an_error_of_ours_is_tried_again_later(alpha, bridge):
+    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    receive(device, message_body("oi"))
+    device.bridge_token_encrypted = "damaged"
+    device.save()
+
+    assert work(rounds=1) == ["turn:failed"]
+    timer = Timer.objects.get()
+    assert timer.due_at > database_now()
+    assert timer.n_attempts == 1
+    device.set_bridge_token("token")
+    device.save()
+    due_now()
+    assert work(rounds=1)[0] == "turn:answered"
+
+
+def revoke(ref: str) -> bytes:
+    protocol = {"protocolMessage": {"key": {"ID": ref}, "type": 0}}
+    return message_body(ref=f"R{ref}", Edit="7").replace(
+        b'{"conversation": "oi"}', str(protocol).replace("'", '"').encode()
+    )
+
+
+def edit(ref: str, text: str) -> bytes:
+    protocol = {
+        "protocolMessage": {
+            "key": {"ID": ref},
+            "type": 14,
+            "editedMessage": {"conversation": text},
+        }
+    }
+    return message_body(ref=f"E{ref}").replace(
+        b'{"conversation": "oi"}', str(protocol).replace("'", '"').encode()
+    )
+
+
+def typing(state: str) -> bytes:
+    jid = "5511988887777@s.whatsapp.net"
+    event = {"Chat": jid, "Sender": jid, "State": state, "IsGroup": False, "IsFromMe": False}
+    return str({"type": "ChatPresence", "event": event}).replace("'", '"').replace(
+        "False", "false"
+    ).encode()

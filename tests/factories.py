@@ -1,0 +1,126 @@
+"""Valid rows with boring defaults, and the steps that a dispatcher and its workers would take."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from django.utils import timezone
+from django_tenants.utils import schema_context
+
+from agents.models import Agent
+from agents.services import publishing
+from channels_whatsapp.models import Device
+from channels_whatsapp.services import devices, receiving
+from conversations.services import orchestrator, outbox
+from integrations.services.credentials import ensure_credential
+from knowledge.services import documents
+from tenants import inbox, timers
+from tenants.models import InboundRoute, InboxEntry
+
+HMAC_KEY = "an-hmac-key-of-32-characters-or-more"
+FAQ = (
+    "# Perguntas\n\n**Vocês têm estacionamento?**\nSim, o estacionamento é gratuito para clientes.\n\n"
+    "**Qual o preço da limpeza?**\nA limpeza completa custa R$ 220,00.\n"
+).encode()
+
+
+def learn(name: str = "faq.md", content: bytes = FAQ) -> None:
+    """Store a document and read it at once."""
+    category = documents.ensure_category(name="geral")
+    stored = documents.store_document(
+        category=category, name=name, content=content, now=timezone.now()
+    )
+    documents.ingest_document(document_id=stored.document.pk, now=timezone.now())
+
+
+def make_agent(
+    name: str = "Recepção", *, kind: str = "general", base_url: str = "", handoffs: Sequence[Agent] = ()
+) -> Agent:
+    """Publish an agent; with `base_url` it asks that OpenAI-compatible server."""
+    agent = Agent(name=name, kind=kind, instructions="Seja breve.")
+    if base_url:
+        agent.chat_credential = ensure_credential(
+            name="local", provider="openai_compatible", base_url=base_url, api_key="none"
+        ).credential
+        agent.chat_model = "fake-1"
+    agent.save()
+    agent.categories.set([documents.ensure_category(name="geral")])
+    agent.handoffs.set(handoffs)
+    publishing.publish_agent(agent=agent, actor="test", now=timezone.now())
+    return agent
+
+
+def make_device(
+    agent: Agent | None = None, *, bridge_url: str = "http://127.0.0.1:9", **values: object
+) -> Device:
+    """Make a device that gathers a burst for no time at all."""
+    values = {"quiet_s": 0.0, "max_wait_s": 60.0, **values}
+    device, _ = devices.ensure_device(
+        name=str(values.pop("name", "principal")),
+        entry_agent=agent,
+        bridge_base_url=bridge_url,
+        bridge_token="token",
+        hmac_key=HMAC_KEY,
+        now=timezone.now(),
+        **values,  # type: ignore[arg-type]
+    )
+    return device
+
+
+def message_body(
+    text: str = "oi",
+    *,
+    ref: str | None = None,
+    phone: str = "5511988887777",
+    lid: str = "",
+    at: datetime | None = None,
+    **info: object,
+) -> bytes:
+    """Return a contact's text in the bridge's JSON mode."""
+    jid = f"{phone}@s.whatsapp.net" if phone else f"{lid}@lid"
+    event = {
+        "Info": {
+            "ID": ref or uuid.uuid4().hex.upper(),
+            "Chat": jid,
+            "Sender": jid,
+            "SenderAlt": f"{lid}@lid" if phone and lid else "",
+            "IsFromMe": False,
+            "IsGroup": False,
+            "PushName": "Ana",
+            "Timestamp": (at or datetime.now(UTC)).isoformat(),
+            **info,
+        },
+        "Message": {"conversation": text},
+    }
+    return json.dumps({"type": "Message", "event": event}).encode()
+
+
+def receive(device: Device, *bodies: bytes) -> None:
+    """Bring webhooks in as the door and a worker do."""
+    route = InboundRoute.objects.get(device_ref=device.uuid)
+    for body in bodies:
+        InboxEntry.objects.create(
+            route=route,
+            schema_name=route.schema_name,
+            dedup_key=uuid.uuid4().hex,
+            encoding="json",
+            body=body,
+        )
+    for batch in inbox.claim_batches(limit=500, per_batch=100):
+        with schema_context(batch.schema_name):
+            receiving.receive_entries(entry_ids=batch.entry_ids, token=batch.token)
+
+
+def work(*, rounds: int = 3) -> list[str]:
+    """Do what is due in every tenant, as dispatcher and workers would; return the outcomes."""
+    outcomes = []
+    for _ in range(rounds):
+        for kind, run in (("turn", orchestrator.run_turn), ("send", outbox.send_next)):
+            for bell in timers.claim_due(kind=kind, max_running=1000, limit=1000):
+                with schema_context(bell.schema_name):
+                    outcome = run(timer_id=bell.timer_id, token=bell.token)
+                outcomes.append(f"{kind}:{outcome.value}")
+    return outcomes

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import pytest
+from django.db import transaction
+from django_tenants.utils import tenant_context
+
+from knowledge import retrieval
+from knowledge.models import Document
+from knowledge.services import documents
+from knowledge.types import ChunkKind
+from tenants.models import Tenant
+from tests.knowledge.factories import NOW, PRICES, ready, store
+
+HOURS = """# Unidades
+
+## Centro
+Segunda a sexta: das 8h às 20h.
+
+## Centro aos sábados
+Sábado: das 8h às 13h.
+
+## Estacionamento
+Convênio com o estacionamento ao lado, duas horas grátis.
+
+## Formas de pagamento
+Aceitamos Pix, cartão de crédito e boleto.
+
+## Sedação
+Temos óxido nitroso para adultos e crianças acima de cinco anos.
+"""
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        pytest.param("quanto ta a limpeza?", id="hurried"),
+        pytest.param("oi\nbom dia\nquanto ta a limpeza?", id="several messages"),
+        pytest.param("QTO CUSTA LIMPESA", id="typos"),
+        pytest.param("preço da profilaxia", id="another word"),
+        pytest.param("220,00", id="a bare number"),
+    ],
+)
+def test_the_row_of_the_price_list_comes_first(alpha: Tenant, typed: str) -> None:
+    document = ready()
+    ready(HOURS, name="unidades.md")
+
+    result = retrieval.search(query=typed, category_ids=None)
+
+    best = result.passages[0]
+    assert "Limpeza completa" in best.body
+    assert "R$ 220,00" in best.body
+    assert (best.document_id, best.document_uuid) == (document.pk, document.uuid)
+    assert (best.document_name, best.category, best.version) == ("precos.csv", "precos", 1)
+    assert (best.kind, best.page, best.heading_path) == (ChunkKind.ROW, None, "precos")
+    assert [p.score for p in result.passages] == sorted(
+        (p.score for p in result.passages), reverse=True
+    )
+
+
+def test_confidence_tells_what_the_documents_answer(alpha: Tenant) -> None:
+    ready()
+    ready(HOURS, name="unidades.md")
+
+    answered = retrieval.search(query="quanto custa a limpeza completa?", category_ids=None)
+    unanswered = retrieval.search(query="vocês vendem pneu de caminhão?", category_ids=None)
+
+    assert 0 <= unanswered.confidence < 0.15 < 0.5 < answered.confidence <= 1
+
+
+def test_only_the_given_categories_are_searched(alpha: Tenant) -> None:
+    prices = ready().category
+    info = documents.ensure_category(name="informacoes")
+    ready(HOURS, name="unidades.md", category=info)
+
+    found = retrieval.search(query="quanto custa a limpeza?", category_ids=[info.pk], k=50)
+    everywhere = retrieval.search(
+        query="quanto custa a limpeza?", category_ids=[info.pk, prices.pk], k=50
+    )
+    nowhere = retrieval.search(query="quanto custa a limpeza?", category_ids=[])
+
+    assert {passage.category for passage in found.passages} == {"informacoes"}
+    assert {passage.category for passage in everywhere.passages} == {"informacoes", "precos"}
+    assert (nowhere.passages, nowhere.confidence) == ((), 0.0)
+
+
+def test_only_the_version_in_use_is_found(alpha: Tenant) -> None:
+    ready()
+    store(PRICES.replace("220,00", "240,00"))
+
+    meanwhile = retrieval.search(query="quanto custa a limpeza?", category_ids=None)
+    ready(PRICES.replace("220,00", "260,00"))
+    afterwards = retrieval.search(query="quanto custa a limpeza?", category_ids=None, k=50)
+
+    assert "R$ 220,00" in meanwhile.passages[0].body
+    bodies = " ".join(passage.body for passage in afterwards.passages)
+    assert "R$ 260,00" in bodies
+    assert "R$ 220,00" not in bodies
+    assert "R$ 240,00" not in bodies
+
+
+def test_a_follow_up_is_searched_with_the_message_before(alpha: Tenant) -> None:
+    ready(HOURS, name="unidades.md")
+
+    alone = retrieval.search(query="e no sábado?", category_ids=None)
+    result = retrieval.search(
+        query="e no sábado?", category_ids=None, previous="que horas abre a unidade centro?"
+    )
+
+    assert "Sábado: das 8h às 13h." in result.passages[0].body
+    assert result.normalised_query == "que horas abre a unidade centro e no sábado?"
+    assert alone.normalised_query == "e no sábado?"
+
+
+def test_a_question_that_stands_alone_ignores_the_message_before(alpha: Tenant) -> None:
+    ready(HOURS, name="unidades.md")
+    question = "quais formas de pagamento a clínica aceita?"
+
+    alone = retrieval.search(query=question, category_ids=None)
+    after = retrieval.search(query=question, category_ids=None, previous="tem sedação?")
+
+    assert after == alone
+
+
+def test_an_empty_knowledge_base_finds_nothing(alpha: Tenant) -> None:
+    result = retrieval.search(query="quanto custa?", category_ids=None)
+
+    assert (result.passages, result.confidence) == ((), 0.0)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("???!!", id="signs"),
+        pytest.param("\x00limpeza\x00", id="null"),
+        pytest.param("'; drop table knowledge_chunk; --", id="sql"),
+        pytest.param("limpeza & (canal | !'x':*) <-> \"", id="operators"),
+        pytest.param("%(k)s %s %", id="placeholders"),
+        pytest.param("🦷👩‍⚕️👍🏽", id="emoji"),
+        pytest.param("ß ﬁ ª ① 中文 עברית \u202e", id="scripts"),
+        pytest.param("limpeza " * 1_250, id="10k characters"),
+        pytest.param("".join(chr(97 + n % 26) for n in range(10_000)), id="one long word"),
+    ],
+)
+def test_hostile_questions_are_only_questions(alpha: Tenant, typed: str) -> None:
+    ready()
+
+    result = retrieval.search(query=typed, category_ids=None, previous=typed)
+
+    assert 0 <= result.confidence <= 1
+    assert all(-1 <= passage.cosine <= 1.0001 for passage in result.passages)
+    assert Document.objects.count() == 1
+
+
+def test_one_passage_is_enough(alpha: Tenant) -> None:
+    ready("Aceitamos Pix com cinco por cento de desconto.", name="a.txt")
+
+    result = retrieval.search(query="aceita pix?", category_ids=None)
+
+    assert len(result.passages) == 1
+    assert result.confidence > 0.3
+
+
+def test_no_more_passages_than_asked_for(alpha: Tenant) -> None:
+    ready()
+
+    assert len(retrieval.search(query="canal", category_ids=None, k=2).passages) == 2
+    assert len(retrieval.search(query="canal", category_ids=None, k=-1).passages) == 1
+    assert len(retrieval.search(query="canal", category_ids=None, k=10_000).passages) == 3
+
+
+def test_nothing_is_embedded_under_an_open_transaction(alpha: Tenant) -> None:
+    ready()
+
+    with pytest.raises(RuntimeError, match="transaction"), transaction.atomic():
+        retrieval.search(query="canal", category_ids=None)
+
+
+def test_the_nearest_passage_of_another_tenant_is_never_found(
+    committed_alpha: Tenant, committed_beta: Tenant
+) -> None:
+    with tenant_context(committed_alpha):
+        ours = ready()
+    with tenant_context(committed_beta):
+        theirs = ready(HOURS, name="precos.csv.md")
+
+        result = retrieval.search(query="quanto custa a limpeza?", category_ids=None, k=50)
+
+        assert ours.pk == theirs.pk
+        assert len(result.passages) == theirs.n_chunks
+        assert {passage.document_uuid for passage in result.passages} == {theirs.uuid}
+        assert not any("Limpeza" in passage.body for passage in result.passages)
+
+
+def test_words_of_one_tenant_never_correct_those_of_another(alpha: Tenant, beta: Tenant) -> None:
+    ready("Fazemos clareamento com laser.", name="a.txt")
+
+    ours = retrieval.search(query="clareamneto", category_ids=None)
+    with tenant_context(beta):
+        ready("Fazemos pranchas de surfe.", name="a.txt")
+        theirs = retrieval.search(query="clareamneto", category_ids=None)
+
+    assert ours.normalised_query == "clareamento?"
+    assert theirs.normalised_query == "clareamneto?"
+
+
+def test_words_of_a_new_document_are_known_at_once(alpha: Tenant) -> None:
+    ready("Fazemos clareamento com laser.", name="a.txt")
+    before = retrieval.search(query="sedaçao ou ortodontai", category_ids=None)
+
+    ready("Temos ortodontia.", name="b.txt", now=NOW)
+    after = retrieval.search(query="sedaçao ou ortodontai", category_ids=None)
+
+    assert "ortodontai" in before.normalised_query
+    assert "ortodontia" in after.normalised_query
