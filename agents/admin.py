@@ -74,7 +74,9 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
         )
         labels = {"fallbacks": _("Other models to ask when this one fails")}
         help_texts = {
-            "fallbacks": _('A list such as [{"credential": "uuid of a credential", "model": "name"}].')
+            "fallbacks": _(
+                'A list such as [{"credential": "uuid of a credential", "model": "name"}].'
+            )
         }
 
     def clean_handoffs(self) -> Any:

@@ -32,13 +32,13 @@ LOG = """
     create trigger bench_note after update on public.tenants_timer
         for each row execute function public.bench_note();
 """
-ARM = """
+ARM = f"""
     insert into public.tenants_timer
         (schema_name, kind, ref, due_at, generation, n_rings, n_attempts)
-    select 't_bench' || i %% {tenants}, 'turn', 1000000 + i,
+    select 't_bench' || i %% {N_TENANTS}, 'turn', 1000000 + i,
         clock_timestamp() + make_interval(secs => %s + %s * i / %s::float), 0, 0, 0
     from generate_series(1, %s) i
-""".format(tenants=N_TENANTS)
+"""
 LATENESS = "select extract(epoch from at - due_at)::float from public.bench_wakes where kind = %s"
 
 
@@ -54,9 +54,7 @@ def measure(options: argparse.Namespace) -> list[harness.Measure]:
         from tenants.services.tenants import create_tenant
 
         for number in range(N_TENANTS):
-            create_tenant(
-                slug=f"bench{number}", name="Bench", domains=[f"bench{number}.localhost"]
-            )
+            create_tenant(slug=f"bench{number}", name="Bench", domains=[f"bench{number}.localhost"])
         stack.rows(LOG)
         stack.start("dispatcher", "worker1")
         wake(stack, n=50, spread_s=1, lead_s=1)  # until the worker is there, and warm

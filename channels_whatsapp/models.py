@@ -58,9 +58,7 @@ class Device(models.Model):
     bridge_base_url = models.URLField(_("bridge address"), max_length=300)
     bridge_token_encrypted = models.TextField(blank=True, editable=False)
     phone = models.CharField(_("phone"), max_length=32, blank=True)
-    state = models.CharField(
-        _("link"), max_length=12, choices=State.choices, default=State.UNKNOWN
-    )
+    state = models.CharField(_("link"), max_length=12, choices=State.choices, default=State.UNKNOWN)
     state_detail = models.CharField(_("detail"), max_length=200, blank=True)
     state_changed_at = models.DateTimeField(_("since"), null=True, blank=True)
     is_enabled = models.BooleanField(_("enabled"), default=True)
@@ -111,7 +109,7 @@ class Device(models.Model):
 
 
 class BridgeEvent(models.Model):
-    """One webhook of the bridge as it came, and what became of it: why the assistant stayed silent."""
+    """One webhook of the bridge as it came, and why the assistant answered it or stayed silent."""
 
     class Outcome(models.TextChoices):
         STORED = "stored", _("stored")

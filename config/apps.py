@@ -2,6 +2,8 @@ from django.apps import AppConfig
 
 
 class ConfigConfig(AppConfig):
+    """The composition root; an app for its commands."""
+
     name = "config"
 
     def ready(self) -> None:

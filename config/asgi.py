@@ -36,7 +36,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif _simulator is not None and path.startswith("/simulator"):
         await _simulator(scope, receive, send)
     else:
-        await _django(scope, receive, send)
+        await _django(dict(scope), receive, send)  # type: ignore[arg-type]  # asgiref is stricter
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -14,7 +14,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-@signals.worker_init.connect  # type: ignore[untyped-decorator]
+@signals.worker_init.connect
 def refuse_unsafe_database(**_: Any) -> None:
     """Stop a worker whose database would mix tenants."""
     from tenants.checks import refuse_unsafe_database
@@ -22,6 +22,6 @@ def refuse_unsafe_database(**_: Any) -> None:
     refuse_unsafe_database()
 
 
-@signals.setup_logging.connect  # type: ignore[untyped-decorator]
+@signals.setup_logging.connect
 def use_django_logging(**_: Any) -> None:
     """Leave the logging as Django's settings made it."""

@@ -91,8 +91,7 @@ class Supervisor:
             )
             with self._lock:
                 self._running[program.name] = process
-            assert process.stdout is not None
-            for line in process.stdout:
+            for line in process.stdout or ():
                 self._say(f"{program.name:<10} | {line.rstrip()}")
             code = process.wait()
             # What it forked may outlive it; nothing of it must keep working beside its successor.

@@ -53,6 +53,8 @@ class ContactAddress(models.Model):
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
+    """Questions that are asked of conversations."""
+
     def waiting_for_a_person(self) -> ConversationQuerySet:
         """Open ones that the assistant has left to people."""
         return self.filter(status=Conversation.Status.OPEN, mode=Conversation.Mode.HUMAN)

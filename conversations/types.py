@@ -37,6 +37,7 @@ class Silence(StrEnum):
     BLOCKED = "blocked"
     REACTION = "reaction"
     NO_AGENT = "no_agent"
+    TOO_LONG = "too_long"
 
 
 @dataclass(frozen=True)
@@ -82,5 +83,8 @@ class NewMessage:
 
 
 MAX_TEXT = 4096
-"""Characters of a message that are kept: WhatsApp's own limit is 65,536, a question is far shorter,
-and what is longer would fill the model's context. A cut is marked."""
+"""Characters of a message that are kept: a question is far shorter, and what is longer would fill
+the model's context. A cut is marked."""
+
+MAX_HONEST_TEXT = 65_536
+"""WhatsApp's own limit in characters. What is longer was typed by nobody, and is not answered."""

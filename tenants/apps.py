@@ -3,6 +3,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class TenantsConfig(AppConfig):
+    """Tenants, and what every tenant's work needs: inbox, timers, tasks, secrets."""
+
     name = "tenants"
     verbose_name = _("Platform")
 

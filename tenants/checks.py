@@ -17,7 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 def tenancy_is_safe(
     app_configs: Any = None, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Refuse a transaction pooler, and tenant tables in `public`; and by each process as it starts."""
+    """Refuse a transaction pooler, and tenant tables in `public`."""
     if databases is None:
         return []
     try:
@@ -48,7 +48,7 @@ def _pooler() -> list[CheckMessage]:
             if _backend_pid(first) == _backend_pid(second):
                 return [
                     Critical(
-                        "DATABASE_URL leads through a transaction pooler, behind which tenants mix.",
+                        "DATABASE_URL leads through a transaction pooler, where tenants mix.",
                         hint="Connect to PostgreSQL itself or to a pool in session mode.",
                         id="tenants.E001",
                     )

@@ -15,7 +15,10 @@ def current_schema() -> str:
 
 def has_open_transaction() -> bool:
     """Test whether our own code has a transaction open, leaving out a test case's wrapper."""
-    return any(not block._from_testcase for block in connection.atomic_blocks)
+    return any(
+        not block._from_testcase  # type: ignore[attr-defined]  # Django, untyped
+        for block in connection.atomic_blocks
+    )
 
 
 def release_connection() -> None:

@@ -1,4 +1,4 @@
-"""The dispatcher: finds due rows and rings the tasks that do the work; holds no state of its own."""
+"""The dispatcher: finds due rows and rings the tasks that do the work; holds no state."""
 
 from __future__ import annotations
 

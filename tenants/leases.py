@@ -53,7 +53,7 @@ class _Keeper:
             try:
                 timers.renew(held)
             except Error:
-                # The next round tries again; a lease that runs out meanwhile is caught by the fence.
+                # The next round tries again; the fence catches a lease that runs out meanwhile.
                 logger.warning("leases not renewed", exc_info=True)
             finally:
                 connection.close()

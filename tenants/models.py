@@ -16,13 +16,15 @@ SLUG = RegexValidator(
 
 
 class TenantQuerySet(models.QuerySet["Tenant"]):
+    """Questions that are asked of tenants."""
+
     def ready(self) -> TenantQuerySet:
         """Those whose schema is complete and in use."""
         return self.filter(status=Tenant.Status.READY).exclude(schema_name="public")
 
 
-class Tenant(TenantMixin):  # type: ignore[misc]
-    """One business, in one PostgreSQL schema; the row of schema `public` stands for the platform."""
+class Tenant(TenantMixin):
+    """One business, in one PostgreSQL schema; the row of schema `public` is the platform's."""
 
     class Status(models.TextChoices):
         CREATING = "creating", _("creating")
@@ -60,7 +62,7 @@ class Tenant(TenantMixin):  # type: ignore[misc]
         return self.name
 
 
-class Domain(DomainMixin):  # type: ignore[misc]
+class Domain(DomainMixin):
     """A host name on which a tenant's pages are served."""
 
     class Meta:

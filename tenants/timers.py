@@ -60,7 +60,7 @@ class Claim:
 def _rows(sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def arm(*, kind: str, ref: int, due_at: datetime) -> None:
@@ -179,7 +179,11 @@ def hold(claim: Claim) -> bool:
 
 def finish(claim: Claim) -> None:
     """Give the work back as done, in the caller's transaction; a timer armed again stays armed."""
-    params = {"id": claim.timer_id, "token": claim.token, "generation": claim.generation}
+    params: dict[str, Any] = {
+        "id": claim.timer_id,
+        "token": claim.token,
+        "generation": claim.generation,
+    }
     with connection.cursor() as cursor:
         cursor.execute(
             "delete from public.tenants_timer where id = %(id)s and lease_token = %(token)s"

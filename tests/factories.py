@@ -22,7 +22,8 @@ from tenants.models import InboundRoute, InboxEntry
 
 HMAC_KEY = "an-hmac-key-of-32-characters-or-more"
 FAQ = (
-    "# Perguntas\n\n**Vocês têm estacionamento?**\nSim, o estacionamento é gratuito para clientes.\n\n"
+    "# Perguntas\n\n**Vocês têm estacionamento?**\n"
+    "Sim, o estacionamento é gratuito para clientes.\n\n"
     "**Qual o preço da limpeza?**\nA limpeza completa custa R$ 220,00.\n"
 ).encode()
 
@@ -37,7 +38,11 @@ def learn(name: str = "faq.md", content: bytes = FAQ) -> None:
 
 
 def make_agent(
-    name: str = "Recepção", *, kind: str = "general", base_url: str = "", handoffs: Sequence[Agent] = ()
+    name: str = "Recepção",
+    *,
+    kind: str = "general",
+    base_url: str = "",
+    handoffs: Sequence[Agent] = (),
 ) -> Agent:
     """Publish an agent; with `base_url` it asks that OpenAI-compatible server."""
     agent = Agent(name=name, kind=kind, instructions="Seja breve.")

@@ -259,10 +259,8 @@ def _index(texts: Iterable[str]) -> dict[str, set[str]]:
     index: dict[str, set[str]] = {}
     for claim in (claim for text in texts for claim in claims(text)):
         index.setdefault(claim.kind, set()).add(claim.value)
-        if claim.kind in {"time", "date"}:  # "das 9 às 13h" is also said as "9"
-            index.setdefault("part", set()).update(
-                str(int(part)) for part in re.split(r"[:/]", claim.value) if part != ANY_YEAR
-            )
+        if claim.kind == "date":  # "31/03" is also said as "dia 31"
+            index.setdefault("day", set()).add(claim.value.split("/")[0])
     return index
 
 
@@ -271,7 +269,7 @@ def _supported(claim: Claim, index: dict[str, set[str]]) -> bool:
         return True
     match claim.kind:
         case "number":
-            return claim.value in index.get("part", ())
+            return claim.value in index.get("day", ())
         case "date":
             day, year = claim.value.rsplit("/", 1)
             dates = index.get("date", set())

@@ -124,7 +124,9 @@ class Bridge:
     def connect(self) -> None:
         """Start the session; a device that is not paired waits for its QR code then."""
         try:
-            self._post("/session/connect", {"Subscribe": list(SUBSCRIBED_EVENTS), "Immediate": True})
+            self._post(
+                "/session/connect", {"Subscribe": list(SUBSCRIBED_EVENTS), "Immediate": True}
+            )
         except Temporary as error:
             if "already connected" not in error.reason:
                 raise

@@ -7,67 +7,172 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('agents', '0001_initial'),
+        ("agents", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Device',
+            name="Device",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('name', models.CharField(max_length=60, unique=True, verbose_name='name')),
-                ('quiet_s', models.FloatField(default=5.0, help_text='How long the contact must be silent before the answer is written.', validators=[django.core.validators.MinValueValidator(0)], verbose_name='quiet window (s)')),
-                ('max_wait_s', models.FloatField(default=60.0, validators=[django.core.validators.MinValueValidator(0)], verbose_name='longest wait (s)')),
-                ('max_messages', models.PositiveIntegerField(default=20, validators=[django.core.validators.MinValueValidator(1)], verbose_name='most messages')),
-                ('freshness_s', models.FloatField(default=900.0, help_text='Older messages are stored and not answered.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='freshness (s)')),
-                ('bridge_base_url', models.URLField(max_length=300, verbose_name='bridge address')),
-                ('bridge_token_encrypted', models.TextField(blank=True, editable=False)),
-                ('phone', models.CharField(blank=True, max_length=32, verbose_name='phone')),
-                ('state', models.CharField(choices=[('unknown', 'unknown'), ('absent', 'not started'), ('qr', 'waiting for the QR code'), ('paired', 'pairing'), ('connected', 'connected'), ('disconnected', 'reconnecting'), ('logged_out', 'logged out on the phone'), ('banned', 'temporarily banned'), ('outdated', 'bridge outdated'), ('failed', 'connection failed')], default='unknown', max_length=12, verbose_name='link')),
-                ('state_detail', models.CharField(blank=True, max_length=200, verbose_name='detail')),
-                ('state_changed_at', models.DateTimeField(blank=True, null=True, verbose_name='since')),
-                ('is_enabled', models.BooleanField(default=True, verbose_name='enabled')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
-                ('entry_agent', models.ForeignKey(blank=True, help_text='The agent that answers a new conversation.', null=True, on_delete=django.db.models.deletion.SET_NULL, to='agents.agent', verbose_name='entry agent')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("name", models.CharField(max_length=60, unique=True, verbose_name="name")),
+                (
+                    "quiet_s",
+                    models.FloatField(
+                        default=5.0,
+                        help_text="How long the contact must be silent before the answer is written.",
+                        validators=[django.core.validators.MinValueValidator(0)],
+                        verbose_name="quiet window (s)",
+                    ),
+                ),
+                (
+                    "max_wait_s",
+                    models.FloatField(
+                        default=60.0,
+                        validators=[django.core.validators.MinValueValidator(0)],
+                        verbose_name="longest wait (s)",
+                    ),
+                ),
+                (
+                    "max_messages",
+                    models.PositiveIntegerField(
+                        default=20,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="most messages",
+                    ),
+                ),
+                (
+                    "freshness_s",
+                    models.FloatField(
+                        default=900.0,
+                        help_text="Older messages are stored and not answered.",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="freshness (s)",
+                    ),
+                ),
+                ("bridge_base_url", models.URLField(max_length=300, verbose_name="bridge address")),
+                ("bridge_token_encrypted", models.TextField(blank=True, editable=False)),
+                ("phone", models.CharField(blank=True, max_length=32, verbose_name="phone")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("unknown", "unknown"),
+                            ("absent", "not started"),
+                            ("qr", "waiting for the QR code"),
+                            ("paired", "pairing"),
+                            ("connected", "connected"),
+                            ("disconnected", "reconnecting"),
+                            ("logged_out", "logged out on the phone"),
+                            ("banned", "temporarily banned"),
+                            ("outdated", "bridge outdated"),
+                            ("failed", "connection failed"),
+                        ],
+                        default="unknown",
+                        max_length=12,
+                        verbose_name="link",
+                    ),
+                ),
+                (
+                    "state_detail",
+                    models.CharField(blank=True, max_length=200, verbose_name="detail"),
+                ),
+                (
+                    "state_changed_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="since"),
+                ),
+                ("is_enabled", models.BooleanField(default=True, verbose_name="enabled")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created at")),
+                (
+                    "entry_agent",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="The agent that answers a new conversation.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to="agents.agent",
+                        verbose_name="entry agent",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'device',
-                'verbose_name_plural': 'devices',
+                "verbose_name": "device",
+                "verbose_name_plural": "devices",
             },
         ),
         migrations.CreateModel(
-            name='BridgeEvent',
+            name="BridgeEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('type', models.CharField(max_length=40, verbose_name='type')),
-                ('dedup_key', models.CharField(max_length=200)),
-                ('outcome', models.CharField(choices=[('stored', 'stored'), ('applied', 'applied'), ('silent', 'stored, not answered'), ('duplicate', 'duplicate'), ('ignored', 'ignored')], max_length=9, verbose_name='outcome')),
-                ('reason', models.CharField(blank=True, max_length=40, verbose_name='reason')),
-                ('n_repeats', models.PositiveIntegerField(default=0, verbose_name='repeats')),
-                ('body', models.BinaryField(default=b'')),
-                ('received_at', models.DateTimeField(verbose_name='received at')),
-                ('device', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='channels_whatsapp.device', verbose_name='device')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("type", models.CharField(max_length=40, verbose_name="type")),
+                ("dedup_key", models.CharField(max_length=200)),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("stored", "stored"),
+                            ("applied", "applied"),
+                            ("silent", "stored, not answered"),
+                            ("duplicate", "duplicate"),
+                            ("ignored", "ignored"),
+                        ],
+                        max_length=9,
+                        verbose_name="outcome",
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=40, verbose_name="reason")),
+                ("n_repeats", models.PositiveIntegerField(default=0, verbose_name="repeats")),
+                ("body", models.BinaryField(default=b"")),
+                ("received_at", models.DateTimeField(verbose_name="received at")),
+                (
+                    "device",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="channels_whatsapp.device",
+                        verbose_name="device",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'bridge event',
-                'verbose_name_plural': 'bridge events',
+                "verbose_name": "bridge event",
+                "verbose_name_plural": "bridge events",
             },
         ),
         migrations.AddConstraint(
-            model_name='device',
-            constraint=models.CheckConstraint(condition=models.Q(('max_messages__gte', 1), ('max_wait_s__gte', models.F('quiet_s')), ('quiet_s__gte', 0)), name='device_waits_are_sound', violation_error_message='The longest wait is at least the quiet window.'),
+            model_name="device",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("max_messages__gte", 1),
+                    ("max_wait_s__gte", models.F("quiet_s")),
+                    ("quiet_s__gte", 0),
+                ),
+                name="device_waits_are_sound",
+                violation_error_message="The longest wait is at least the quiet window.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='bridgeevent',
-            index=models.Index(fields=['-received_at'], name='bridge_event_newest'),
+            model_name="bridgeevent",
+            index=models.Index(fields=["-received_at"], name="bridge_event_newest"),
         ),
         migrations.AddConstraint(
-            model_name='bridgeevent',
-            constraint=models.UniqueConstraint(fields=('device', 'dedup_key'), name='bridge_event_once'),
+            model_name="bridgeevent",
+            constraint=models.UniqueConstraint(
+                fields=("device", "dedup_key"), name="bridge_event_once"
+            ),
         ),
     ]

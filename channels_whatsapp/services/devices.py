@@ -136,15 +136,15 @@ def provision_device(*, device_id: int, now: datetime) -> Provisioned:
         note_state(device=device, state=Device.State.UNKNOWN, detail=error.reason, now=now)
         return Provisioned(status=None, problem=error.reason)
     is_online = status.is_connected and status.is_logged_in
-    state = Device.State.CONNECTED if is_online else (
-        Device.State.QR if status.is_connected else Device.State.ABSENT
+    state = (
+        Device.State.CONNECTED
+        if is_online
+        else (Device.State.QR if status.is_connected else Device.State.ABSENT)
     )
     note_state(device=device, state=state, detail="", now=now)
     if status.phone and device.phone != status.phone:
         Device.objects.filter(pk=device.pk).update(phone=status.phone)
-    routes.learn_identity(
-        device_ref=device.uuid, user_ref=status.user_ref, instance=status.name
-    )
+    routes.learn_identity(device_ref=device.uuid, user_ref=status.user_ref, instance=status.name)
     return Provisioned(status=status)
 
 
@@ -192,5 +192,3 @@ def learn_identity(*, device: Device, data: Mapping[str, Any]) -> None:
 def new_message_ref() -> str:
     """Return a WhatsApp message id as the bridge would make one."""
     return "3EB0" + uuid.uuid4().hex[:18].upper()
-
-

@@ -99,15 +99,11 @@ def _apply(*, device: Device, event: ParsedEvent, now: datetime) -> _Verdict:
             )
             return _known(known)
         case Deleted(target_ref=ref):
-            return _known(
-                intake.delete_message(account_ref=device.uuid, provider_ref=ref, now=now)
-            )
+            return _known(intake.delete_message(account_ref=device.uuid, provider_ref=ref, now=now))
         case Receipt(refs=refs, is_read=is_read, at=at):
             status = OutboundMessage.Status.READ if is_read else OutboundMessage.Status.DELIVERED
             return _known(
-                bool(
-                    outbox.apply_receipt(account_ref=device.uuid, refs=refs, status=status, at=at)
-                )
+                bool(outbox.apply_receipt(account_ref=device.uuid, refs=refs, status=status, at=at))
             )
         case Typing(sender=sender, is_typing=is_typing):
             moved = intake.note_typing(

@@ -44,6 +44,4 @@ def _readiness() -> JsonResponse:
     except redis.RedisError:
         problems["broker"] = "unreachable"
     status = "ok" if not problems else "unready"
-    return JsonResponse(
-        {"status": status, "problems": problems}, status=503 if problems else 200
-    )
+    return JsonResponse({"status": status, "problems": problems}, status=503 if problems else 200)

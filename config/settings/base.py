@@ -1,4 +1,4 @@
-"""Settings of every process; each value that differs between installations is read from the environment."""
+"""Settings of every process; what differs between installations is read from the environment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ SECRET_KEY = env.secret(
 )
 FIELD_ENCRYPTION_KEYS = env.secret(
     "FIELD_ENCRYPTION_KEYS",
-    example='python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"',
+    example="python -c 'from cryptography.fernet import Fernet as F;"
+    " print(F.generate_key().decode())'",
     generate_in=_secrets_dir,
 ).split(",")
 
@@ -150,7 +151,7 @@ TIME_ZONE = "America/Sao_Paulo"
 USE_I18N = USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-# Where nothing was collected the finders serve the files, and an absent folder only makes a warning.
+# Where nothing was collected the finders serve the files; an absent folder only makes a warning.
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "templates" / "static"]
 WHITENOISE_USE_FINDERS = True

@@ -4,7 +4,7 @@ from config.settings.base import *  # noqa: F403
 from config.settings.base import DATABASES
 
 # Each test thread holds its own connection, and the test database must be free to be dropped.
-DATABASES["default"]["OPTIONS"].pop("pool")  # type: ignore[union-attr]
+DATABASES["default"]["OPTIONS"].pop("pool")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EGRESS_ALLOWED_PRIVATE = ["127.0.0.1"]
 ALLOWED_HOSTS = ["*"]

@@ -6,201 +6,486 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('agents', '0001_initial'),
+        ("agents", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Contact',
+            name="Contact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('name', models.CharField(blank=True, max_length=200, verbose_name='name')),
-                ('is_blocked', models.BooleanField(default=False, verbose_name='blocked')),
-                ('opted_out_at', models.DateTimeField(blank=True, null=True, verbose_name='opted out at')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("name", models.CharField(blank=True, max_length=200, verbose_name="name")),
+                ("is_blocked", models.BooleanField(default=False, verbose_name="blocked")),
+                (
+                    "opted_out_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="opted out at"),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created at")),
             ],
             options={
-                'verbose_name': 'contact',
-                'verbose_name_plural': 'contacts',
+                "verbose_name": "contact",
+                "verbose_name_plural": "contacts",
             },
         ),
         migrations.CreateModel(
-            name='Conversation',
+            name="Conversation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('channel_kind', models.CharField(max_length=20, verbose_name='channel')),
-                ('channel_account_ref', models.UUIDField(verbose_name='channel account')),
-                ('status', models.CharField(choices=[('open', 'open'), ('archived', 'archived')], default='open', max_length=8, verbose_name='status')),
-                ('mode', models.CharField(choices=[('ai', 'assistant'), ('human', 'person')], default='ai', max_length=5, verbose_name='answered by')),
-                ('mode_reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),
-                ('mode_changed_at', models.DateTimeField(blank=True, null=True, verbose_name='since')),
-                ('first_pending_at', models.DateTimeField(blank=True, null=True)),
-                ('n_pending', models.PositiveIntegerField(default=0)),
-                ('n_superseded', models.PositiveSmallIntegerField(default=0)),
-                ('handled_upto', models.BigIntegerField(default=0)),
-                ('opened_at', models.DateTimeField(verbose_name='opened at')),
-                ('last_message_at', models.DateTimeField(verbose_name='last message at')),
-                ('agent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='agents.agent', verbose_name='agent')),
-                ('contact', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='conversations.contact', verbose_name='contact')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("channel_kind", models.CharField(max_length=20, verbose_name="channel")),
+                ("channel_account_ref", models.UUIDField(verbose_name="channel account")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("open", "open"), ("archived", "archived")],
+                        default="open",
+                        max_length=8,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[("ai", "assistant"), ("human", "person")],
+                        default="ai",
+                        max_length=5,
+                        verbose_name="answered by",
+                    ),
+                ),
+                (
+                    "mode_reason",
+                    models.CharField(blank=True, max_length=200, verbose_name="reason"),
+                ),
+                (
+                    "mode_changed_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="since"),
+                ),
+                ("first_pending_at", models.DateTimeField(blank=True, null=True)),
+                ("n_pending", models.PositiveIntegerField(default=0)),
+                ("n_superseded", models.PositiveSmallIntegerField(default=0)),
+                ("handled_upto", models.BigIntegerField(default=0)),
+                ("opened_at", models.DateTimeField(verbose_name="opened at")),
+                ("last_message_at", models.DateTimeField(verbose_name="last message at")),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to="agents.agent",
+                        verbose_name="agent",
+                    ),
+                ),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="conversations",
+                        to="conversations.contact",
+                        verbose_name="contact",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'conversation',
-                'verbose_name_plural': 'conversations',
+                "verbose_name": "conversation",
+                "verbose_name_plural": "conversations",
             },
         ),
         migrations.CreateModel(
-            name='Turn',
+            name="Turn",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('status', models.CharField(choices=[('running', 'running'), ('done', 'done'), ('superseded', 'superseded'), ('failed', 'failed')], default='running', max_length=10, verbose_name='status')),
-                ('agent_version', models.PositiveIntegerField(blank=True, null=True, verbose_name='agent version')),
-                ('covered_upto', models.BigIntegerField()),
-                ('n_messages', models.PositiveIntegerField(verbose_name='messages in the burst')),
-                ('burst_started_at', models.DateTimeField(verbose_name='burst started at')),
-                ('started_at', models.DateTimeField(verbose_name='started at')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished at')),
-                ('outcome', models.CharField(blank=True, choices=[('reply', 'replied'), ('handoff', 'passed to another agent'), ('needs_human', 'left to a person')], max_length=12, verbose_name='outcome')),
-                ('reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),
-                ('provider', models.CharField(blank=True, max_length=40, verbose_name='provider')),
-                ('model', models.CharField(blank=True, max_length=100, verbose_name='model')),
-                ('input_tokens', models.PositiveIntegerField(blank=True, null=True, verbose_name='input tokens')),
-                ('output_tokens', models.PositiveIntegerField(blank=True, null=True, verbose_name='output tokens')),
-                ('model_ms', models.PositiveIntegerField(blank=True, null=True, verbose_name='model time (ms)')),
-                ('confidence', models.FloatField(blank=True, null=True, verbose_name='confidence')),
-                ('agent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='agents.agent', verbose_name='agent')),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='turns', to='conversations.conversation', verbose_name='conversation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("running", "running"),
+                            ("done", "done"),
+                            ("superseded", "superseded"),
+                            ("failed", "failed"),
+                        ],
+                        default="running",
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "agent_version",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="agent version"
+                    ),
+                ),
+                ("covered_upto", models.BigIntegerField()),
+                ("n_messages", models.PositiveIntegerField(verbose_name="messages in the burst")),
+                ("burst_started_at", models.DateTimeField(verbose_name="burst started at")),
+                ("started_at", models.DateTimeField(verbose_name="started at")),
+                (
+                    "finished_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="finished at"),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("reply", "replied"),
+                            ("handoff", "passed to another agent"),
+                            ("needs_human", "left to a person"),
+                        ],
+                        max_length=12,
+                        verbose_name="outcome",
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=200, verbose_name="reason")),
+                ("provider", models.CharField(blank=True, max_length=40, verbose_name="provider")),
+                ("model", models.CharField(blank=True, max_length=100, verbose_name="model")),
+                (
+                    "input_tokens",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="input tokens"),
+                ),
+                (
+                    "output_tokens",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="output tokens"
+                    ),
+                ),
+                (
+                    "model_ms",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="model time (ms)"
+                    ),
+                ),
+                ("confidence", models.FloatField(blank=True, null=True, verbose_name="confidence")),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to="agents.agent",
+                        verbose_name="agent",
+                    ),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="turns",
+                        to="conversations.conversation",
+                        verbose_name="conversation",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'turn',
-                'verbose_name_plural': 'turns',
+                "verbose_name": "turn",
+                "verbose_name_plural": "turns",
             },
         ),
         migrations.CreateModel(
-            name='OutboundMessage',
+            name="OutboundMessage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='position')),
-                ('channel_account_ref', models.UUIDField(verbose_name='channel account')),
-                ('provider_ref', models.CharField(max_length=100, verbose_name="channel's id")),
-                ('origin', models.CharField(choices=[('agent', 'agent'), ('person', 'person'), ('phone', 'paired phone'), ('system', 'system')], max_length=6, verbose_name='origin')),
-                ('text', models.TextField(verbose_name='text')),
-                ('status', models.CharField(choices=[('created', 'waiting'), ('handed', 'handed to the bridge'), ('acked', 'sent'), ('delivered', 'delivered'), ('read', 'read'), ('failed', 'failed'), ('cancelled', 'not sent')], default='created', max_length=9, verbose_name='status')),
-                ('n_attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('next_attempt_at', models.DateTimeField(blank=True, null=True, verbose_name='next attempt at')),
-                ('failure_reason', models.CharField(blank=True, max_length=300, verbose_name='failure')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
-                ('handed_at', models.DateTimeField(blank=True, null=True, verbose_name='handed at')),
-                ('acked_at', models.DateTimeField(blank=True, null=True, verbose_name='sent at')),
-                ('delivered_at', models.DateTimeField(blank=True, null=True, verbose_name='delivered at')),
-                ('read_at', models.DateTimeField(blank=True, null=True, verbose_name='read at')),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='outbound', to='conversations.conversation', verbose_name='conversation')),
-                ('turn', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='replies', to='conversations.turn', verbose_name='turn')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="position")),
+                ("channel_account_ref", models.UUIDField(verbose_name="channel account")),
+                ("provider_ref", models.CharField(max_length=100, verbose_name="channel's id")),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[
+                            ("agent", "agent"),
+                            ("person", "person"),
+                            ("phone", "paired phone"),
+                            ("system", "system"),
+                        ],
+                        max_length=6,
+                        verbose_name="origin",
+                    ),
+                ),
+                ("text", models.TextField(verbose_name="text")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("created", "waiting"),
+                            ("handed", "handed to the bridge"),
+                            ("acked", "sent"),
+                            ("delivered", "delivered"),
+                            ("read", "read"),
+                            ("failed", "failed"),
+                            ("cancelled", "not sent"),
+                        ],
+                        default="created",
+                        max_length=9,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "n_attempts",
+                    models.PositiveSmallIntegerField(default=0, verbose_name="attempts"),
+                ),
+                (
+                    "next_attempt_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="next attempt at"),
+                ),
+                (
+                    "failure_reason",
+                    models.CharField(blank=True, max_length=300, verbose_name="failure"),
+                ),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
+                (
+                    "handed_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="handed at"),
+                ),
+                ("acked_at", models.DateTimeField(blank=True, null=True, verbose_name="sent at")),
+                (
+                    "delivered_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="delivered at"),
+                ),
+                ("read_at", models.DateTimeField(blank=True, null=True, verbose_name="read at")),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="outbound",
+                        to="conversations.conversation",
+                        verbose_name="conversation",
+                    ),
+                ),
+                (
+                    "turn",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="replies",
+                        to="conversations.turn",
+                        verbose_name="turn",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'outbound message',
-                'verbose_name_plural': 'outbound messages',
+                "verbose_name": "outbound message",
+                "verbose_name_plural": "outbound messages",
             },
         ),
         migrations.CreateModel(
-            name='InboundMessage',
+            name="InboundMessage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('channel_account_ref', models.UUIDField(verbose_name='channel account')),
-                ('provider_ref', models.CharField(max_length=100, verbose_name="channel's id")),
-                ('kind', models.CharField(default='text', max_length=12, verbose_name='kind')),
-                ('text', models.TextField(blank=True, verbose_name='text')),
-                ('media', models.JSONField(blank=True, default=dict, verbose_name='media')),
-                ('quoted_ref', models.CharField(blank=True, max_length=100, verbose_name='reply to')),
-                ('sent_at', models.DateTimeField(verbose_name='sent at')),
-                ('received_at', models.DateTimeField(verbose_name='received at')),
-                ('silence_reason', models.CharField(blank=True, max_length=20, verbose_name='why it stayed silent')),
-                ('edited_at', models.DateTimeField(blank=True, null=True, verbose_name='edited at')),
-                ('deleted_at', models.DateTimeField(blank=True, null=True, verbose_name='deleted at')),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='inbound', to='conversations.conversation', verbose_name='conversation')),
-                ('turn', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='messages', to='conversations.turn', verbose_name='answered by')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("channel_account_ref", models.UUIDField(verbose_name="channel account")),
+                ("provider_ref", models.CharField(max_length=100, verbose_name="channel's id")),
+                ("kind", models.CharField(default="text", max_length=12, verbose_name="kind")),
+                ("text", models.TextField(blank=True, verbose_name="text")),
+                ("media", models.JSONField(blank=True, default=dict, verbose_name="media")),
+                (
+                    "quoted_ref",
+                    models.CharField(blank=True, max_length=100, verbose_name="reply to"),
+                ),
+                ("sent_at", models.DateTimeField(verbose_name="sent at")),
+                ("received_at", models.DateTimeField(verbose_name="received at")),
+                (
+                    "silence_reason",
+                    models.CharField(
+                        blank=True, max_length=20, verbose_name="why it stayed silent"
+                    ),
+                ),
+                (
+                    "edited_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="edited at"),
+                ),
+                (
+                    "deleted_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="deleted at"),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="inbound",
+                        to="conversations.conversation",
+                        verbose_name="conversation",
+                    ),
+                ),
+                (
+                    "turn",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="messages",
+                        to="conversations.turn",
+                        verbose_name="answered by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'inbound message',
-                'verbose_name_plural': 'inbound messages',
+                "verbose_name": "inbound message",
+                "verbose_name_plural": "inbound messages",
             },
         ),
         migrations.CreateModel(
-            name='TurnStep',
+            name="TurnStep",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField(verbose_name='position')),
-                ('kind', models.CharField(max_length=12, verbose_name='kind')),
-                ('started_at', models.DateTimeField(verbose_name='started at')),
-                ('duration_ms', models.PositiveIntegerField(verbose_name='duration (ms)')),
-                ('data', models.JSONField(default=dict, verbose_name='data')),
-                ('turn', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='conversations.turn', verbose_name='turn')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField(verbose_name="position")),
+                ("kind", models.CharField(max_length=12, verbose_name="kind")),
+                ("started_at", models.DateTimeField(verbose_name="started at")),
+                ("duration_ms", models.PositiveIntegerField(verbose_name="duration (ms)")),
+                ("data", models.JSONField(default=dict, verbose_name="data")),
+                (
+                    "turn",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="steps",
+                        to="conversations.turn",
+                        verbose_name="turn",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'step',
-                'verbose_name_plural': 'steps',
+                "verbose_name": "step",
+                "verbose_name_plural": "steps",
             },
         ),
         migrations.CreateModel(
-            name='ContactAddress',
+            name="ContactAddress",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('phone', 'phone'), ('lid', 'LID')], max_length=5, verbose_name='kind')),
-                ('value', models.CharField(max_length=32, verbose_name='address')),
-                ('contact', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='addresses', to='conversations.contact', verbose_name='contact')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("phone", "phone"), ("lid", "LID")],
+                        max_length=5,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("value", models.CharField(max_length=32, verbose_name="address")),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="addresses",
+                        to="conversations.contact",
+                        verbose_name="contact",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'address',
-                'verbose_name_plural': 'addresses',
-                'constraints': [models.UniqueConstraint(fields=('kind', 'value'), name='one_contact_per_address')],
+                "verbose_name": "address",
+                "verbose_name_plural": "addresses",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("kind", "value"), name="one_contact_per_address"
+                    )
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['-last_message_at'], name='conversation_newest'),
+            model_name="conversation",
+            index=models.Index(fields=["-last_message_at"], name="conversation_newest"),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('contact', 'channel_account_ref'), name='one_open_conversation'),
+            model_name="conversation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "open")),
+                fields=("contact", "channel_account_ref"),
+                name="one_open_conversation",
+            ),
         ),
         migrations.AddIndex(
-            model_name='turn',
-            index=models.Index(fields=['started_at'], name='turn_started'),
+            model_name="turn",
+            index=models.Index(fields=["started_at"], name="turn_started"),
         ),
         migrations.AddConstraint(
-            model_name='turn',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'running')), fields=('conversation',), name='one_open_turn'),
+            model_name="turn",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "running")),
+                fields=("conversation",),
+                name="one_open_turn",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='turn',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'done')), fields=('conversation', 'covered_upto'), name='one_answer_per_burst'),
+            model_name="turn",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "done")),
+                fields=("conversation", "covered_upto"),
+                name="one_answer_per_burst",
+            ),
         ),
         migrations.AddIndex(
-            model_name='outboundmessage',
-            index=models.Index(condition=models.Q(('status__in', ['created', 'handed'])), fields=['conversation', 'id'], name='outbound_line'),
+            model_name="outboundmessage",
+            index=models.Index(
+                condition=models.Q(("status__in", ["created", "handed"])),
+                fields=["conversation", "id"],
+                name="outbound_line",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outboundmessage',
-            constraint=models.UniqueConstraint(fields=('channel_account_ref', 'provider_ref'), name='outbound_message_once'),
+            model_name="outboundmessage",
+            constraint=models.UniqueConstraint(
+                fields=("channel_account_ref", "provider_ref"), name="outbound_message_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='outboundmessage',
-            constraint=models.UniqueConstraint(condition=models.Q(('turn', None), _negated=True), fields=('turn', 'position'), name='one_reply_per_place'),
+            model_name="outboundmessage",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("turn", None), _negated=True),
+                fields=("turn", "position"),
+                name="one_reply_per_place",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='inboundmessage',
-            constraint=models.UniqueConstraint(fields=('channel_account_ref', 'provider_ref'), name='inbound_message_once'),
+            model_name="inboundmessage",
+            constraint=models.UniqueConstraint(
+                fields=("channel_account_ref", "provider_ref"), name="inbound_message_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='turnstep',
-            constraint=models.UniqueConstraint(fields=('turn', 'position'), name='step_position_once'),
+            model_name="turnstep",
+            constraint=models.UniqueConstraint(
+                fields=("turn", "position"), name="step_position_once"
+            ),
         ),
     ]

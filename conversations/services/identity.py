@@ -131,8 +131,8 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     target.first_pending_at = min(starts) if pending and starts else None
     if source.mode == Conversation.Mode.HUMAN:
         target.mode, target.mode_reason = source.mode, source.mode_reason
-    target.handled_upto = (min(pending) - 1) if pending else max(
-        target.handled_upto, source.handled_upto
+    target.handled_upto = (
+        (min(pending) - 1) if pending else max(target.handled_upto, source.handled_upto)
     )
     target.save(
         update_fields=["n_pending", "first_pending_at", "mode", "mode_reason", "handled_upto"]

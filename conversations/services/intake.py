@@ -17,6 +17,7 @@ from conversations.models import (
 )
 from conversations.services import accumulator, identity
 from conversations.types import (
+    MAX_HONEST_TEXT,
     MAX_TEXT,
     Address,
     BurstSettings,
@@ -93,7 +94,7 @@ def open_conversation(
     entry_agent_id: int | None,
     now: datetime,
 ) -> Conversation:
-    """Return the open conversation of a contact on an account, locked until the transaction ends."""
+    """Return a contact's open conversation on an account, locked until the transaction ends."""
     wanted = {
         "contact": contact,
         "channel_account_ref": account_ref,
@@ -249,6 +250,7 @@ def _silence(
         (message.kind == MessageKind.REACTION, Silence.REACTION),
         (age > timedelta(seconds=message.burst.freshness_s), Silence.TOO_OLD),
         (-age > CLOCK_AHEAD_LIMIT, Silence.CLOCK_AHEAD),
+        (len(message.text) > MAX_HONEST_TEXT, Silence.TOO_LONG),
         (conversation.mode == Conversation.Mode.HUMAN, Silence.HUMAN_MODE),
         (conversation.agent_id is None and message.entry_agent_id is None, Silence.NO_AGENT),
     )

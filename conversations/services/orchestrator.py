@@ -47,11 +47,11 @@ from tenants.models import Tenant
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 5
-"""A burst whose turn died or failed this often is left to a person, so that it harms nobody else."""
+"""A burst whose turn died or failed this often is left to a person, and harms nobody else."""
 
 MAX_SUPERSEDED = 3
 """How often in a row an answer is thrown away for a newer message. Then it is sent all the same, or
-somebody who never stops writing would never be answered."""
+who never stops writing would never be answered."""
 
 TRANSCRIPT_LINES = 20
 
@@ -284,9 +284,7 @@ def _describe_turn(*, turn: Turn, result: RunResult, now: datetime) -> None:
     )
 
 
-def _apply(
-    *, conversation: Conversation, opened: _Open, result: RunResult, now: datetime
-) -> None:
+def _apply(*, conversation: Conversation, opened: _Open, result: RunResult, now: datetime) -> None:
     """Write what the runtime decided; joins the transaction of the commit."""
     InboundMessage.objects.filter(pk__in=opened.message_ids).update(turn=opened.turn)
     conversation.agent_id = result.agent_id

@@ -115,8 +115,7 @@ def _claim_head(claim: timers.Claim) -> _Call | SendOutcome | None:
             timers.finish(claim)
             return SendOutcome.WAITING if is_armed_again else SendOutcome.NOTHING_LEFT
         if head.is_waiting(now):
-            assert head.next_attempt_at is not None
-            timers.retry(claim, due_at=head.next_attempt_at)
+            timers.retry(claim, due_at=head.next_attempt_at or now)
             return SendOutcome.WAITING
         conversation = Conversation.objects.select_for_update().get(pk=claim.ref)
         if refusal := _veto(head=head, conversation=conversation, now=now):
@@ -165,9 +164,7 @@ def _commit(claim: timers.Claim, call: _Call, *, error: Temporary | Permanent | 
             if message.status in _OPEN:
                 message.status = OutboundMessage.Status.ACKED
             message.acked_at, message.next_attempt_at, message.failure_reason = now, None, ""
-            message.save(
-                update_fields=["status", "acked_at", "next_attempt_at", "failure_reason"]
-            )
+            message.save(update_fields=["status", "acked_at", "next_attempt_at", "failure_reason"])
         elif message.status in _OPEN:
             _postpone_or_fail(message=message, error=error, now=now)
     reach("send_after_commit")
@@ -195,9 +192,7 @@ def _postpone_or_fail(
     message.save(update_fields=["next_attempt_at", "failure_reason"])
 
 
-def _fail(
-    *, head: OutboundMessage, conversation: Conversation, reason: str, now: datetime
-) -> None:
+def _fail(*, head: OutboundMessage, conversation: Conversation, reason: str, now: datetime) -> None:
     head.status, head.failure_reason = OutboundMessage.Status.FAILED, reason[:300]
     head.save(update_fields=["status", "failure_reason"])
     takeover.leave_to_people(
@@ -206,7 +201,7 @@ def _fail(
 
 
 def _veto(*, head: OutboundMessage, conversation: Conversation, now: datetime) -> str:
-    """Return why this message must not be sent, or nothing; the one place that every send passes."""
+    """Return why this message must not be sent, or nothing; every send passes here."""
     contact = conversation.contact
     if contact.is_blocked:
         return "the contact is blocked"
@@ -239,7 +234,9 @@ def apply_receipt(
         status: `DELIVERED` or `READ`.
         at: when the contact's phone said so.
     """
-    messages = OutboundMessage.objects.filter(channel_account_ref=account_ref, provider_ref__in=refs)
+    messages = OutboundMessage.objects.filter(
+        channel_account_ref=account_ref, provider_ref__in=refs
+    )
     stamp = f"{status.value}_at"
     n_climbed = 0
     for message in messages.filter(status__in=_RANK[status]).order_by("pk"):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents.types import Reason, StepKind
 from conversations.types import Silence
 
-_SILENCES = {
+_SILENCES: Mapping[str, object] = {
     Silence.TOO_OLD: gettext_lazy("Not answered: the message was already old when it arrived."),
     Silence.CLOCK_AHEAD: gettext_lazy("Not answered: the sender's clock is far in the future."),
     Silence.HUMAN_MODE: gettext_lazy("Left to a person, who was answering at that time."),
@@ -146,8 +147,6 @@ def count(number: int | None) -> str:
 
 def decimal(number: float, digits: int = 1) -> str:
     """Return a number with the active language's decimal sign."""
-    from django.utils.formats import number_format  # noqa: PLC0415
-
     return number_format(number, decimal_pos=digits)
 
 
@@ -156,5 +155,5 @@ def not_measured() -> str:
     return _("not measured")
 
 
-def _known(words: dict[str, Callable[..., str]] | dict[Silence, Callable[..., str]], code: str) -> str:  # type: ignore[type-arg]
-    return str(words[code]) if code in words else code  # type: ignore[index]
+def _known(words: Mapping[str, object], code: str) -> str:
+    return str(words[code]) if code in words else code

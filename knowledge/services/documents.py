@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from django.db import transaction
 from django.db.models import F
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext
 
 from knowledge import chunking, text
 from knowledge.extract import reader
@@ -60,9 +60,7 @@ class FileTooLarge(DomainError):
     code = "file_too_large"
 
     def __init__(self) -> None:
-        super().__init__(
-            str(gettext_lazy("The file is larger than 20 MB; split it into smaller files."))
-        )
+        super().__init__(gettext("The file is larger than 20 MB; split it into smaller files."))
 
 
 class UnsupportedFile(DomainError):
@@ -71,9 +69,7 @@ class UnsupportedFile(DomainError):
     code = "unsupported_file"
 
     def __init__(self) -> None:
-        super().__init__(
-            str(gettext_lazy("Files of this kind cannot be read; use PDF, CSV, TXT or MD."))
-        )
+        super().__init__(gettext("Files of this kind cannot be read; use PDF, CSV, TXT or MD."))
 
 
 class Outcome(StrEnum):

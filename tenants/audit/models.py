@@ -3,7 +3,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AuditEntry(models.Model):
-    """Who changed what and when, in the schema where it happened; a trigger keeps it append-only."""
+    """Who changed what and when, in the schema where it was; a trigger keeps it append-only."""
 
     occurred_at = models.DateTimeField(_("occurred at"), auto_now_add=True)
     actor = models.CharField(_("actor"), max_length=150)

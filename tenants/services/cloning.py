@@ -1,8 +1,8 @@
 """Copying the structure of one schema into a new one, through the catalogue, in one transaction.
 
 Migrating a new tenant takes a second or more; copying a migrated template takes a small part of it
-(`bench/new_tenant.py`). `CREATE TABLE ... LIKE` invents names for indexes and constraints, and a later migration would
-look for the old ones, so those are made from their own definitions.
+(`bench/new_tenant.py`). `CREATE TABLE ... LIKE` invents names for indexes and constraints, and a
+later migration would look for the old ones, so those are made from their own definitions.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def clone_schema(*, source: str, target: str) -> None:
         cursor.execute(_IDENTITIES, [source])
         identities = cursor.fetchall()
 
-        statements = [sql.SQL("create schema {}").format(dst)]
+        statements: list[sql.Composable] = [sql.SQL("create schema {}").format(dst)]
         for table in tables:
             name = sql.Identifier(table)
             statements.append(

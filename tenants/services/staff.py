@@ -41,9 +41,7 @@ def ensure_roles() -> None:
     granted = {
         Role.OWNER: tenant | own_views | users,
         Role.MANAGER: tenant | own_views,
-        Role.ATTENDANT: own_views.filter(
-            content_type__app_label__in=("agents", "conversations")
-        )
+        Role.ATTENDANT: own_views.filter(content_type__app_label__in=("agents", "conversations"))
         | Permission.objects.filter(
             content_type__app_label="conversations",
             codename__in=[name.partition(".")[2] for name in _CONVERSATION_CHANGES],

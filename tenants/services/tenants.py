@@ -39,6 +39,7 @@ class DomainTaken(DomainError):
 
 def ensure_public(*, domains: Sequence[str]) -> Tenant:
     """Make sure that the platform's own row and host names exist."""
+    tenant: Tenant
     tenant, _ = Tenant.objects.get_or_create(
         schema_name="public",
         defaults={"slug": "public", "name": "Prosa", "status": Tenant.Status.READY},
@@ -107,9 +108,7 @@ def create_tenant(
             clone_schema(source=TEMPLATE_SCHEMA, target=tenant.schema_name)
             tenant.status = Tenant.Status.READY
             tenant.save(update_fields=["status"])
-            record(
-                action="tenant.created", actor=actor, target=f"tenant {tenant.uuid}", data={}
-            )
+            record(action="tenant.created", actor=actor, target=f"tenant {tenant.uuid}", data={})
     return tenant
 
 

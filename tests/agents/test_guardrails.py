@@ -10,7 +10,8 @@ PASSAGES = (
     "procedimento: Canal de molar; valor particular: R$ 1.290,00; valor parcelado: 10x R$ 129,00",
     "Segunda a sexta das 8h às 20h. Sábado: 8h às 13h. Telefone: (19) 3555-0140",
     "No Pix há 7% de desconto acima de R$ 500,00. Promoção até 31/03/2026.",
-    "Rua Barão de Jaguara, 1455, sala 32. Site: https://clinica.example/agenda. ana@clinica.example",
+    "Rua Barão de Jaguara, 1455, sala 32. Site: https://clinica.example/agenda.",
+    "E-mail: ana@clinica.example",
     "Adultos pagam 8.900 por 12 meses; retorno em 2,5 horas.",
 )
 
@@ -33,6 +34,7 @@ def passes(reply: str, *, contact: str = "", business: str = "") -> bool:
         "7 % de desconto",
         "sete por cento de desconto",
         "Vale até 31/03.",
+        "Vale até o dia 31.",
         "Até 31 de março de 2026.",
         "Rua Barão de Jaguara, 1455, sala 32",
         "Agende em clinica.example/agenda",

@@ -141,15 +141,17 @@ def test_two_signs_of_typing_are_two_events():
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(
-            "Info Message Chat Sender ID IsGroup Timestamp conversation protocolMessage key type"
-            " imageMessage MessageIDs State".split()
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["Info", "Message", "Chat", "Sender", "ID", "IsGroup", "Timestamp", "conversation"]
+                + ["protocolMessage", "key", "type", "imageMessage", "MessageIDs", "State"]
+            )
+            | st.text(max_size=5),
+            inner,
+            max_size=6,
         )
-        | st.text(max_size=5),
-        inner,
-        max_size=6,
     ),
     max_leaves=25,
 )
@@ -161,7 +163,10 @@ json_values = st.recursive(
 )
 def test_whatever_the_bridge_sends_is_read_or_refused(kind, event):
     body = json.dumps({"type": kind, "event": event, "state": "Read"}).encode()
-    data = payloads.read(body)
+    try:
+        data = payloads.read(body)
+    except payloads.Unreadable:  # half of a character
+        return
 
     parsed = payloads.parse(data)
     assert len(payloads.dedup_key(data, body)) <= 200

@@ -229,9 +229,7 @@ def test_a_change_of_a_route_is_heard_by_a_running_door(route):
 
 
 def test_a_token_beside_the_event_is_not_kept(route):
-    form = (
-        "jsonData=%7B%22type%22%3A%22Connected%22%2C%22event%22%3A%7B%7D%7D&token=sesame"
-    ).encode()
+    form = b"jsonData=%7B%22type%22%3A%22Connected%22%2C%22event%22%3A%7B%7D%7D&token=sesame"
     status, _ = answer(route, form, kind="application/x-www-form-urlencoded")
 
     assert status == 200

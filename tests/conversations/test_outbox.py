@@ -59,8 +59,12 @@ def sends(server: ScriptedServer) -> list[dict]:
 
 
 def fail(server: ScriptedServer, status: int, error: str = "no session", **headers: str) -> None:
-    server.script(json_answer({"code": status, "error": error, "success": False}, status=status,
-                              headers=headers), path=SEND)
+    server.script(
+        json_answer(
+            {"code": status, "error": error, "success": False}, status=status, headers=headers
+        ),
+        path=SEND,
+    )
 
 
 def accept(server: ScriptedServer, n: int = 1) -> None:

@@ -319,6 +319,9 @@ def edit(ref: str, text: str) -> bytes:
 def typing(state: str) -> bytes:
     jid = "5511988887777@s.whatsapp.net"
     event = {"Chat": jid, "Sender": jid, "State": state, "IsGroup": False, "IsFromMe": False}
-    return str({"type": "ChatPresence", "event": event}).replace("'", '"').replace(
-        "False", "false"
-    ).encode()
+    return (
+        str({"type": "ChatPresence", "event": event})
+        .replace("'", '"')
+        .replace("False", "false")
+        .encode()
+    )

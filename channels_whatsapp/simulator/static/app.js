@@ -171,7 +171,7 @@ function toggleFaults(open) {
 let wasOpen = true;
 function onConnection(open) {
   const line = byId("connection");
-  line.textContent = open ? "Simulador conectado. Nada aqui sai desta máquina." : "Sem contato com o simulador. Tentando de novo…";
+  line.textContent = open ? "Simulador conectado. Nada vai ao WhatsApp de verdade." : "Sem contato com o simulador. Tentando de novo…";
   line.classList.toggle("bad", !open);
   if (open && !wasOpen) reload();
   wasOpen = open;

@@ -114,7 +114,7 @@ function quoteOf(id) {
   const found = [...state.messages.values()].find((message) => message.id === id);
   const who = found && found.side === "contact" ? "Você" : "Número da empresa";
   const quote = make("button", { type: "button", className: "quote" },
-    make("b", { textContent: who }), found ? preview(found) : "Mensagem anterior");
+    make("b", { textContent: who }), make("span", { textContent: found ? preview(found) : "Mensagem anterior" }));
   if (found) quote.addEventListener("click", () => rows.get(found.seq)?.scrollIntoView({ block: "center", behavior: "smooth" }));
   return quote;
 }

@@ -10,10 +10,12 @@ from config.management.commands import stack
 from config.processes import BASE_DIR, run_step
 
 EXAMPLES = ("clinica", "loja")
-OPERATOR, PASSWORD = "operador", "prosa-demo"  # noqa: S105 - of the demo, on this machine only
+OPERATOR, PASSWORD = "operador", "prosa-demo"
 
 
 class Command(stack.Command):
+    """Runs the whole product with two example businesses."""
+
     help = "Run everything with two example businesses; prints where to look, then READY."
 
     def after_start(self, options: dict[str, Any], env: dict[str, str]) -> None:

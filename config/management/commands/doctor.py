@@ -23,6 +23,8 @@ Problem = tuple[str, str]
 
 
 class Command(BaseCommand):
+    """Looks for what is broken and says how to mend it."""
+
     help = "Check services, schemas, queues and credentials; exit 1 with a cause and a cure."
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -127,7 +129,10 @@ class Command(BaseCommand):
                         device.bridge_token()
                 except CannotDecrypt:
                     problems.append(
-                        (f"secrets of {schema} cannot be read", "add the old key to"
-                         " FIELD_ENCRYPTION_KEYS, then run `manage.py rotate_field_keys`")
+                        (
+                            f"secrets of {schema} cannot be read",
+                            "add the old key to"
+                            " FIELD_ENCRYPTION_KEYS, then run `manage.py rotate_field_keys`",
+                        )
                     )
         return problems

@@ -14,6 +14,8 @@ from tenants.services import staff
 
 
 class Command(BaseCommand):
+    """Makes a platform operator."""
+
     help = "Create a platform operator; the password is asked for, or read from OPERATOR_PASSWORD."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

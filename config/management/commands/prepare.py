@@ -15,6 +15,8 @@ from tenants.services import staff, tenants
 
 
 class Command(BaseCommand):
+    """Migrates the platform and every tenant."""
+
     help = "Apply migrations to the platform and to every tenant, and refresh the roles."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -25,10 +25,12 @@ _TENANT: tuple[tuple[type[Model], str], ...] = (
 
 
 class Command(BaseCommand):
+    """Encrypts every stored secret anew."""
+
     help = "Encrypt every stored secret under the first of FIELD_ENCRYPTION_KEYS. Safe to repeat."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Rotate the platform's secrets, then each tenant's; a row at a time, so it may be stopped."""
+        """Rotate the platform's secrets, then each tenant's, a row at a time."""
         n_rotated = sum(self._rotate(model, field) for model, field in _PUBLIC)
         for schema in Tenant.objects.exclude(schema_name="public").values_list(
             "schema_name", flat=True

@@ -22,6 +22,8 @@ MANAGE = [PYTHON, "manage.py"]
 
 
 class Command(BaseCommand):
+    """Runs every process of an installation."""
+
     help = "Run web, workers, dispatcher and bridge simulator together; Ctrl-C stops them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -73,9 +75,13 @@ class Command(BaseCommand):
             os.execv(PYTHON, [PYTHON, *sys.argv])  # noqa: S606 - this same command
 
     def _environment(self, options: dict[str, Any]) -> dict[str, str]:
-        # Celery scolds a superuser at each start; a terminal of one's own machine needs no such word.
+        # Celery scolds a superuser at each start; on one's own machine that helps nobody.
         quiet = "ignore:You're running the worker with superuser privileges"
-        env = {"PYTHONWARNINGS": quiet, "PUBLIC_BASE_URL": f"http://127.0.0.1:{options['port']}", "PYTHONUNBUFFERED": "1"}
+        env = {
+            "PYTHONWARNINGS": quiet,
+            "PUBLIC_BASE_URL": f"http://127.0.0.1:{options['port']}",
+            "PYTHONUNBUFFERED": "1",
+        }
         if not options["no_simulator"]:
             env |= {
                 "SIMULATOR_URL": f"http://127.0.0.1:{options['simulator_port']}",
@@ -91,9 +97,7 @@ class Command(BaseCommand):
             wanted["--simulator-port"] = options["simulator_port"]
         for option, port in wanted.items():
             if not is_free(port):
-                raise CommandError(
-                    f"Port {port} is in use. Stop what uses it, or use {option}."
-                )
+                raise CommandError(f"Port {port} is in use. Stop what uses it, or use {option}.")
 
     def programs(self, options: dict[str, Any], env: dict[str, str]) -> list[Program]:
         """Return what runs: the same here, in the tests that kill it and in `bench/`."""

@@ -4,27 +4,33 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('occurred_at', models.DateTimeField(auto_now_add=True, verbose_name='occurred at')),
-                ('actor', models.CharField(max_length=150, verbose_name='actor')),
-                ('action', models.CharField(max_length=80, verbose_name='action')),
-                ('target', models.CharField(max_length=200, verbose_name='target')),
-                ('data', models.JSONField(default=dict, verbose_name='data')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "occurred_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="occurred at"),
+                ),
+                ("actor", models.CharField(max_length=150, verbose_name="actor")),
+                ("action", models.CharField(max_length=80, verbose_name="action")),
+                ("target", models.CharField(max_length=200, verbose_name="target")),
+                ("data", models.JSONField(default=dict, verbose_name="data")),
             ],
             options={
-                'verbose_name': 'audit entry',
-                'verbose_name_plural': 'audit entries',
-                'indexes': [models.Index(fields=['-occurred_at'], name='audit_newest')],
+                "verbose_name": "audit entry",
+                "verbose_name_plural": "audit entries",
+                "indexes": [models.Index(fields=["-occurred_at"], name="audit_newest")],
             },
         ),
     ]

@@ -12,6 +12,8 @@ from tenants import dispatching
 
 
 class Command(BaseCommand):
+    """Runs the dispatcher."""
+
     help = "Find due work in the database and ring the workers for it. Several may run at once."
 
     def handle(self, *args: Any, **options: Any) -> None:

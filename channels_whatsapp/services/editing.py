@@ -1,0 +1,94 @@
+"""What people change about a device in the panel."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+
+from agents.models import Agent
+from channels_whatsapp.models import Device
+from channels_whatsapp.services import devices
+from tenants.audit.record import record
+from tenants.queueing import enqueue
+from tenants.services import routes
+
+
+@dataclass(frozen=True)
+class DeviceEdit:
+    """A device as a form describes it.
+
+    Attributes:
+        name: says which device; it stays as it is once the device is there.
+        bridge_token: empty keeps the one there is.
+        hmac_key: empty keeps the one there is, or makes a random one.
+    """
+
+    name: str
+    entry_agent: Agent | None
+    quiet_s: float
+    max_wait_s: float
+    max_messages: int
+    freshness_s: float
+    is_enabled: bool
+    bridge_base_url: str
+    bridge_token: str = field(default="", repr=False)
+    hmac_key: str = field(default="", repr=False)
+
+
+def save_device(*, edit: DeviceEdit, actor: str, now: datetime) -> Device:
+    """Create or change a device, and have the bridge told once this is committed.
+
+    Speaks to no network: the bridge is told by a task.
+
+    Raises:
+        BadDevice: a value out of range.
+        BadRoute: an HMAC key that is too short.
+    """
+    with transaction.atomic():
+        before = Device.objects.select_for_update(of=("self",)).filter(name=edit.name).first()
+        key = edit.hmac_key or (devices.hmac_key(before) if before else secrets.token_hex(32))
+        token = edit.bridge_token or (before.bridge_token() if before else "")
+        device, changed = devices.ensure_device(
+            name=edit.name,
+            entry_agent=edit.entry_agent,
+            quiet_s=edit.quiet_s,
+            max_wait_s=edit.max_wait_s,
+            max_messages=edit.max_messages,
+            bridge_base_url=edit.bridge_base_url,
+            bridge_token=token,
+            hmac_key=key,
+            now=now,
+            actor=actor,
+        )
+        others = {"freshness_s": edit.freshness_s, "is_enabled": edit.is_enabled}
+        fields = [name for name, value in others.items() if getattr(device, name) != value]
+        if fields:
+            for name in fields:
+                setattr(device, name, others[name])
+            device.save(update_fields=fields)
+            record(
+                action="device.changed",
+                actor=actor,
+                target=f"device {device.uuid}",
+                data={"fields": fields},
+            )
+        if "is_enabled" in fields:
+            routes.set_enabled(device_ref=device.uuid, is_enabled=device.is_enabled)
+        if {"device", "bridge_base_url", "bridge_token", "route"} & set(changed):
+            enqueue("channels_whatsapp.tasks.provision_device", device_id=device.pk)
+    return device
+
+
+def configure_again(*, device: Device, actor: str) -> None:
+    """Have the bridge told again where this device's events go and how they are signed."""
+    with transaction.atomic():
+        record(
+            action="device.configured_again",
+            actor=actor,
+            target=f"device {device.uuid}",
+            data={},
+        )
+        enqueue("channels_whatsapp.tasks.provision_device", device_id=device.pk)

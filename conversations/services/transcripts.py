@@ -1,0 +1,238 @@
+"""A conversation as a person reads it: what was said, when, and why the assistant did what it did."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn, TurnStep
+from conversations.services import words
+from conversations.services.bursts import describe
+from conversations.services.explaining import TurnView, explain
+from conversations.types import MessageKind
+
+PAGE = 80
+"""Messages on one page. More is rarely read and makes the page slow on a phone; what is older is one
+click away."""
+
+_TICKS = {
+    OutboundMessage.Status.CREATED: "◷",
+    OutboundMessage.Status.HANDED: "◷",
+    OutboundMessage.Status.ACKED: "✓",
+    OutboundMessage.Status.DELIVERED: "✓✓",
+    OutboundMessage.Status.READ: "✓✓",
+    OutboundMessage.Status.FAILED: "!",
+    OutboundMessage.Status.CANCELLED: "×",
+}
+
+
+@dataclass(frozen=True)
+class RungView:
+    """One rung of the delivery ladder that was climbed."""
+
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Line:
+    """One bubble, or one line between the bubbles.
+
+    Attributes:
+        side: ``"in"``, ``"out"`` or ``"note"``.
+        who: ``"contact"``, ``"agent"``, ``"person"``, ``"phone"``, ``"system"`` or empty.
+        new_day: the date to be shown above it, where it is the first of one.
+    """
+
+    key: str
+    side: str
+    who: str
+    who_name: str
+    text: str
+    at: datetime
+    tick: str = ""
+    status: str = ""
+    status_name: str = ""
+    note: str = ""
+    is_struck: bool = False
+    is_edited: bool = False
+    ladder: tuple[RungView, ...] = ()
+    turn: TurnView | None = None
+    new_day: date | None = None
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """A page of a conversation.
+
+    Attributes:
+        earlier_than: where the page before this one ends; None where there is none.
+        latest: changes whenever anything on the page does.
+    """
+
+    lines: tuple[Line, ...]
+    earlier_than: datetime | None
+    latest: str
+
+
+def transcript(
+    *, conversation: Conversation, before: datetime | None = None, limit: int = PAGE
+) -> Transcript:
+    """Return the last lines of a conversation, oldest first; five queries at most.
+
+    Args:
+        before: only what is older than this; None for the end of the conversation.
+    """
+    inbound = InboundMessage.objects.filter(conversation=conversation)
+    outbound = OutboundMessage.objects.filter(conversation=conversation)
+    if before is not None:
+        inbound = inbound.filter(received_at__lt=before)
+        outbound = outbound.filter(created_at__lt=before)
+    received = list(inbound.order_by("-received_at", "-pk")[: limit + 1])
+    sent = list(outbound.order_by("-created_at", "-pk")[: limit + 1])
+    newest = sorted([m.received_at for m in received] + [m.created_at for m in sent], reverse=True)
+    start = newest[limit - 1] if len(newest) > limit else None
+    received = [m for m in received if start is None or m.received_at >= start]
+    sent = [m for m in sent if start is None or m.created_at >= start]
+    turns = _turns(conversation, start=start, before=before, sent=sent)
+    shown_turns: set[int] = set()
+    lines = [_inbound_line(message) for message in received]
+    for message in sorted(sent, key=lambda m: (m.created_at, m.pk)):
+        turn = turns.get(message.turn_id or 0)
+        is_first = turn is not None and turn.turn_id not in shown_turns
+        lines.append(_outbound_line(message, turn=turn if is_first else None))
+        if turn is not None:
+            shown_turns.add(turn.turn_id)
+    lines += _turn_lines(conversation, turns, shown=shown_turns)
+    # Of the same instant, what came in stands before what was made of it.
+    lines.sort(key=lambda line: (line.at, line.side != "in", line.key))
+    return Transcript(
+        lines=tuple(_with_days(lines)), earlier_than=start, latest=fingerprint(conversation)
+    )
+
+
+def fingerprint(conversation: Conversation) -> str:
+    """Return a short text that changes when a message or its state does; two queries."""
+    last_in = (
+        InboundMessage.objects.filter(conversation=conversation)
+        .order_by("-pk")
+        .values_list("pk", "edited_at", "deleted_at")
+        .first()
+    )
+    sent = (
+        OutboundMessage.objects.filter(conversation=conversation)
+        .order_by("-pk")
+        .values_list("pk", "status")[:5]
+    )
+    parts = [str(last_in), str(list(sent)), conversation.mode, conversation.status]
+    return uuid.uuid5(uuid.NAMESPACE_OID, "|".join(parts)).hex[:16]
+
+
+def _inbound_line(message: InboundMessage) -> Line:
+    is_deleted = message.deleted_at is not None
+    note = words.silence(message.silence_reason)
+    if is_deleted:
+        note = _("The contact took this message back.")
+    return Line(
+        key=f"i{message.pk}",
+        side="in",
+        who="contact",
+        who_name="",
+        text=message.text if message.kind == MessageKind.REACTION else describe(message),
+        at=message.received_at,
+        note=note,
+        is_struck=is_deleted,
+        is_edited=message.edited_at is not None,
+    )
+
+
+def _outbound_line(message: OutboundMessage, *, turn: TurnView | None) -> Line:
+    status = OutboundMessage.Status(message.status)
+    is_unsent = status in (OutboundMessage.Status.FAILED, OutboundMessage.Status.CANCELLED)
+    names = {
+        OutboundMessage.Origin.PERSON: _("Person"),
+        OutboundMessage.Origin.PHONE: _("On the paired phone"),
+        OutboundMessage.Origin.SYSTEM: _("Automatic notice"),
+        OutboundMessage.Origin.AGENT: turn.agent if turn else _("Assistant"),
+    }
+    rungs = (
+        (_("written"), message.created_at),
+        (_("handed to the bridge"), message.handed_at),
+        (_("sent"), message.acked_at),
+        (_("delivered"), message.delivered_at),
+        (_("read"), message.read_at),
+    )
+    return Line(
+        key=f"o{message.pk}",
+        side="out",
+        who=message.origin,
+        who_name=names[OutboundMessage.Origin(message.origin)],
+        text=message.text,
+        at=message.created_at,
+        tick=_TICKS[status],
+        status=message.status,
+        status_name=str(status.label),
+        note=words.reason(message.failure_reason) if is_unsent else "",
+        is_struck=status == OutboundMessage.Status.CANCELLED,
+        ladder=tuple(RungView(name, at) for name, at in rungs if at is not None),
+        turn=turn,
+    )
+
+
+def _turn_lines(
+    conversation: Conversation, turns: Mapping[int, TurnView], *, shown: set[int]
+) -> list[Line]:
+    """Return a line for each turn that left no message: what was thought of and not said."""
+    missing = [pk for pk in turns if pk not in shown]
+    if not missing:
+        return []
+    instants = Turn.objects.filter(pk__in=missing).values_list("pk", "started_at", "finished_at")
+    return [
+        Line(
+            key=f"t{pk}",
+            side="note",
+            who="",
+            who_name="",
+            text=turns[pk].title,
+            at=finished_at or started_at,
+            turn=turns[pk],
+        )
+        for pk, started_at, finished_at in instants
+    ]
+
+
+def _turns(
+    conversation: Conversation,
+    *,
+    start: datetime | None,
+    before: datetime | None,
+    sent: Iterable[OutboundMessage],
+) -> dict[int, TurnView]:
+    turns = Turn.objects.filter(conversation=conversation).select_related("agent")
+    if start is not None:
+        turns = turns.filter(started_at__gte=start)
+    if before is not None:
+        turns = turns.filter(started_at__lt=before)
+    found = list(turns.order_by("-pk")[: 2 * PAGE])
+    steps: dict[int, list[TurnStep]] = defaultdict(list)
+    for step in TurnStep.objects.filter(turn__in=found).order_by("turn_id", "position"):
+        steps[step.turn_id].append(step)
+    return {turn.pk: explain(turn, steps[turn.pk]) for turn in found}
+
+
+def _with_days(lines: list[Line]) -> Iterable[Line]:
+    """Mark the first line of each day of the active time zone."""
+    last: date | None = None
+    for line in lines:
+        day = timezone.localtime(line.at).date()
+        if day != last:
+            last = day
+            yield replace(line, new_day=day)
+        else:
+            yield line
