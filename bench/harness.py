@@ -83,6 +83,27 @@ def others_cores(seconds: float = 1.0) -> float:
     return share * (os.cpu_count() or 1)
 
 
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Return the processor time that processes and their children have used; 0 where unknown."""
+    total, ticks = 0.0, os.sysconf("SC_CLK_TCK")
+    children: dict[int, list[int]] = {}
+    used: dict[int, float] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = file.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        pid = int(file.parent.name)
+        children.setdefault(int(fields[1]), []).append(pid)
+        used[pid] = sum(int(one) for one in fields[11:15]) / ticks
+    queue = list(pids)
+    while queue:
+        pid = queue.pop()
+        total += used.get(pid, 0.0)
+        queue += children.get(pid, [])
+    return total
+
+
 def table(measures: Sequence[Measure]) -> str:
     """Return the measures as a table for a terminal."""
     header = ("measure", "ours", "limit/peer", "ratio", "target", "verdict", "")

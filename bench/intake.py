@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import harness
+from config import embedded
 from config.processes import BASE_DIR, wait_for
 from tests.stack import Stack, free_port
 
@@ -51,8 +52,9 @@ def measure(options: argparse.Namespace) -> list[harness.Measure]:
             stack.start("web")
             if not wait_for(f"http://127.0.0.1:{port}/livez", timeout_s=30):
                 raise RuntimeError("the peer does not answer")
-            one = compare(stack, peer_port=port, targets=targets[:1], n=options.requests)
-            many = compare(stack, peer_port=port, targets=targets, n=options.requests)
+            about = {"peer_port": port, "peer_pid": peer.pid, "n": options.requests}
+            one = compare(stack, targets=targets[:1], **about)
+            many = compare(stack, targets=targets, **about)
         finally:
             peer.terminate()
             peer.wait()
@@ -87,20 +89,29 @@ def make_routes(n_tenants: int) -> list[tuple[str, str]]:
 Runs = dict[str, list[dict[str, Any]]]
 
 
-def compare(stack: Stack, *, peer_port: int, targets: list[tuple[str, str]], n: int) -> Runs:
+def compare(
+    stack: Stack, *, peer_port: int, peer_pid: int, targets: list[tuple[str, str]], n: int
+) -> Runs:
     """Load peer and product by turns; fails where an acknowledged webhook is not stored."""
     import redis
 
     file = stack.data_dir / "now.json"
     file.write_text(json.dumps(targets))
     broker = redis.Redis.from_url(stack.servers.redis_url)
+    servers = embedded.status(stack.data_dir)
+    pids = {
+        "peer": [peer_pid, servers.valkey_pid or 0],
+        "ours": [stack.pids()["web"], servers.postgres_pid or 0],
+    }
     runs: Runs = {"peer": [], "ours": []}
     for _ in range(N_ROUNDS):
         for name, port in (("peer", peer_port), ("ours", stack.port)):
             broker.flushall()
             stack.rows("truncate public.tenants_inboxentry")
             load(port, targets=file, n=N_WARM_UP)
+            before = harness.cpu_seconds(pids[name])
             result = load(port, targets=file, n=n)
+            result["cpu_ms"] = (harness.cpu_seconds(pids[name]) - before) * 1000 / n
             stored = (
                 sum(broker.llen(key) for key in broker.scan_iter("peer:*"))  # type: ignore[misc]
                 if name == "peer"
@@ -133,7 +144,11 @@ def verdicts(what: str, runs: Runs, *, x: float) -> list[harness.Measure]:
         return statistics.mean(run[figure] for run in runs[name])
 
     each = "; ".join(
-        name + " " + ", ".join(f"{run['rate']:.0f}" for run in runs[name]) for name in runs
+        name
+        + " "
+        + ", ".join(f"{run['rate']:.0f}" for run in runs[name])
+        + f" ({mean(name, 'cpu_ms'):.3f} ms of processor each)"
+        for name in runs
     )
     return [
         harness.at_least(

@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from channels_whatsapp.bridge import payloads
 from channels_whatsapp.models import BridgeEvent, Device
-from channels_whatsapp.services import editing, links
+from channels_whatsapp.services import editing, links, words
 from tenants.models import InboundRoute
 from tenants.panel import (
     PanelAdmin,
@@ -225,7 +225,7 @@ class BridgeEventAdmin(ReadOnlyAdmin):
     @admin.display(description=_("why"), ordering="reason")
     def why(self, obj: BridgeEvent) -> str:
         """The reason in words."""
-        return links.why(obj.reason) or self.empty_value_display
+        return words.why(obj.reason) or self.empty_value_display
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show what was sent to the owners only: it holds what contacts wrote."""
@@ -246,9 +246,12 @@ class BridgeEventAdmin(ReadOnlyAdmin):
 
 
 def _shortened(value: Any) -> Any:
-    """Return a JSON value with long texts cut: media would fill the page."""
+    """Return a JSON value with long texts cut, as media would fill the page, and tokens masked."""
     if isinstance(value, dict):
-        return {str(key): _shortened(one) for key, one in value.items()}
+        return {
+            str(key): masked(str(one)) if str(key).lower() == "token" else _shortened(one)
+            for key, one in value.items()
+        }
     if isinstance(value, list):
         return [_shortened(one) for one in value[:200]]
     if isinstance(value, str) and len(value) > 2_000:

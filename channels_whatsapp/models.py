@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import uuid
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -10,6 +10,11 @@ from django.utils.translation import gettext_lazy as _
 from agents.models import Agent
 from conversations.types import BurstSettings
 from tenants import crypto
+
+# Django's own URL validator refuses the bare host names of a container network.
+HTTP_ADDRESS = RegexValidator(
+    r"^https?://[^\s/?#@]+(/[^\s?#]*)?\Z", _("Use an address such as http://bridge:8080.")
+)
 
 
 class Device(models.Model):
@@ -55,7 +60,9 @@ class Device(models.Model):
         validators=[MinValueValidator(1)],
         help_text=_("Older messages are stored and not answered."),
     )
-    bridge_base_url = models.URLField(_("bridge address"), max_length=300)
+    bridge_base_url = models.CharField(
+        _("bridge address"), max_length=300, validators=[HTTP_ADDRESS]
+    )
     bridge_token_encrypted = models.TextField(blank=True, editable=False)
     phone = models.CharField(_("phone"), max_length=32, blank=True)
     state = models.CharField(_("link"), max_length=12, choices=State.choices, default=State.UNKNOWN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any
 
 from celery import Celery, signals
@@ -20,6 +21,16 @@ def refuse_unsafe_database(**_: Any) -> None:
     from tenants.checks import refuse_unsafe_database
 
     refuse_unsafe_database()
+
+
+@signals.worker_ready.connect
+def warm_up(sender: Any = None, **_: Any) -> None:
+    """Load the models beside the first tasks, in workers that answer contacts."""
+    pool = getattr(sender, "pool_cls", None) or getattr(sender.controller, "pool_cls", "")
+    if "thread" in f"{getattr(pool, '__module__', '')}{pool}":
+        from agents.services import assembly
+
+        threading.Thread(target=assembly.warm_up, name="warm-up", daemon=True).start()
 
 
 @signals.setup_logging.connect

@@ -185,7 +185,7 @@ def free_port(wanted: int) -> int:
     raise EmbeddedError(f"No port between {wanted} and {wanted + _N_PORTS_TRIED} is free.")
 
 
-def ask_valkey(port: int, password: str, *commands: str) -> list[str]:
+def ask_valkey(port: int, password: str, *commands: str, timeout_s: float = 5.0) -> list[str]:
     """Send commands without blanks in their arguments to Valkey and return its replies.
 
     Returns:
@@ -195,7 +195,7 @@ def ask_valkey(port: int, password: str, *commands: str) -> list[str]:
     replies: list[str] = []
     # ValueError: somebody answers, but in another protocol.
     with contextlib.suppress(OSError, ValueError), contextlib.ExitStack() as stack:
-        connection = socket.create_connection(("127.0.0.1", port), timeout=5)
+        connection = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
         stream = stack.enter_context(stack.enter_context(connection).makefile("rwb"))
         for command in (f"AUTH {password}", *commands):
             stream.write(f"{command}\r\n".encode())

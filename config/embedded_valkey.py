@@ -49,19 +49,38 @@ class Valkey(Server):
 
     def pid(self) -> int | None:
         """Return the process that serves our data, ready or not; None if there is none."""
+        # Valkey takes no lock on its data, and a second one would spoil the file of the first. So
+        # one that is too busy to answer must be recognised, by its pid file, as well as one whose
+        # pid file was lost, by its answer.
         if not self.port or not self.shared.password_file.exists():
             return None
+        noted = self._noted_pid()
         replies = processes.ask_valkey(
-            self.port, self.shared.password(), "CONFIG GET dir", "INFO server"
+            self.port,
+            self.shared.password(),
+            "CONFIG GET dir",
+            "INFO server",
+            timeout_s=5.0 if noted else 1.0,
         )
         if len(replies) < 2:
-            return None
+            return noted
         # A copied data directory has the same port and password, but is not what is served there.
         served = Path(replies[0].partition("\n")[2])
         if served.exists() and not os.path.samefile(served, self.directory):
             return None
         found = re.search(r"^process_id:(\d+)", replies[1], re.MULTILINE)
         return int(found[1]) if found else None
+
+    def _noted_pid(self) -> int | None:
+        """Return the number in the pid file, if a Valkey with our port or settings has it."""
+        try:
+            pid = int(self._pid_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        words = processes.command_line(pid)
+        # Valkey replaces its arguments by its address once it is set up.
+        ours = f":{self.port} " in f"{words} " or str(self._settings_file) in words
+        return pid if "valkey-server" in words and ours else None
 
     def is_ready(self, pid: int) -> bool:
         """Whether `pid` answers our queries."""
@@ -78,6 +97,10 @@ class Valkey(Server):
         return [binaries[0], self._settings_file], None
 
     @property
+    def _pid_file(self) -> Path:
+        return self.directory / "valkey.pid"
+
+    @property
     def _settings_file(self) -> Path:
         return self.shared.data_dir / "valkey.conf"
 
@@ -86,6 +109,7 @@ class Valkey(Server):
         # In a file, because everybody on the machine can read the arguments of a command.
         settings = _SETTINGS | {
             "port": str(self.port),
+            "pidfile": json.dumps(str(self._pid_file), ensure_ascii=False),
             "dir": json.dumps(str(self.directory), ensure_ascii=False),
             "requirepass": self.shared.password(),
         }

@@ -52,12 +52,8 @@ class Supervisor:
             return {name: process.pid for name, process in self._running.items()}
 
     def wait(self) -> None:
-        """Return when `stop` was asked for, by a signal or by another thread."""
+        """Return when `stop` was called; until then only a signal ends it."""
         self._stopping.wait()
-
-    def ask_to_stop(self) -> None:
-        """Make `wait` return; safe in a signal handler."""
-        self._stopping.set()
 
     def stop(self) -> None:
         """Ask every program to finish, and kill what has not after `STOP_WITHIN_S`."""
@@ -115,13 +111,6 @@ def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
         os.killpg(process.pid, number)
     except (ProcessLookupError, PermissionError):
         return
-
-
-def run_step(command: Sequence[str], *, env: Mapping[str, str]) -> int:
-    """Run one command to its end with our own terminal; return its exit code."""
-    return subprocess.run(  # noqa: S603 - our own commands
-        command, cwd=BASE_DIR, env={**os.environ, **env}, stdin=subprocess.DEVNULL, check=False
-    ).returncode
 
 
 def is_free(port: int) -> bool:

@@ -1,5 +1,12 @@
 """Addresses on a tenant's host."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from tenants.sites import tenant_site
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", tenant_site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+]

@@ -249,6 +249,11 @@ def _resolve(token: str, vocabulary: Vocabulary) -> str:
     return vocabulary.form(nearest) if nearest else token
 
 
+def warm_up() -> None:
+    """Load the list of everyday words."""
+    _general()
+
+
 @lru_cache(maxsize=1)
 def _general() -> tuple[dict[str, str], frozenset[str]]:
     """Return accented forms by folded form, and all folded forms, of everyday Portuguese."""

@@ -304,3 +304,8 @@ def _vocabulary() -> Vocabulary:
         while len(_vocabularies) > MAX_VOCABULARIES:
             _vocabularies.popitem(last=False)
     return vocabulary
+
+
+def warm_up() -> None:
+    """Load the word lists that a first search would wait for."""
+    normaliser.warm_up()

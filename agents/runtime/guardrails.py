@@ -121,7 +121,7 @@ class Verdict:
 
 def claims(text: str) -> list[Claim]:
     """Return what a text states that can be checked, each kind cut out before the next is read."""
-    rest = _KEYCAP.sub(" ", _LIST_MARK.sub(" ", text))
+    rest = _KEYCAP.sub(" ", text)
     found: list[Claim] = []
 
     def take(pattern: re.Pattern[str], kind: str, value: object) -> None:
@@ -236,7 +236,7 @@ def grounding(
     )
     missing = [
         claim.shown
-        for claim in claims(reply)
+        for claim in claims(_LIST_MARK.sub(" ", reply))  # a list's own numbers state nothing
         if not any(claim.kind in kinds and _supported(claim, index) for index, kinds in given)
     ]
     return Verdict("grounding", not missing, tuple(dict.fromkeys(missing)))

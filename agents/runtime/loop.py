@@ -7,9 +7,10 @@ its result. The order is by cost: whatever a rule can decide asks no model.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import zip_longest
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from agents.types import (
     NeedsHuman,
     Reason,
     Reply,
+    RetrievedPassage,
     RetrieveResult,
     RunOutcome,
     RunRequest,
@@ -49,6 +51,15 @@ MAX_HISTORY = 12
 """Earlier messages that the model sees: about six exchanges, enough for "e no sábado?"."""
 
 MAX_HISTORY_LINE = 600
+
+MAX_QUERIES = 3
+"""Messages of a burst that are searched by themselves beside the whole; each costs some 10 ms."""
+
+MIN_QUERY_WORDS = 2
+"""A single word ("limpeza") is mostly a piece of a question that the whole burst holds."""
+
+MAX_PASSAGES = 8
+"""Passages that a model is given: those of one search, and the best of the others."""
 
 N_DRAFTS = 2
 """Drafts of one reply. A model that states something unsupported twice is not going to stop."""
@@ -184,21 +195,25 @@ class _Run:
 
     def _retrieve(self) -> RetrieveResult | None:
         """Search the agent's knowledge; None where it has none."""
-        parts = [text for text in self.burst if routing.small_talk(text) is None]
-        query = " ".join(" ".join(parts or self.burst).split())[:MAX_BURST]
+        queries = self._queries()
         with self._step(StepKind.RETRIEVE) as data:
-            data.update(query=query, category_ids=list(self.agent.category_ids), confidence=0.0)
+            data.update(
+                query=queries[0], category_ids=list(self.agent.category_ids), confidence=0.0
+            )
             if not self.agent.category_ids:
                 data["passages"] = []
                 return None
-            found = self.context.retrieve(
-                query=query, category_ids=self.agent.category_ids, previous=self._previous()
-            )
+            results = [self._search(query) for query in queries]
+            found = _merged(results)
             self.passages = tuple(passage.evidence for passage in found.passages)
             self.confidence = found.confidence
             data.update(
                 normalised_query=found.normalised_query,
                 confidence=round(found.confidence, 4),
+                searches=[
+                    {"query": one.normalised_query, "confidence": round(one.confidence, 4)}
+                    for one in results
+                ],
                 passages=[
                     {
                         "ref": passage.evidence.ref,
@@ -214,6 +229,21 @@ class _Run:
                 ],
             )
             return found
+
+    def _queries(self) -> list[str]:
+        """Return what to search: the burst as one, then each message that could stand alone.
+
+        People send one question in three messages and three questions in as many; both are found.
+        """
+        parts = [text for text in self.burst if routing.small_talk(text) is None] or self.burst
+        alone = [text for text in parts if len(text.split()) >= MIN_QUERY_WORDS]
+        whole = " ".join(" ".join(parts).split())[:MAX_BURST]
+        return [whole, *(" ".join(text.split()) for text in alone[:MAX_QUERIES] if len(parts) > 1)]
+
+    def _search(self, query: str) -> RetrieveResult:
+        return self.context.retrieve(
+            query=query, category_ids=self.agent.category_ids, previous=self._previous()
+        )
 
     def _previous(self) -> str:
         """Return the contact's last message before the burst that asked something."""
@@ -368,6 +398,20 @@ class _Run:
         finally:
             spent = self.context.clock() - began
             self.steps.append(Step(kind, began, round(spent.total_seconds() * 1000), data))
+
+
+def _merged(results: Sequence[RetrieveResult]) -> RetrieveResult:
+    """Return several searches as one: the best of each first, each passage once."""
+    passages: dict[str, RetrievedPassage] = {}
+    for rank in zip_longest(*(result.passages for result in results)):
+        for passage in rank:
+            if passage is not None and len(passages) < MAX_PASSAGES:
+                passages.setdefault(passage.evidence.ref, passage)
+    return RetrieveResult(
+        tuple(passages.values()),
+        max(result.confidence for result in results),
+        results[0].normalised_query,
+    )
 
 
 def _unusable(result: ChatResult) -> Reason | None:

@@ -54,3 +54,13 @@ def evidence(passage: Passage) -> Evidence:
         source=f"{passage.document_name}{page}",
         title=passage.heading_path,
     )
+
+
+def warm_up() -> None:
+    """Load what a first answer would wait for: the embedding model, word lists and SDK.
+
+    Together they take seconds on a busy machine, and a worker that was just started again after a
+    crash has contacts waiting. Not for a process that forks: the model's threads do not survive it.
+    """
+    factory.warm_up()
+    retrieval.warm_up()

@@ -218,13 +218,15 @@ class Simulator:
         self.hub.tell("send", {"user_id": record.user_id, "outcome": record.outcome})
 
     def reset(self, *, keep_users: bool) -> None:
-        """Forget messages, logs, faults and settings, and people and users unless kept."""
+        """Forget messages, logs, faults, settings and what is under way; users unless kept."""
         for kind in ("message", "send", "settings"):
             self.store.clear(kind)
         for rows in (self.messages, self._chats, self._by_id, self._by_media):
             rows.clear()
         self.sends.clear()
-        self.courier.records.clear()
+        self.courier.forget()
+        for task in self._tasks:
+            task.cancel()
         self.faults = {"": Faults()}
         self.settings = Settings()
         if not keep_users:

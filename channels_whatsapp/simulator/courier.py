@@ -155,11 +155,17 @@ class Courier:
             )
         return self._client
 
-    async def close(self) -> None:
-        """Drop what is under way, as WuzAPI does when it stops."""
+    def forget(self) -> list[asyncio.Task[None]]:
+        """Drop the records and what is under way, and return the tasks that are ending."""
+        self.records.clear()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
+        return tasks
+
+    async def close(self) -> None:
+        """Drop what is under way, as WuzAPI does when it stops."""
+        tasks = self.forget()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._client is not None:
             await self._client.aclose()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
 
 import environ
@@ -16,10 +18,11 @@ DATA_DIR = Path(env.text("DATA_DIR") or BASE_DIR / ".data").resolve()
 DATABASE_URL = env.text("DATABASE_URL")
 REDIS_URL = env.text("REDIS_URL")
 EMBEDDED = not DATABASE_URL
+_progress = partial(print, file=sys.stderr) if env.flag("SHOW_PROGRESS", default=False) else None
 if not DATABASE_URL:
-    DATABASE_URL = embedded.ensure_postgres(DATA_DIR)
+    DATABASE_URL = embedded.ensure_postgres(DATA_DIR, progress=_progress)
 if not REDIS_URL:
-    REDIS_URL = embedded.ensure_valkey(DATA_DIR)
+    REDIS_URL = embedded.ensure_valkey(DATA_DIR, progress=_progress)
 
 _secrets_dir = DATA_DIR if EMBEDDED else None
 SECRET_KEY = env.secret(
@@ -84,10 +87,11 @@ MIDDLEWARE = [
     "config.observability.health.HealthMiddleware",
     "config.observability.logs.RequestIdMiddleware",
     "django_tenants.middleware.main.TenantMainMiddleware",
+    "tenants.middleware.TimezoneMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "tenants.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -239,4 +243,60 @@ LOGGING = {
             "channels_whatsapp",
         )
     },
+}
+
+# Names in a cache are the tenant's own: the same user id exists in each of them.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "KEY_FUNCTION": "django_tenants.cache.make_key",
+        "REVERSE_KEY_FUNCTION": "django_tenants.cache.reverse_key",
+    }
+}
+
+# How the two admin sites look; see `tenants/sites.py`. Strings with dots are called by the theme.
+_PANEL = {
+    "SITE_URL": None,
+    "SITE_SYMBOL": "forum",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "config.navigation.favicon"}
+    ],
+    "STYLES": ["config.navigation.stylesheet"],
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "SHOW_LANGUAGES": True,
+    "BORDER_RADIUS": "8px",
+    "COLORS": {
+        "primary": {
+            "50": "#f0fdfa",
+            "100": "#ccfbf1",
+            "200": "#99f6e4",
+            "300": "#5eead4",
+            "400": "#2dd4bf",
+            "500": "#14b8a6",
+            "600": "#0f766e",
+            "700": "#115e59",
+            "800": "#134e4a",
+            "900": "#042f2e",
+            "950": "#022c22",
+        }
+    },
+}
+UNFOLD = {
+    **_PANEL,
+    "SITE_TITLE": "config.navigation.business",
+    "SITE_HEADER": "Prosa",
+    "SITE_SUBHEADER": "config.navigation.business",
+    "DASHBOARD_CALLBACK": "config.dashboard.tenant",
+    "SIDEBAR": {"navigation": "config.navigation.tenant"},
+}
+UNFOLD_PUBLIC = {
+    **_PANEL,
+    "SITE_TITLE": "Prosa",
+    "SITE_HEADER": "Prosa",
+    "SITE_SUBHEADER": _("Platform"),
+    "SITE_SYMBOL": "hub",
+    "DASHBOARD_CALLBACK": "config.dashboard.public",
+    "SIDEBAR": {"navigation": "config.navigation.public"},
 }

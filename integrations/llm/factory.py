@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
+from importlib import import_module
 
 from integrations.llm.errors import NoProviderAnswered
 from integrations.llm.local_embedder import LocalEmbedder
@@ -206,3 +207,12 @@ class _Run:
     def exhausted(self) -> NoProviderAnswered:
         """Return the error to raise."""
         return NoProviderAnswered(tuple(self.tries), retry_after_s=self.retry_after_s)
+
+
+def warm_up() -> None:
+    """Load the embedding model and the SDK that a first call would wait for.
+
+    Not in a process that forks: the model's threads do not survive it.
+    """
+    embedder().embed_query("bom dia")
+    import_module("integrations.llm.openai_compatible")

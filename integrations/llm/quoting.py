@@ -9,18 +9,21 @@ from dataclasses import dataclass
 from integrations.llm import words
 from integrations.llm.types import Evidence
 
-RANK_BONUS = (0.30, 0.18, 0.10, 0.05)
+RANK_BONUS = (0.70, 0.35, 0.15, 0.05)
 """What the retriever's order is worth beside the words in common: it also sees meaning, so its
 first passage wins unless another one names clearly more of the question."""
 
 PRICE_BONUS = 0.15
 """For a passage with an amount where a price was asked."""
 
-SURE = 0.55
-"""Confidence of the retriever from which its first passage is quoted with one word in common."""
+SURE = 0.35
+"""Confidence of the retriever from which one word in common is enough. On the three example
+businesses a higher one sends 4 more of 207 answerable questions to people, a lower one quotes more
+of what does not answer."""
 
-LEAST_COVER = 0.5
-"""Share of the question's subject that a passage must name where the retriever is not sure."""
+LEAST_COVER = 0.6
+"""Share of the question's subject that a passage must name where the retriever is not sure: of two
+words both. At a half, "cirurgia ortognática" would be answered with any surgery."""
 
 MAX_QUOTE = 420
 """Characters of running text in one quote; what is longer is not read on a phone."""
@@ -41,6 +44,7 @@ _MONEY = re.compile(r"(R\$|US\$|€)\s?\d|\d,\d\d\b")
 _FIELD = re.compile(r";\s+(?=[^:;]{1,40}:\s)")
 _LABEL = re.compile(r"([^:;\n]{1,40}):\s+(.+)", re.DOTALL)
 _CODE = re.compile(r"[A-Za-z]{0,4}[-_ ]?\d{1,6}")
+_JOINED = re.compile(r"\w\s+(?:e|ou|and|or)\s+\w|[,;+]\s*\w", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-ZÀ-Ú0-9])|\n+")
 _ABBREVIATION = re.compile(
     r"\b(?:dra?|sra?|av|r|n|no|tel|ex|art|min|max|pag|prof)\.$", re.IGNORECASE
@@ -94,6 +98,8 @@ def choose(question: str, evidence: Sequence[Evidence], confidence: float | None
     chosen = [best, *same[: MAX_ROWS - 1]]
     # "quanto é a limpeza e o flúor?": what the best passage does not name may stand in another.
     missing = [term for term in asked if not cover([term], _whole(best.evidence))]
+    if not _JOINED.search(question):
+        return chosen
     for choice in choices[1:]:
         if missing and choice not in chosen and cover(missing, _whole(choice.evidence)) >= 0.5:
             return [*chosen, choice]

@@ -310,6 +310,19 @@ def test_a_follow_up_is_searched_with_what_was_asked_before(world: World) -> Non
     assert world.searches[0][2] == "vcs abrem domingo?"
 
 
+def test_each_message_of_a_burst_is_also_searched_by_itself(world: World) -> None:
+    result = run(
+        world, "oi", "vcs atendem domingo?", "aceita pix?", agent=replace(DESK, handoffs=())
+    )
+
+    assert [query for query, *_ in world.searches] == [
+        "vcs atendem domingo? aceita pix?",
+        "vcs atendem domingo?",
+        "aceita pix?",
+    ]
+    assert result.passages == (CLEANING,)
+
+
 def test_a_real_model_gets_data_in_the_user_role_only(world: World, llm: FakeLLM) -> None:
     llm.say("A limpeza custa **R$ 220,00**.")
 

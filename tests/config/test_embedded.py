@@ -33,7 +33,7 @@ PACKAGES = [
 NOBODY = 65534
 
 USER = """
-import os, sys
+import encodings.idna, os, sys
 from pathlib import Path
 from config import embedded
 if sys.argv[2]:

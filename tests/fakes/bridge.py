@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
 import time
 import uuid
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from channels_whatsapp.simulator import payloads, wire
 from channels_whatsapp.simulator.model import Contact
+from tests.fakes.http import Answer, Received, ScriptedServer
 
 
 @dataclass(frozen=True)
@@ -38,76 +37,45 @@ class Sent:
     body: str
 
 
-@dataclass
-class FakeBridge:
-    """Answers as WuzAPI does for a number that is paired and online; use it in a `with` block."""
+class FakeBridge(ScriptedServer):
+    """Answers as WuzAPI does for numbers that are paired and online; use it in a `with` block."""
 
-    sent: list[Sent] = field(default_factory=list)
-    _server: _Server = field(init=False)
-
-    def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.bridge = self
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def base_url(self) -> str:
-        """Where a device's bridge is."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[Sent] = []
 
     def sent_to(self, phone: str) -> list[Sent]:
         """Return what was sent to a phone, in order of arrival."""
         return [one for one in list(self.sent) if one.phone == phone]
 
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 512
-    bridge: FakeBridge
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def do_GET(self) -> None:
-        token = self.headers.get("token", "")
-        self._answer(
-            {
-                "connected": True,
-                "loggedIn": True,
-                "id": uuid.uuid5(uuid.NAMESPACE_URL, token).hex,
-                "name": token,
-                "jid": "5511900000000:1@s.whatsapp.net",
-            }
-        )
-
-    def do_POST(self) -> None:
-        arrived_at = time.time()
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        data: dict[str, Any] = json.loads(body or b"{}")
-        if self.path == "/chat/send/text":
-            phone = str(data["Phone"]).partition("@")[0]
-            self.server.bridge.sent.append(
-                Sent(arrived_at, self.headers["token"], data["Id"], phone, data["Body"])
+    def answer(self, request: Received) -> Answer | None:
+        """Accept everything; see `ScriptedServer.answer`."""
+        now, token = time.time(), request.headers.get("token", "")
+        if (scripted := super().answer(request)) is not None:
+            return scripted
+        data: dict[str, Any] = json.loads(request.body or b"{}")
+        if request.path == "/session/status":
+            return _success(
+                connected=True,
+                loggedIn=True,
+                id=user_ref(token),
+                name=token,
+                jid="5511900000000:1@s.whatsapp.net",
             )
-        self._answer({"Details": "Sent", "Id": data.get("Id", ""), "Timestamp": int(arrived_at)})
+        if request.path == "/chat/send/text":
+            phone = str(data["Phone"]).partition("@")[0]
+            self.sent.append(Sent(now, token, data["Id"], phone, data["Body"]))
+        return _success(Details="Sent", Id=data.get("Id", ""), Timestamp=int(now))
 
-    def _answer(self, data: dict[str, object]) -> None:
-        body = wire.reply_body({"code": 200, "data": data, "success": True})
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
-        """Stay quiet."""
+def _success(**data: object) -> Answer:
+    body = wire.reply_body({"code": 200, "data": data, "success": True})
+    return Answer(headers={"content-type": "application/json"}, body=body)
+
+
+def user_ref(token: str) -> str:
+    """Return the id of the bridge user with a token."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, token).hex
 
 
 def text_webhook(*, phone: str, ref: str, text: str, at: float, token: str = "") -> bytes:
@@ -133,7 +101,7 @@ def text_webhook(*, phone: str, ref: str, text: str, at: float, token: str = "")
     _, body = wire.webhook_body(
         {"event": event, "type": "Message"},
         webhook_format="json",
-        user_id=uuid.uuid5(uuid.NAMESPACE_URL, token).hex,
+        user_id=user_ref(token),
         instance_name=token,
     )
     return body

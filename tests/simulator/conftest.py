@@ -135,6 +135,15 @@ def start(tmp_path: Path) -> Iterator[Start]:
         one.stop()
 
 
+@pytest.fixture(scope="session")
+def running() -> Iterator[Running]:
+    found = Running(Options(admin_token=ADMIN_TOKEN, time_scale=0.001))
+    yield found
+    found.stop()
+
+
 @pytest.fixture
-def simulator(start: Start) -> Running:
-    return start()
+def simulator(running: Running) -> Running:
+    """Return the session's simulator as if newly started."""
+    running.sim("reset", keep_users=False)
+    return running

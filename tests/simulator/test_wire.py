@@ -8,7 +8,8 @@ import pytest
 from channels_whatsapp.simulator import payloads, wire
 from channels_whatsapp.simulator.model import Contact
 
-VECTORS = Path(__file__).parent / "wire"
+SAMPLES = Path(__file__).parents[1] / "fixtures" / "bridge"
+VECTORS = SAMPLES / "wire"
 SIGNATURES = json.loads((VECTORS / "signatures.json").read_text())
 USER_ID = "9f2c4b7ae1d04c58b3a6d0e7f1c2a394"
 SENT_AT = "2026-08-05T14:03:27-03:00"
@@ -66,7 +67,7 @@ def test_message_content_carries_todays_context_in_the_recorded_order() -> None:
 
 
 def test_html_and_line_separators_are_escaped_as_go_does() -> None:
-    recorded = json.loads((VECTORS / "text_html_chars.json").read_text())
+    recorded = json.loads((SAMPLES / "text_html_chars.json").read_text())
 
     text = wire.dump(recorded)
 

@@ -90,7 +90,7 @@ function renderNotice(user) {
   }[user.state] || "Este número está desconectado. O que você escrever espera ele voltar.";
   const action = { qr: ["scan", "Ler o QR code"], dropped: ["resume", "Reconectar"], banned: ["resume", "Suspender o bloqueio"], replaced: ["resume", "Reconectar"] }[user.state];
   notice.replaceChildren(make("span", { textContent: words }));
-  if (action) notice.append(panels.actionButton(user, ...action));
+  if (action) notice.append(panels.actionButton(user, ...action, "notice"));
 }
 
 function renderAll() {

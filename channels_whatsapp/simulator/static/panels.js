@@ -73,8 +73,8 @@ export function renderDevice() {
   byId("device-actions").replaceChildren(...actions.map(([name, label]) => actionButton(user, name, label)));
 }
 
-export function actionButton(user, name, label) {
-  const button = make("button", { type: "button", className: "button", textContent: label, testid: `device-${name}` });
+export function actionButton(user, name, label, place = "device") {
+  const button = make("button", { type: "button", className: "button", textContent: label, testid: `${place}-${name}` });
   button.addEventListener("click", () => attempt(post(`users/${user.id}/${name}`)));
   return button;
 }

@@ -58,12 +58,19 @@ export async function openChat(userId) {
   if (userId) await loadMessages();
 }
 
+// News that arrives while a chat is being read is newer than what is read.
+let meanwhile = null;
+
 async function loadMessages() {
-  const user = state.open;
-  const query = new URLSearchParams({ user, chat: state.me });
-  const found = await get(`messages?${query}`);
-  if (user !== state.open) return;
+  const [user, chat] = [state.open, state.me];
+  const news = new Map();
+  meanwhile = news;
+  const found = await get(`messages?${new URLSearchParams({ user, chat })}`);
+  // Another chat or a later reading has taken over.
+  if (user !== state.open || chat !== state.me || meanwhile !== news) return;
   state.messages = new Map(found.messages.map((message) => [message.seq, message]));
+  for (const message of news.values()) state.messages.set(message.seq, message);
+  meanwhile = null;
   markSeen();
 }
 
@@ -78,6 +85,7 @@ export function takeMessage(message) {
     state.typing.delete(message.user_id);
   }
   if (message.user_id !== state.open) return "elsewhere";
+  meanwhile?.set(message.seq, message);
   const known = state.messages.has(message.seq);
   state.messages.set(message.seq, message);
   return known ? "changed" : "new";

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management import call_command
 
 from config.management.commands import stack
-from config.processes import BASE_DIR, run_step
+from config.processes import BASE_DIR
+from tenants.services import staff
 
 EXAMPLES = ("clinica", "loja")
 OPERATOR, PASSWORD = "operador", "prosa-demo"
@@ -18,17 +19,12 @@ class Command(stack.Command):
 
     help = "Run everything with two example businesses; prints where to look, then READY."
 
-    def after_start(self, options: dict[str, Any], env: dict[str, str]) -> None:
+    def after_start(self, options: dict[str, Any]) -> None:
         """Apply the examples and say where everything is."""
-        if run_step(
-            [*stack.MANAGE, "ensure_operator", OPERATOR],
-            env={**env, "OPERATOR_PASSWORD": PASSWORD},
-        ):
-            raise CommandError("The operator's account could not be made.")
+        staff.ensure_user(username=OPERATOR, email="", role="", password=PASSWORD, is_operator=True)
         for name in EXAMPLES:
             file = BASE_DIR / "examples" / name / "blueprint.yaml"
-            if run_step([*stack.MANAGE, "apply_blueprint", str(file), "--wait"], env=env):
-                raise CommandError(f"The example {name} could not be applied.")
+            call_command("apply_blueprint", str(file), wait=True, stdout=self.stdout)
         port = options["port"]
         self.stdout.write(
             f"""

@@ -1,0 +1,39 @@
+"""Why an event of the bridge woke nobody, in the words of the people who read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext_lazy
+
+_WHY: Mapping[str, object] = {
+    "too_old": gettext_lazy("the message was already old when it arrived"),
+    "clock_ahead": gettext_lazy("the sender's clock is far in the future"),
+    "human_mode": gettext_lazy("a person was answering"),
+    "opted_out": gettext_lazy("the contact asked not to be written to"),
+    "blocked": gettext_lazy("the contact is blocked"),
+    "reaction": gettext_lazy("a reaction needs no answer"),
+    "no_agent": gettext_lazy("the device has no agent"),
+    "from_the_phone": gettext_lazy("somebody wrote on the paired phone"),
+    "own_echo": gettext_lazy("an echo of what was sent from here"),
+    "own_edit_or_delete": gettext_lazy("somebody edited or deleted on the paired phone"),
+    "own_receipt": gettext_lazy("the paired phone read something"),
+    "status_post": gettext_lazy("a status post"),
+    "broadcast_list": gettext_lazy("a broadcast list"),
+    "newsletter": gettext_lazy("a channel"),
+    "group": gettext_lazy("a group"),
+    "protocol_noise": gettext_lazy("technical noise of WhatsApp"),
+    "no_message_id": gettext_lazy("a message without an id"),
+    "unknown_address": gettext_lazy("nobody can tell who sent it"),
+    "undecryptable": gettext_lazy("WhatsApp could not decrypt it; it usually comes again"),
+    "unknown_receipt": gettext_lazy("a receipt of an unknown kind"),
+    "unknown_message": gettext_lazy("it is about a message that is not known here"),
+    "message_id_known": gettext_lazy("this message had arrived already"),
+    "no_burst": gettext_lazy("nobody was being waited for"),
+    "not_a_message": gettext_lazy("not a message"),
+}
+
+
+def why(reason: str) -> str:
+    """Say why an event woke nobody; an unknown reason is shown as it is."""
+    return str(_WHY[reason]) if reason in _WHY else reason

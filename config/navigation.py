@@ -1,0 +1,145 @@
+"""What the two admin sites show around their pages; named by dotted path in the settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from conversations.models import Conversation
+
+Item = dict[str, Any]
+
+
+def stylesheet(request: HttpRequest) -> str:
+    """Return the address of the style sheet of our own pages."""
+    return static("prosa/admin.css")
+
+
+def favicon(request: HttpRequest) -> str:
+    """Return the address of the little picture in the browser's tab."""
+    return static("prosa/favicon.svg")
+
+
+def business(request: HttpRequest) -> str:
+    """Return the name of the tenant whose host this is."""
+    tenant = getattr(request, "tenant", None)
+    return str(tenant.name) if tenant is not None else ""
+
+
+def tenant(request: HttpRequest) -> list[Item]:
+    """Return the menu of a tenant's site, with what the person may see."""
+    groups = [
+        _group(
+            request,
+            "",
+            [
+                _entry(_("Today"), "space_dashboard", "index"),
+                _model(
+                    _("Conversations"),
+                    "forum",
+                    "conversations.conversation",
+                    badge=_waiting(request),
+                ),
+                _model(_("Contacts"), "group", "conversations.contact"),
+            ],
+        ),
+        _group(
+            request,
+            _("Assistant"),
+            [
+                _model(_("Agents"), "support_agent", "agents.agent"),
+                _model(_("Documents"), "description", "knowledge.document"),
+                _model(_("Categories"), "folder", "knowledge.category"),
+                _model(_("Devices"), "smartphone", "channels_whatsapp.device"),
+                _model(_("Keys of models"), "key", "integrations.credential"),
+            ],
+        ),
+        _group(
+            request,
+            _("What happened"),
+            [
+                _model(_("Answers"), "psychology", "conversations.turn"),
+                _model(_("Outbox"), "outbox", "conversations.outboundmessage"),
+                _model(_("Events of the bridge"), "cell_tower", "channels_whatsapp.bridgeevent"),
+                _model(_("Published versions"), "history", "agents.agentversion"),
+                _model(_("Audit"), "fact_check", "audit.auditentry"),
+            ],
+        ),
+        _group(
+            request,
+            _("People"),
+            [
+                _model(_("Users"), "person", "auth.user"),
+                _model(_("Roles"), "shield_person", "auth.group"),
+            ],
+        ),
+    ]
+    if settings.SIMULATOR_URL:
+        groups[0]["items"].append(
+            {"title": _("Simulator"), "icon": "phone_iphone", "link": "/simulator/"}
+        )
+    return [group for group in groups if group["items"]]
+
+
+def public(request: HttpRequest) -> list[Item]:
+    """Return the menu of the platform's site."""
+    return [
+        _group(
+            request,
+            "",
+            [
+                _entry(_("Platform"), "space_dashboard", "index"),
+                _model(_("Tenants"), "domain", "tenants.tenant"),
+                _model(_("Domains"), "language", "tenants.domain"),
+            ],
+        ),
+        _group(
+            request,
+            _("Machinery"),
+            [
+                _model(_("Inbound routes"), "alt_route", "tenants.inboundroute"),
+                _model(_("Inbox"), "inbox", "tenants.inboxentry"),
+                _model(_("Timers"), "timer", "tenants.timer"),
+            ],
+        ),
+        _group(
+            request,
+            _("People"),
+            [
+                _model(_("Operators"), "person", "auth.user"),
+                _model(_("Audit"), "fact_check", "audit.auditentry"),
+            ],
+        ),
+    ]
+
+
+def _group(request: HttpRequest, title: str, items: list[Item]) -> Item:
+    seen = [item for item in items if request.user.has_perms(item.pop("permissions"))]
+    return {"title": title, "separator": bool(title), "items": seen}
+
+
+def _entry(title: str, icon: str, name: str) -> Item:
+    return {"title": title, "icon": icon, "link": reverse(f"admin:{name}"), "permissions": ()}
+
+
+def _model(title: str, icon: str, label: str, *, badge: int = 0) -> Item:
+    app, _dot, name = label.partition(".")
+    item: Item = {
+        "title": title,
+        "icon": icon,
+        "link": reverse(f"admin:{app}_{name}_changelist"),
+        "permissions": (f"{app}.view_{name}",),
+    }
+    return {**item, "badge": badge, "badge_variant": "warning"} if badge else item
+
+
+def _waiting(request: HttpRequest) -> int:
+    """Return how many contacts wait for a person; nobody, for those who may not know."""
+    if not request.user.has_perm("conversations.view_conversation"):
+        return 0
+    return Conversation.objects.waiting_for_a_person().count()

@@ -1,0 +1,407 @@
+"""Admin pages of contacts and conversations, of what came in and what went out."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Case, IntegerField, OuterRef, QuerySet, Subquery, Value, When
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+from unfold.admin import TabularInline
+
+from conversations.models import (
+    Contact,
+    ContactAddress,
+    Conversation,
+    InboundMessage,
+    OutboundMessage,
+    Turn,
+)
+from conversations.services import explaining, replying, takeover, transcripts, words
+from conversations.types import MAX_TEXT
+from tenants.errors import DomainError
+from tenants.panel import PanelAdmin, ReadOnlyAdmin, actor, badge
+from tenants.sites import tenant_site
+
+_SENT_TONES = {
+    OutboundMessage.Status.ACKED: "good",
+    OutboundMessage.Status.DELIVERED: "good",
+    OutboundMessage.Status.READ: "good",
+    OutboundMessage.Status.FAILED: "bad",
+    OutboundMessage.Status.CANCELLED: "",
+}
+_TURN_TONES = {Turn.Status.DONE: "good", Turn.Status.FAILED: "bad", Turn.Status.RUNNING: "warn"}
+
+
+class AddressInline(TabularInline):
+    """Under which numbers and identities a contact is known."""
+
+    model = ContactAddress
+    fields = ("kind", "value")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Addresses come from the channel."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Addresses come from the channel."""
+        return False
+
+
+@admin.register(Contact, site=tenant_site)
+class ContactAdmin(PanelAdmin):
+    """The people who write."""
+
+    inlines = (AddressInline,)
+    list_display = ("shown_name", "addresses", "is_blocked", "opted_out_at", "created_at")
+    list_filter = ("is_blocked", ("opted_out_at", admin.EmptyFieldListFilter))
+    search_fields = ("name", "addresses__value")
+    date_hierarchy = "created_at"
+    ordering = ("-pk",)
+    fields = ("name", "is_blocked", "opted_out_at", "created_at")
+    readonly_fields = ("opted_out_at", "created_at")
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
+        """Bring the addresses along."""
+        found: QuerySet[Contact] = super().get_queryset(request).prefetch_related("addresses")
+        return found
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A contact begins by writing."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Erasing a person reaches further than one row; it is a service of its own."""
+        return False
+
+    @admin.display(description=_("name"), ordering="name")
+    def shown_name(self, obj: Contact) -> str:
+        """What the contact calls itself."""
+        return obj.name or str(_("Contact %(n)s") % {"n": obj.pk})
+
+    @admin.display(description=_("addresses"))
+    def addresses(self, obj: Contact) -> str:
+        """Phone and other identities."""
+        return ", ".join(one.value for one in obj.addresses.all()) or self.empty_value_display
+
+
+class WhoAnswersFilter(admin.SimpleListFilter):
+    """Who answers the contact now."""
+
+    title = _("who answers")
+    parameter_name = "who"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the choices."""
+        return [
+            ("waiting", _("Waiting for a person")),
+            ("assistant", _("The assistant")),
+            ("archived", _("Archived")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the conversations of the choice."""
+        is_open = queryset.filter(status=Conversation.Status.OPEN)
+        match self.value():
+            case "waiting":
+                return is_open.filter(mode=Conversation.Mode.HUMAN)
+            case "assistant":
+                return is_open.filter(mode=Conversation.Mode.AI)
+            case "archived":
+                return queryset.filter(status=Conversation.Status.ARCHIVED)
+        return queryset
+
+
+@admin.register(Conversation, site=tenant_site)
+class ConversationAdmin(PanelAdmin):
+    """Conversations: who waits for a person comes first; each opens as a transcript."""
+
+    list_display = ("contact_name", "who_answers", "agent", "last_text", "last_message_at")
+    list_select_related = ("contact", "agent")
+    list_filter = (WhoAnswersFilter, "agent")
+    search_fields = ("contact__name", "contact__addresses__value")
+    search_help_text = _("Name or number of the contact")
+    date_hierarchy = "last_message_at"
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A conversation begins by its contact writing."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What was said stays; archive the conversation."""
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:
+        """Put who waits for a person first, and bring the last words along."""
+        last = InboundMessage.objects.filter(conversation=OuterRef("pk")).order_by("-pk")
+        waits = When(
+            status=Conversation.Status.OPEN, mode=Conversation.Mode.HUMAN, then=Value(0)
+        )
+        found: QuerySet[Conversation] = super().get_queryset(request)
+        return found.annotate(
+            place=Case(waits, default=Value(1), output_field=IntegerField()),
+            said=Subquery(last.values("text")[:1]),
+        )
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Return the order of the list."""
+        return ("place", "-last_message_at", "-pk")
+
+    @admin.display(description=_("contact"), ordering="contact__name")
+    def contact_name(self, obj: Conversation) -> str:
+        """Who is writing."""
+        return obj.contact.name or str(_("Contact %(n)s") % {"n": obj.contact_id})
+
+    @admin.display(description=_("who answers"), ordering="mode")
+    def who_answers(self, obj: Conversation) -> SafeString:
+        """Who answers the contact now."""
+        if obj.status == Conversation.Status.ARCHIVED:
+            return badge(_("archived"))
+        if obj.mode == Conversation.Mode.HUMAN:
+            return badge(_("waiting for a person"), "warn")
+        return badge(_("assistant"), "good")
+
+    @admin.display(description=_("last words"))
+    def last_text(self, obj: Any) -> str:
+        """What the contact wrote last, shortened."""
+        return Truncator(obj.said or "").chars(60) or self.empty_value_display
+
+    def get_urls(self) -> list[Any]:
+        """Add what can be done on the page of a conversation."""
+        views: tuple[tuple[str, Callable[..., HttpResponse]], ...] = (
+            ("take-over", require_POST(self.take_over_view)),
+            ("give-back", require_POST(self.give_back_view)),
+            ("archive", require_POST(self.archive_view)),
+            ("reply", require_POST(self.reply_view)),
+            ("state", self.state_view),
+        )
+        own = [
+            path(
+                f"<int:pk>/{name}/",
+                self.admin_site.admin_view(view),
+                name=f"conversations_conversation_{name.replace('-', '_')}",
+            )
+            for name, view in views
+        ]
+        return [*own, *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the conversation as a transcript."""
+        conversation = self._find(request, object_id, may="view")
+        before = parse_datetime(request.GET.get("before", "").replace(" ", "+"))
+        if before is not None and timezone.is_naive(before):
+            before = None
+        page = transcripts.transcript(conversation=conversation, before=before)
+        can_change = self.has_change_permission(request, conversation)
+        is_open = conversation.status == Conversation.Status.OPEN
+        is_human = conversation.mode == Conversation.Mode.HUMAN
+        context = {
+            **self.admin_site.each_context(request),
+            **(extra_context or {}),
+            "title": self.contact_name(conversation),
+            "opts": self.opts,
+            "original": conversation,
+            "conversation": conversation,
+            "contact_addresses": [one.value for one in conversation.contact.addresses.all()],
+            "contact_url": reverse("admin:conversations_contact_change", args=[conversation.contact_id]),
+            "reason": words.reason(conversation.mode_reason),
+            "page": page,
+            "is_last_page": before is None,
+            "is_open": is_open,
+            "is_human": is_human,
+            "can_take_over": can_change and is_open and not is_human,
+            "can_give_back": can_change and is_open and is_human,
+            "can_archive": can_change and is_open,
+            "max_text": MAX_TEXT,
+        }
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        return TemplateResponse(request, "conversations/conversation.html", context)
+
+    def state_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Say whether the page that somebody has open is still the newest."""
+        conversation = self._find(request, str(pk), may="view")
+        return JsonResponse({"latest": transcripts.fingerprint(conversation)})
+
+    def take_over_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Let a person answer from now on."""
+        return self._do(request, pk, takeover.take_over, _("You answer this conversation now."))
+
+    def give_back_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Let the assistant answer again."""
+        done = _("The assistant answers again, from the contact's next message on.")
+        return self._do(request, pk, takeover.give_back, done)
+
+    def archive_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Close the conversation."""
+        return self._do(request, pk, takeover.archive, _("The conversation is archived."))
+
+    def reply_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Send what a person wrote."""
+
+        def reply(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> object:
+            return replying.reply_as_person(
+                conversation_uuid=conversation_uuid,
+                text=request.POST.get("text", ""),
+                actor=actor,
+                now=now,
+            )
+
+        return self._do(request, pk, reply, "")
+
+    def _do(
+        self, request: HttpRequest, pk: int, verb: Callable[..., object], done: object
+    ) -> HttpResponse:
+        conversation = self._find(request, str(pk), may="change")
+        try:
+            verb(conversation_uuid=conversation.uuid, actor=actor(request), now=timezone.now())
+        except replying.NotInPeoplesHands:
+            self.message_user(request, _("Take the conversation over first."), messages.ERROR)
+        except replying.NothingToSend:
+            text = _("Write up to %(n)s characters.") % {"n": MAX_TEXT}
+            self.message_user(request, text, messages.ERROR)
+        except DomainError as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            if done:
+                self.message_user(request, done, messages.SUCCESS)
+        url = reverse("admin:conversations_conversation_change", args=[pk])
+        return HttpResponseRedirect(f"{url}#end")
+
+    def _find(self, request: HttpRequest, object_id: str, *, may: str) -> Conversation:
+        """Return the conversation, if the person may do that with it.
+
+        Raises:
+            PermissionDenied: the role does not allow it.
+            Http404: there is none.
+        """
+        if not getattr(self, f"has_{may}_permission")(request):
+            raise PermissionDenied
+        rows = Conversation.objects.select_related("contact", "agent").prefetch_related(
+            "contact__addresses"
+        )
+        found = rows.filter(pk=int(object_id)).first() if object_id.isdecimal() else None
+        if found is None:
+            raise Http404
+        return found
+
+
+@admin.register(Turn, site=tenant_site)
+class TurnAdmin(ReadOnlyAdmin):
+    """Answering cycles: what came of each and how long it took."""
+
+    list_display = (
+        "started_at",
+        "conversation_link",
+        "agent",
+        "status_badge",
+        "shown_outcome",
+        "n_messages",
+        "duration",
+        "model",
+    )
+    list_select_related = ("conversation__contact", "agent")
+    list_filter = ("status", "outcome", "agent", "provider")
+    date_hierarchy = "started_at"
+    ordering = ("-started_at", "-pk")
+    fields = ("conversation_link", "started_at", "status_badge", "panel")
+
+    @admin.display(description=_("contact"))
+    def conversation_link(self, obj: Turn) -> str:
+        """Whose burst it was."""
+        contact = obj.conversation.contact
+        return contact.name or str(_("Contact %(n)s") % {"n": contact.pk})
+
+    @admin.display(description=_("status"), ordering="status")
+    def status_badge(self, obj: Turn) -> SafeString:
+        """The status as a label."""
+        return badge(obj.get_status_display(), _TURN_TONES.get(Turn.Status(obj.status), ""))
+
+    @admin.display(description=_("outcome"), ordering="outcome")
+    def shown_outcome(self, obj: Turn) -> str:
+        """What came of it, and why."""
+        parts = (obj.get_outcome_display() if obj.outcome else "", words.reason(obj.reason))
+        return ": ".join(part for part in parts if part) or self.empty_value_display
+
+    @admin.display(description=_("took"))
+    def duration(self, obj: Turn) -> str:
+        """From its beginning to its end."""
+        if obj.finished_at is None:
+            return self.empty_value_display
+        return words.seconds(round((obj.finished_at - obj.started_at).total_seconds() * 1000))
+
+    @admin.display(description=_("what happened"))
+    def panel(self, obj: Turn) -> SafeString:
+        """Its steps, as on the page of the conversation."""
+        return render_to_string("conversations/_turn.html", {"turn": explaining.turn_view(obj)})
+
+
+@admin.register(OutboundMessage, site=tenant_site)
+class OutboundMessageAdmin(ReadOnlyAdmin):
+    """The outbox: what waits, what was sent and what could not be."""
+
+    list_display = ("created_at", "to", "origin", "beginning", "status_badge", "n_attempts", "why")
+    list_select_related = ("conversation__contact",)
+    list_filter = ("status", "origin")
+    date_hierarchy = "created_at"
+    ordering = ("-pk",)
+    fields = (
+        "to",
+        "origin",
+        "text",
+        "status_badge",
+        "why",
+        "n_attempts",
+        "next_attempt_at",
+        "created_at",
+        "handed_at",
+        "acked_at",
+        "delivered_at",
+        "read_at",
+        "provider_ref",
+    )
+
+    @admin.display(description=_("to"))
+    def to(self, obj: OutboundMessage) -> str:
+        """To whom it goes."""
+        contact = obj.conversation.contact
+        return contact.name or str(_("Contact %(n)s") % {"n": contact.pk})
+
+    @admin.display(description=_("text"))
+    def beginning(self, obj: OutboundMessage) -> str:
+        """How it begins."""
+        return Truncator(obj.text).chars(60)
+
+    @admin.display(description=_("status"), ordering="status")
+    def status_badge(self, obj: OutboundMessage) -> SafeString:
+        """The rung of the delivery ladder."""
+        status = OutboundMessage.Status(obj.status)
+        return badge(obj.get_status_display(), _SENT_TONES.get(status, "warn"))
+
+    @admin.display(description=_("why"))
+    def why(self, obj: OutboundMessage) -> str:
+        """Why it was not sent, or not yet."""
+        return words.reason(obj.failure_reason) or self.empty_value_display

@@ -1,0 +1,172 @@
+"""Real processes are killed at every named place, and their servers restarted: nothing is lost,
+nothing is answered twice.
+
+One installation serves the whole file, because its start is the expensive part; each test writes
+from phones of its own. A burst is one greeting here, so that the number of replies is exactly known
+(`bench/chaos.py` does the same to long bursts and a model); what dies is what matters.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import redis
+
+from config import embedded
+from tenants.failpoints import EXIT_CODE, NAMES
+from tests.fakes.bridge import FakeBridge, post_webhook, text_webhook
+from tests.fakes.http import wait_until
+from tests.stack import Stack
+
+KEY, TOKEN = "test-only-hmac-key-0123456789abcdefgh", "token-of-the-device"
+QUIET_S = 0.3
+SOON_S = 30
+"""How long an answer may take after a death: a lease of eight seconds, on a busy machine."""
+
+PHONES = {name: f"55119000000{number:02d}" for number, name in enumerate(NAMES)}
+
+
+@dataclass
+class Site:
+    """The installation and what surrounds it."""
+
+    stack: Stack
+    bridge: FakeBridge
+    url: str
+
+    def write(self, phone: str, *, ref: str) -> None:
+        """Let a contact write; like a bridge, insist until the webhook is acknowledged."""
+        body = text_webhook(phone=phone, ref=ref, text="bom dia", at=time.time(), token=TOKEN)
+        wait_until(lambda: post_webhook(self.url, body, key=KEY) == 200, seconds=SOON_S)
+
+    def wait_for_replies(self, *phones: str) -> None:
+        """Wait until every phone has a reply and no work is left that could send another."""
+        wait_until(lambda: all(map(self.bridge.sent_to, phones)), seconds=SOON_S)
+        wait_until(lambda: not self.stack.rows("select 1 from tenants_timer"), seconds=SOON_S)
+
+    def refs_to(self, phone: str) -> set[str]:
+        """Return the message ids under which something was sent to a phone."""
+        return {one.ref for one in self.bridge.sent_to(phone)}
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    blueprint = {
+        "blueprint": 1,
+        "tenant": {"slug": "kill", "name": "Kill", "domains": ["kill.localhost"]},
+        "llm": {
+            "credentials": [{"name": "offline", "provider": "offline"}],
+            "chat": {"credential": "offline"},
+        },
+        "agents": [{"name": "Recepção", "kind": "general", "instructions": "Seja breve."}],
+        "devices": [
+            {
+                "name": "principal",
+                "entry_agent": "Recepção",
+                "quiet_s": QUIET_S,
+                "bridge": {"base_url": "", "token": TOKEN, "hmac_key": KEY},
+            }
+        ],
+    }
+    with FakeBridge() as bridge, Stack() as stack:
+        blueprint["devices"][0]["bridge"]["base_url"] = bridge.url  # type: ignore[index]
+        applied = stack.apply_blueprint(blueprint, {})
+        yield Site(stack, bridge, applied["devices"][0]["webhook_url"])
+
+
+@pytest.fixture(scope="module")
+def deaths(site: Site) -> dict[str, int | None]:
+    """Let a worker die at each place in the middle of real work, then a healthy one take over.
+
+    All are started together, because starting is what takes long. Whichever gets a contact's
+    message, turn or reply first dies of it; what it leaves behind kills the next. Returns how each
+    ended: its exit code, None where it still lives.
+    """
+    doomed = {name: site.stack.start_doomed("worker1", failpoint=name) for name in NAMES}
+    try:
+        site.stack.start("dispatcher", "web")
+        for name in NAMES:
+            site.write(PHONES[name], ref=f"KILL-{name}")
+        # A doorbell that nobody answers is rung again, so each gets its turn.
+        _wait_for_ends(doomed, seconds=60)
+        ends = {name: process.poll() for name, process in doomed.items()}
+    finally:
+        for process in doomed.values():
+            process.kill()
+            process.wait()
+    site.stack.start("worker1")
+    site.wait_for_replies(*PHONES.values())
+    return ends
+
+
+def _wait_for_ends(doomed: dict[str, subprocess.Popen[bytes]], *, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and any(one.poll() is None for one in doomed.values()):
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_worker_that_dies_loses_nothing_and_repeats_nothing(
+    name: str, site: Site, deaths: dict[str, int | None]
+) -> None:
+    assert deaths[name] == EXIT_CODE
+    assert len(site.refs_to(PHONES[name])) == 1
+
+
+def test_every_message_was_answered_by_one_turn(
+    site: Site, deaths: dict[str, int | None]
+) -> None:
+    messages = site.stack.rows(
+        "select m.provider_ref, count(t.id), count(distinct o.provider_ref)"
+        " from t_kill.conversations_inboundmessage m"
+        " left join t_kill.conversations_turn t on t.id = m.turn_id and t.status = 'done'"
+        " left join t_kill.conversations_outboundmessage o on o.turn_id = t.id"
+        " where m.provider_ref like 'KILL-%%' group by 1"
+    )
+
+    assert sorted(messages) == sorted((f"KILL-{name}", 1, 1) for name in NAMES)
+    assert site.stack.rows("select 1 from tenants_inboxentry where parked_reason <> ''") == []
+
+
+def test_a_flushed_broker_loses_no_message(site: Site, deaths: dict[str, int | None]) -> None:
+    phones = [f"55119100000{number:02d}" for number in range(10)]
+    broker = redis.Redis.from_url(site.stack.servers.redis_url)
+
+    for phone in phones:
+        site.write(phone, ref=f"FLUSH-{phone}")
+        broker.flushall()
+    time.sleep(QUIET_S)
+    for _ in range(20):  # while the turns are rung
+        broker.flushall()
+        time.sleep(0.02)
+    broker.close()
+    site.wait_for_replies(*phones)
+
+    assert [len(site.refs_to(phone)) for phone in phones] == [1] * len(phones)
+
+
+@pytest.mark.parametrize("server", ["valkey", "postgres"])
+def test_a_server_that_is_killed_and_restarted_loses_no_message(
+    server: str, site: Site, deaths: dict[str, int | None]
+) -> None:
+    phones = [f"55119{len(server)}00000{number:02d}" for number in range(10)]
+    running = embedded.status(site.stack.data_dir)
+    pid = running.valkey_pid if server == "valkey" else running.postgres_pid
+    assert pid is not None
+
+    for phone in phones[:5]:
+        site.write(phone, ref=f"{server}-{phone}")
+    time.sleep(QUIET_S)  # turns are being rung, answered and sent
+    os.kill(pid, signal.SIGKILL)
+    embedded.start(site.stack.data_dir)
+    for phone in phones[5:]:
+        site.write(phone, ref=f"{server}-{phone}")
+    site.wait_for_replies(*phones)
+
+    assert [len(site.refs_to(phone)) for phone in phones] == [1] * len(phones)
