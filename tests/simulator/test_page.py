@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.simulator.conftest import Receiver, Running
+from tests.simulator.conftest import Receiver, Running, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -62,6 +62,7 @@ def test_a_burst_is_typed_and_answered_on_a_small_phone(
     page.get_by_test_id("chat-clinic-main").click()
 
     composer = page.get_by_test_id("composer")
+    expect(composer).to_be_visible()
     for text in ("oi", "bom dia", "quanto ta a limpeza? <img src=x onerror=alert(1)>"):
         composer.press_sequentially(text)
         composer.press("Enter")
@@ -88,8 +89,10 @@ def test_a_burst_is_typed_and_answered_on_a_small_phone(
     expect(page.get_by_test_id("bubble-in")).to_have_count(1)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    types = {row["type"] for row in simulator.look("webhooks")}
-    assert {"ChatPresence", "Message", "ReadReceipt"} <= types
+    wanted = {"ChatPresence", "Message", "ReadReceipt"}
+    wait_until(
+        lambda: wanted <= {row["type"] for row in simulator.look("webhooks")}, "all are posted"
+    )
     page.get_by_test_id("back").click()
     expect(page.get_by_test_id("chat-list")).to_contain_text("A limpeza custa")
     assert complaints == []

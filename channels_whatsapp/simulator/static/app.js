@@ -109,12 +109,14 @@ async function show(userId) {
   composer.cancelRecording();
   composer.setContext(null);
   byId("composer").value = "";
-  await attempt(openChat(userId));
+  const loading = attempt(openChat(userId));
   app.dataset.view = userId ? "chat" : "list";
   renderAll();
   composer.resize();
-  tellViewed();
   if (userId && matchMedia("(hover: hover)").matches) byId("composer").focus();
+  await loading;
+  renderAll();
+  tellViewed();
 }
 
 async function choose(key) {
