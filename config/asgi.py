@@ -51,5 +51,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await _door.close()
+            if _simulator is not None:
+                await _simulator.aclose()
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -40,6 +40,14 @@ _INITDB_OPTIONS = (
     "--no-instructions",
 )
 
+_PASSING_TROUBLES = (
+    "the database system is",  # starting up, shutting down, in recovery
+    "Connection refused",
+    "Connection reset",
+    "server closed the connection unexpectedly",  # it was killed while it answered
+)
+"""What psql says of a server that starts or stops at this moment; a little later it is clear."""
+
 _MAINTENANCE = ("-U", "prosa", "-d", "postgres")
 
 
@@ -134,8 +142,7 @@ class Postgres(Server):
             return done.stdout
         if "too many clients" in done.stderr:
             return "t"
-        # It starts, stops or recovers ("the database system is ..."), or has just ended.
-        if "the database system is" in done.stderr or "Connection refused" in done.stderr:
+        if any(trouble in done.stderr for trouble in _PASSING_TROUBLES):
             return ""
         raise EmbeddedError(
             f"PostgreSQL on port {self.port} refuses us: {done.stderr.strip()}\n"

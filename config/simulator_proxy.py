@@ -2,7 +2,7 @@
 
 import contextlib
 
-import httpx
+import httpx2
 
 from channels_whatsapp.simulator.http import Receive, Scope, Send, until_disconnect
 
@@ -30,7 +30,7 @@ OFFLINE_PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="refresh" content="5"></head>
-<body style="font: 1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 20vh auto; padding: 1rem">
+<body style="font: 1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 20vh auto">
 <h1 style="font-size: 1.4rem">O simulador de WhatsApp não está em execução</h1>
 <p>Inicie-o com <code>make demo</code> ou <code>python -m channels_whatsapp.simulator</code>.
 Esta página tenta de novo a cada 5 segundos.</p></body></html>
@@ -47,7 +47,7 @@ class SimulatorProxy:
             base_url: the simulator's address without path, such as http://127.0.0.1:8090.
         """
         self._base_url = base_url.rstrip("/")
-        self._client: httpx.AsyncClient | None = None
+        self._client: httpx2.AsyncClient | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward one HTTP request; its path must begin with /simulator."""
@@ -65,7 +65,7 @@ class SimulatorProxy:
         )
         try:
             response = await self._http().send(request, stream=True)
-        except httpx.HTTPError:
+        except httpx2.HTTPError:
             await _answer(send, 502, OFFLINE_PAGE.encode(), b"text/html; charset=utf-8")
             return
         try:
@@ -79,14 +79,14 @@ class SimulatorProxy:
         target = raw_path + b"?" + query if query else raw_path
         return self._base_url + target.decode("ascii")
 
-    def _http(self) -> httpx.AsyncClient:
+    def _http(self) -> httpx2.AsyncClient:
         if self._client is None:
-            self._client = httpx.AsyncClient(
-                timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT_S),
+            self._client = httpx2.AsyncClient(
+                timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
                 follow_redirects=False,
                 trust_env=False,
                 # Every open page holds a stream, so connections are not scarce here.
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20),
             )
         return self._client
 
@@ -107,7 +107,7 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(chunks)
 
 
-async def _relay(send: Send, response: httpx.Response) -> None:
+async def _relay(send: Send, response: httpx2.Response) -> None:
     headers = [
         (name.lower(), value)
         for name, value in response.headers.raw
@@ -115,7 +115,7 @@ async def _relay(send: Send, response: httpx.Response) -> None:
     ]
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
     # The simulator may stop in mid-stream: end there, the page connects anew.
-    with contextlib.suppress(httpx.HTTPError):
+    with contextlib.suppress(httpx2.HTTPError):
         async for chunk in response.aiter_raw():
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})

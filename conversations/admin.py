@@ -150,20 +150,16 @@ class ConversationAdmin(PanelAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:
-        """Put who waits for a person first, and bring the last words along."""
+        """Bring the last words along."""
         last = InboundMessage.objects.filter(conversation=OuterRef("pk")).order_by("-pk")
-        waits = When(
-            status=Conversation.Status.OPEN, mode=Conversation.Mode.HUMAN, then=Value(0)
-        )
         found: QuerySet[Conversation] = super().get_queryset(request)
-        return found.annotate(
-            place=Case(waits, default=Value(1), output_field=IntegerField()),
-            said=Subquery(last.values("text")[:1]),
-        )
+        return found.annotate(said=Subquery(last.values("text")[:1]))
 
-    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+    def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         """Return the order of the list."""
-        return ("place", "-last_message_at", "-pk")
+        waits = When(status=Conversation.Status.OPEN, mode=Conversation.Mode.HUMAN, then=Value(0))
+        place = Case(waits, default=Value(1), output_field=IntegerField())
+        return (place.asc(), "-last_message_at", "-pk")
 
     @admin.display(description=_("contact"), ordering="contact__name")
     def contact_name(self, obj: Conversation) -> str:
@@ -227,7 +223,9 @@ class ConversationAdmin(PanelAdmin):
             "original": conversation,
             "conversation": conversation,
             "contact_addresses": [one.value for one in conversation.contact.addresses.all()],
-            "contact_url": reverse("admin:conversations_contact_change", args=[conversation.contact_id]),
+            "contact_url": reverse(
+                "admin:conversations_contact_change", args=[conversation.contact_id]
+            ),
             "reason": words.reason(conversation.mode_reason),
             "page": page,
             "is_last_page": before is None,

@@ -11,9 +11,10 @@ from agents.types import AgentProfile, RetrieveResult
 from integrations.llm.types import ChatConfig, ChatRequest, ChatResult
 
 MIN_CONFIDENCE = 0.12
-"""Below this confidence of the retrieval no model is asked. On the kit of `docs/` questions it lets
-98 of 100 answerable ones through and stops four in ten of the others; at the double it would stop
-six in ten, but refuse 7 of 100 that the documents do answer."""
+"""Below this confidence of the retrieval no model is asked. Measured on the questions of three
+example businesses: 203 of 207 that the documents answer are let through and 23 of 48 others are
+stopped; at the double it is 193 and 34. The rest is left to the model and the check of its reply,
+because no score tells a missing answer from an oddly worded question."""
 
 
 class Retrieve(Protocol):

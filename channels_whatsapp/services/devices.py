@@ -19,7 +19,7 @@ from tenants import crypto
 from tenants.audit.record import record
 from tenants.context import current_schema, release_connection
 from tenants.errors import DomainError, Permanent, Temporary
-from tenants.models import InboundRoute
+from tenants.models import InboundRoute, Tenant
 from tenants.queueing import enqueue
 from tenants.services import routes
 
@@ -125,7 +125,8 @@ def provision_device(*, device_id: int, now: datetime) -> Provisioned:
     Never raises for what the bridge does: the problem is in the result and on the device.
     """
     device = Device.objects.get(pk=device_id)
-    name = f"{current_schema().removeprefix('t_')}-{device.name}"
+    tenant = Tenant.objects.get(schema_name=current_schema())
+    name = f"{tenant.name} ({device.name})"
     url, key = webhook_url(device), hmac_key(device)
     bridge = Bridge(base_url=device.bridge_base_url, token=device.bridge_token())
     release_connection()

@@ -1,6 +1,7 @@
 """`python -m channels_whatsapp.simulator`: WuzAPI's twin and a phone to play with."""
 
 import argparse
+import contextlib
 import logging
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ def main() -> int:
     """Run until interrupted."""
     arguments = _parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     options = Options(
         admin_token=arguments.admin_token,
         webhook_format=arguments.webhook_format,
@@ -60,7 +61,9 @@ def main() -> int:
     host, port = listener.getsockname()[:2]
     sys.stdout.write(f"simulator: http://{host}:{port}/simulator/\n")
     sys.stdout.flush()
-    simulator.run(sockets=[listener])
+    # uvicorn stops in order at Ctrl-C and raises it again afterwards.
+    with contextlib.suppress(KeyboardInterrupt):
+        simulator.run(sockets=[listener])
     return 0
 
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 
 from channels_whatsapp.simulator import wire
 from channels_whatsapp.simulator.model import NEVER_DELIVERED, Faults, User, WebhookRecord
@@ -69,7 +69,7 @@ class Courier:
         self._on_outcome = on_outcome
         self._next_seq = next_seq
         self._tasks: set[asyncio.Task[None]] = set()
-        self._client: httpx.AsyncClient | None = None
+        self._client: httpx2.AsyncClient | None = None
 
     def submit(
         self, user: User, payload: dict[str, object], *, ref: str, faults: Faults
@@ -137,21 +137,21 @@ class Courier:
                 parcel.url, content=parcel.body, headers=parcel.headers
             )
             status = response.status_code
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             problem = type(error).__name__
         record.attempts.append({"at": started_at, "status": status, "error": problem})
         return 200 <= status < 300
 
-    def _http(self) -> httpx.AsyncClient:
+    def _http(self) -> httpx2.AsyncClient:
         if self._client is None:
             # WuzAPI doesn't verify certificates of webhooks, and follows redirects as Go does.
-            self._client = httpx.AsyncClient(
-                verify=False,  # noqa: S501
+            self._client = httpx2.AsyncClient(
+                verify=False,
                 follow_redirects=True,
                 max_redirects=MAX_REDIRECTS,
                 timeout=ATTEMPT_TIMEOUT_S,
                 trust_env=False,
-                limits=httpx.Limits(max_connections=200, max_keepalive_connections=50),
+                limits=httpx2.Limits(max_connections=200, max_keepalive_connections=50),
             )
         return self._client
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn, TurnStep
@@ -47,7 +48,7 @@ class Line:
     Attributes:
         side: ``"in"``, ``"out"`` or ``"note"``.
         who: ``"contact"``, ``"agent"``, ``"person"``, ``"phone"``, ``"system"`` or empty.
-        new_day: the date to be shown above it, where it is the first of one.
+        new_day: the day to be shown above it, where it is the first of one.
     """
 
     key: str
@@ -64,7 +65,7 @@ class Line:
     is_edited: bool = False
     ladder: tuple[RungView, ...] = ()
     turn: TurnView | None = None
-    new_day: date | None = None
+    new_day: str = ""
 
 
 @dataclass(frozen=True)
@@ -233,6 +234,7 @@ def _with_days(lines: list[Line]) -> Iterable[Line]:
         day = timezone.localtime(line.at).date()
         if day != last:
             last = day
-            yield replace(line, new_day=day)
+            # Translators: how a day is written above its messages, in Django's date format.
+            yield replace(line, new_day=date_format(day, _("l, F j, Y")))
         else:
             yield line

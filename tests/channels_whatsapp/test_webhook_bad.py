@@ -117,7 +117,7 @@ def post(route: InboundRoute, case: dict, body: bytes) -> list[int]:
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_each_case_ends_as_its_row_says(committed_alpha, case):
     with FakeBridge() as bridge:
-        device = make_device(make_agent(), bridge_url=bridge.base_url)
+        device = make_device(make_agent(), bridge_url=bridge.url)
         route = InboundRoute.objects.get(device_ref=device.uuid)
         routes.learn_identity(
             device_ref=device.uuid,

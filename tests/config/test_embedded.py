@@ -97,7 +97,7 @@ class User:
 
 def installed(package: str) -> Path:
     return next(
-        Path(entry) / package for entry in sys.path if (Path(entry) / package).exists()
+        Path(entry) / package for entry in sys.path if (Path(entry) / package).is_dir()
     ).resolve()
 
 

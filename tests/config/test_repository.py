@@ -25,8 +25,8 @@ READS_VARIABLE = re.compile(
     r'|os\.environ(?:\.get\(|\[|\.setdefault\()\s*"([A-Z][A-Z0-9_]*)"'
 )
 SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN|_KEY|KEYS$")
-# Django's own, set by manage.py and never by an operator.
-NOT_OURS = {"DJANGO_SETTINGS_MODULE"}
+# Other programs' own, set by our code and never by an operator.
+NOT_OURS = {"DJANGO_SETTINGS_MODULE", "OMP_WAIT_POLICY"}
 
 
 def sources() -> list[Path]:

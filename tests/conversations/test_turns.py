@@ -49,7 +49,7 @@ def due_now() -> None:
 
 def test_a_burst_gets_one_answer_in_the_order_in_which_it_was_written(alpha, bridge):
     learn()
-    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    device = make_device(make_agent(), bridge_url=bridge.url)
     now = datetime.now(UTC)
 
     receive(
@@ -83,10 +83,10 @@ def test_the_runtime_reads_the_burst_in_the_senders_order(alpha):
 
 def test_two_tenants_are_answered_each_from_its_own_documents(alpha, beta, bridge):
     learn()
-    first = make_device(make_agent(), bridge_url=bridge.base_url)
+    first = make_device(make_agent(), bridge_url=bridge.url)
     with tenant_context(beta):
         learn(content=b"# Loja\n\n**Qual o prazo de troca?**\nA troca vale por 30 dias.\n")
-        second = make_device(make_agent(), bridge_url=bridge.base_url)
+        second = make_device(make_agent(), bridge_url=bridge.url)
         receive(second, message_body("quanto custa a limpeza?", phone="5511900000002"))
     receive(first, message_body("quanto custa a limpeza?", phone="5511900000001"))
     work()
@@ -104,7 +104,7 @@ def test_a_message_that_comes_while_the_model_thinks_replaces_the_draft(committe
             receive(Device.objects.get(), come.pop())
 
     with InterruptedLLM(meanwhile) as llm:
-        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.base_url)
+        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
         receive(device, message_body("quanto custa a limpeza?", ref="A1"))
         outcomes = work()
 
@@ -124,7 +124,7 @@ def test_somebody_who_never_stops_writing_is_answered_all_the_same(committed_alp
         receive(Device.objects.get(), message_body("e a limpeza?", ref=f"B{next(count)}"))
 
     with InterruptedLLM(meanwhile) as llm:
-        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.base_url)
+        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
         receive(device, message_body("quanto custa a limpeza?", ref="A1"))
         outcomes = work(rounds=6)
 
@@ -143,7 +143,7 @@ def test_a_person_who_takes_over_meanwhile_silences_the_answer(committed_alpha, 
         )
 
     with InterruptedLLM(meanwhile) as llm:
-        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.base_url)
+        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
         receive(device, message_body("quanto custa a limpeza?"))
         work()
 
@@ -162,7 +162,7 @@ def test_a_worker_whose_lease_ran_out_commits_nothing(committed_alpha, bridge):
             outcomes.extend(work(rounds=1))
 
     with InterruptedLLM(meanwhile) as llm:
-        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.base_url)
+        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
         receive(device, message_body("quanto custa a limpeza?"))
         slow = work()
 
@@ -174,7 +174,7 @@ def test_a_worker_whose_lease_ran_out_commits_nothing(committed_alpha, bridge):
 
 def test_of_two_workers_with_one_doorbell_one_answers(committed_alpha, bridge):
     learn()
-    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    device = make_device(make_agent(), bridge_url=bridge.url)
     receive(device, message_body("quanto custa a limpeza?"))
     bell = timers.claim_due(kind="turn", max_running=10, limit=10)[0]
     gate, outcomes = threading.Barrier(2), []
@@ -202,7 +202,7 @@ def test_of_two_workers_with_one_doorbell_one_answers(committed_alpha, bridge):
 
 def test_a_burst_that_kills_its_workers_is_left_to_people(alpha, bridge):
     learn()
-    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    device = make_device(make_agent(), bridge_url=bridge.url)
     receive(device, message_body("quanto custa a limpeza?"))
     for _ in range(orchestrator.MAX_ATTEMPTS):  # each begins and is never heard of again
         bell = timers.claim_due(kind="turn", max_running=10, limit=10)[0]
@@ -216,7 +216,7 @@ def test_a_burst_that_kills_its_workers_is_left_to_people(alpha, bridge):
 
 def test_what_the_documents_do_not_say_goes_to_a_person_with_a_word(alpha, bridge):
     learn()
-    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    device = make_device(make_agent(), bridge_url=bridge.url)
     receive(device, message_body("qual a capital da Mongólia e quantos habitantes tem?"))
     work()
 
@@ -231,7 +231,7 @@ def test_what_the_documents_do_not_say_goes_to_a_person_with_a_word(alpha, bridg
 
 def test_a_conversation_given_back_is_answered_from_the_next_message_on(alpha, bridge):
     learn()
-    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    device = make_device(make_agent(), bridge_url=bridge.url)
     receive(device, message_body("oi"))
     uuid = Conversation.objects.get().uuid
     takeover.take_over(conversation_uuid=uuid, actor="ana", now=database_now())
@@ -247,7 +247,7 @@ def test_a_conversation_given_back_is_answered_from_the_next_message_on(alpha, b
 @pytest.mark.parametrize("deleted", [1, 2])
 def test_a_message_taken_back_in_time_is_not_answered(alpha, bridge, deleted):
     learn()
-    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    device = make_device(make_agent(), bridge_url=bridge.url)
     receive(device, message_body("quanto custa a limpeza?", ref="A1"))
     receive(device, message_body("oi", ref="A2"))
     for ref in ("A1", "A2")[:deleted]:
@@ -260,7 +260,7 @@ def test_a_message_taken_back_in_time_is_not_answered(alpha, bridge, deleted):
 
 def test_an_edit_before_the_answer_is_what_is_answered(alpha, bridge):
     learn()
-    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    device = make_device(make_agent(), bridge_url=bridge.url)
     receive(device, message_body("tem piscina?", ref="A1"))
     receive(device, edit("A1", "quanto custa a limpeza?"))
     work()
@@ -269,7 +269,7 @@ def test_an_edit_before_the_answer_is_what_is_answered(alpha, bridge):
 
 
 def test_typing_holds_the_answer_back_and_its_end_lets_it_go(alpha, bridge):
-    device = make_device(make_agent(), bridge_url=bridge.base_url, quiet_s=4.0)
+    device = make_device(make_agent(), bridge_url=bridge.url, quiet_s=4.0)
     receive(device, message_body("oi"))
     receive(device, typing("composing"))
     held = Timer.objects.get().due_at - database_now()
@@ -281,7 +281,7 @@ def test_typing_holds_the_answer_back_and_its_end_lets_it_go(alpha, bridge):
 
 
 def test_an_error_of_ours_is_tried_again_later(alpha, bridge):
-    device = make_device(make_agent(), bridge_url=bridge.base_url)
+    device = make_device(make_agent(), bridge_url=bridge.url)
     receive(device, message_body("oi"))
     device.bridge_token_encrypted = "damaged"
     device.save()

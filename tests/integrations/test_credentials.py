@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django_tenants.utils import tenant_context
 
 from integrations.llm.types import ChatConfig
 from integrations.models import Credential
 from integrations.services import credentials
 from integrations.services.credentials import BadCredential
+from tenants.context import current_schema
 from tenants.crypto import CannotDecrypt
 from tenants.models import Tenant
 
@@ -102,7 +103,7 @@ def test_ciphertext_of_another_tenant_does_not_decrypt(alpha: Tenant, beta: Tena
         theirs.set_api_key("sk-beta-secret-0123456789")
         theirs.save(force_insert=True)
         stolen = theirs.api_key_encrypted
-    assert connection.schema_name == alpha.schema_name
+    assert current_schema() == alpha.schema_name
 
     Credential.objects.filter(pk=mine.pk).update(api_key_encrypted=stolen)
     mine.refresh_from_db()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from channels_whatsapp.simulator import server
@@ -84,16 +84,16 @@ class Running:
         )
         self._thread.start()
         self.base_url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.http = httpx.Client(base_url=self.base_url, trust_env=False, timeout=DEADLINE_S)
+        self.http = httpx2.Client(base_url=self.base_url, trust_env=False, timeout=DEADLINE_S)
         wait_until(lambda: self._server.started, "the simulator starts")
 
-    def admin(self, method: str, path: str, body: object = None) -> httpx.Response:
+    def admin(self, method: str, path: str, body: object = None) -> httpx2.Response:
         headers = {"Authorization": ADMIN_TOKEN}
         return self.http.request(method, path, json=body, headers=headers)
 
     def api(
         self, method: str, path: str, body: object = None, *, token: str = "t1"
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         return self.http.request(method, path, json=body, headers={"token": token})
 
     def sim(self, path: str, **body: object) -> dict[str, object]:

@@ -1,6 +1,6 @@
 import json
 
-import httpx
+import httpx2
 import pytest
 
 from tests.simulator.conftest import HMAC_KEY, Receiver, Running, Start
@@ -8,7 +8,7 @@ from tests.simulator.conftest import HMAC_KEY, Receiver, Running, Start
 PHONE = "447700900123"
 
 
-def error(response: httpx.Response) -> tuple[int, str]:
+def error(response: httpx2.Response) -> tuple[int, str]:
     body = response.json()
     assert body["success"] is False
     assert body["code"] == response.status_code

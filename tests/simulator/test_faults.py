@@ -1,7 +1,7 @@
 import json
 import time
 
-import httpx
+import httpx2
 import pytest
 
 from tests.simulator.conftest import Receiver, Running, wait_until
@@ -48,7 +48,7 @@ def test_an_answer_is_lost_after_the_message_was_shown(simulator: Running, mode:
     simulator.sim("faults", drop_answer_next=1, drop_answer_mode=mode)
 
     if mode == "close":
-        with pytest.raises(httpx.RemoteProtocolError):
+        with pytest.raises(httpx2.RemoteProtocolError):
             simulator.api("POST", "/chat/send/text", SEND)
     else:
         assert simulator.api("POST", "/chat/send/text", SEND).status_code == 500

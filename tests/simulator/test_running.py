@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 
@@ -22,7 +22,7 @@ PHONE = "447700900123"
 ROOT = Path(__file__).parents[2]
 
 
-def begin(state: Path) -> tuple[subprocess.Popen[str], httpx.Client]:
+def begin(state: Path) -> tuple[subprocess.Popen[str], httpx2.Client]:
     """Start the real command on a free port and return it with a client."""
     command = [sys.executable, "-m", "channels_whatsapp.simulator", "--port", "0"]
     process = subprocess.Popen(
@@ -34,19 +34,19 @@ def begin(state: Path) -> tuple[subprocess.Popen[str], httpx.Client]:
     )
     assert process.stdout is not None
     address = process.stdout.readline().split()[1].removesuffix("/simulator/")
-    client = httpx.Client(base_url=address, trust_env=False)
+    client = httpx2.Client(base_url=address, trust_env=False)
 
     def answers() -> bool:
         try:
             return client.get("/health").status_code == 200
-        except httpx.HTTPError:
+        except httpx2.HTTPError:
             return False
 
     wait_until(answers, "the process answers")
     return process, client
 
 
-def end(process: subprocess.Popen[str], client: httpx.Client, how: int) -> None:
+def end(process: subprocess.Popen[str], client: httpx2.Client, how: int) -> None:
     client.close()
     process.send_signal(how)
     process.wait(timeout=10)
@@ -106,7 +106,7 @@ def test_a_fresh_demo_starts_with_two_people(start: Start) -> None:
 
 
 @pytest.fixture
-def proxied(simulator: Running) -> Iterator[httpx.Client]:
+def proxied(simulator: Running) -> Iterator[httpx2.Client]:
     """Return a client of a web server that forwards to the simulator."""
     proxy = SimulatorProxy(simulator.base_url)
 
@@ -120,14 +120,14 @@ def proxied(simulator: Running) -> Iterator[httpx.Client]:
     thread = threading.Thread(target=web.run, kwargs={"sockets": [listener]})
     thread.start()
     base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    with httpx.Client(base_url=base_url, trust_env=False, timeout=10) as client:
+    with httpx2.Client(base_url=base_url, trust_env=False, timeout=10) as client:
         wait_until(lambda: web.started, "the web server starts")
         yield client
     web.should_exit = True
     thread.join()
 
 
-def test_page_and_api_work_behind_the_proxy(simulator: Running, proxied: httpx.Client) -> None:
+def test_page_and_api_work_behind_the_proxy(simulator: Running, proxied: httpx2.Client) -> None:
     page = proxied.get("/simulator/")
     script = proxied.get("/simulator/static/app.js")
     created = proxied.post("/simulator/api/users", json={"name": "clinic", "token": "t1"})
@@ -143,7 +143,7 @@ def test_page_and_api_work_behind_the_proxy(simulator: Running, proxied: httpx.C
     assert proxied.get("/admin/users").status_code == 404
 
 
-def test_news_stream_through_the_proxy(simulator: Running, proxied: httpx.Client) -> None:
+def test_news_stream_through_the_proxy(simulator: Running, proxied: httpx2.Client) -> None:
     simulator.clinic("")
 
     with proxied.stream("GET", "/simulator/api/events") as response:

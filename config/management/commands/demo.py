@@ -8,6 +8,7 @@ from django.core.management import call_command
 
 from config.management.commands import stack
 from config.processes import BASE_DIR
+from tenants.models import Tenant
 from tenants.services import staff
 
 EXAMPLES = ("clinica", "loja")
@@ -23,6 +24,8 @@ class Command(stack.Command):
         """Apply the examples and say where everything is."""
         staff.ensure_user(username=OPERATOR, email="", role="", password=PASSWORD, is_operator=True)
         for name in EXAMPLES:
+            if Tenant.objects.ready().filter(slug=name).exists():
+                continue  # what was changed in its admin since the first start stays
             file = BASE_DIR / "examples" / name / "blueprint.yaml"
             call_command("apply_blueprint", str(file), wait=True, stdout=self.stdout)
         port = options["port"]

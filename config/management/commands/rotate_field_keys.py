@@ -10,6 +10,7 @@ from django.db.models import Model
 from django_tenants.utils import schema_context
 
 from channels_whatsapp.models import Device
+from config.blueprints.applying import rotate_kept_secrets
 from integrations.models import Credential
 from tenants import crypto
 from tenants.models import InboundRoute, Tenant
@@ -32,10 +33,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Rotate the platform's secrets, then each tenant's, a row at a time."""
         n_rotated = sum(self._rotate(model, field) for model, field in _PUBLIC)
-        for schema in Tenant.objects.exclude(schema_name="public").values_list(
-            "schema_name", flat=True
-        ):
-            with schema_context(schema):
+        for tenant in Tenant.objects.exclude(schema_name="public"):
+            with schema_context(tenant.schema_name):
+                n_rotated += rotate_kept_secrets(tenant)
                 n_rotated += sum(self._rotate(model, field) for model, field in _TENANT)
         self.stdout.write(f"{n_rotated} secret(s) encrypted anew; the older keys may go.")
 

@@ -80,7 +80,7 @@ class Command(BaseCommand):
         celery += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         web = [PYTHON, "-m", "uvicorn", "config.asgi:application", "--host", "0.0.0.0"]  # noqa: S104 - phones of the same network are welcome
         web += ["--port", str(options["port"]), "--workers", str(options["workers"])]
-        web += ["--no-access-log", "--log-level", "warning"]
+        web += ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"]
         # Computing blocks, so it forks; waiting does not, so it has threads.
         reading = [*celery, "-n", "knowledge@%h", "-Q", "knowledge", "--pool", "prefork", "-c", "1"]
         answering = ["-Q", "inbound,turns,outbound,default", "--pool", "threads", "-c", "150"]
@@ -96,6 +96,8 @@ class Command(BaseCommand):
             simulator = [PYTHON, "-m", "channels_whatsapp.simulator", "--auto-pair"]
             simulator += ["--port", str(options["simulator_port"])]
             simulator += ["--state", str(settings.DATA_DIR / "simulator.db")]
+            # A webhook that meets a restart comes again after 3 s and not after 30.
+            simulator += ["--time-scale", "0.1"]
             simulator += ["--admin-token", settings.BRIDGE_ADMIN_TOKEN]
             programs.insert(0, Program("simulator", simulator, env))
         return programs

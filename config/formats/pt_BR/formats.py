@@ -1,0 +1,4 @@
+"""Dates and times as lists show them in Brazil: short, with the day first."""
+
+DATETIME_FORMAT = "d/m/Y H:i"
+SHORT_DATETIME_FORMAT = "d/m/Y H:i"
