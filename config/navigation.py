@@ -56,7 +56,7 @@ def tenant(request: HttpRequest) -> list[Item]:
                 _model(_("Documents"), "description", "knowledge.document"),
                 _model(_("Categories"), "folder", "knowledge.category"),
                 _model(_("Devices"), "smartphone", "channels_whatsapp.device"),
-                _model(_("Keys of models"), "key", "integrations.credential"),
+                _model(_("Credentials"), "key", "integrations.credential"),
             ],
         ),
         _group(

@@ -41,10 +41,13 @@ class Supervisor:
         self._lock = threading.Lock()
         self._running: dict[str, subprocess.Popen[str]] = {}
         self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
 
     def start(self, program: Program) -> None:
         """Start a program and keep it running until `stop`."""
-        threading.Thread(target=self._keep, args=(program,), daemon=True).start()
+        thread = threading.Thread(target=self._keep, args=(program,), daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def pids(self) -> dict[str, int]:
         """Return the process ids of what runs now, by name."""
@@ -69,27 +72,22 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 _signal(process, signal.SIGKILL)
                 process.wait()
+        for thread in self._threads:
+            thread.join(5)
 
     def _keep(self, program: Program) -> None:
         pause = RESTART_AFTER_S
-        while not self._stopping.is_set():
-            started = time.monotonic()
-            process = subprocess.Popen(  # noqa: S603 - our own commands
-                program.command,
-                cwd=BASE_DIR,
-                env={**os.environ, **program.env},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                start_new_session=True,  # Ctrl-C reaches only us, and we stop them in order
-            )
+        while True:
+            began = time.monotonic()
             with self._lock:
+                if self._stopping.is_set():
+                    return
+                process = _open(program)
                 self._running[program.name] = process
-            for line in process.stdout or ():
-                self._say(f"{program.name:<10} | {line.rstrip()}")
-            code = process.wait()
+            with process:
+                for line in process.stdout or ():
+                    self._say(f"{program.name:<10} | {line.rstrip()}")
+                code = process.wait()
             # What it forked may outlive it; nothing of it must keep working beside its successor.
             _signal(process, signal.SIGKILL)
             with self._lock:
@@ -97,13 +95,27 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             self._say(f"{program.name:<10} | ended with {code}; starting it again")
-            lived = time.monotonic() - started
-            pause = RESTART_AFTER_S if lived > 10 else min(pause * 2, RESTART_AT_MOST_EVERY_S)
+            lived_long = time.monotonic() - began > 10
+            pause = RESTART_AFTER_S if lived_long else min(pause * 2, RESTART_AT_MOST_EVERY_S)
             self._stopping.wait(pause)
 
     def _say(self, line: str) -> None:
         self._out.write(line + "\n")
         self._out.flush()
+
+
+def _open(program: Program) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 - our own commands
+        program.command,
+        cwd=BASE_DIR,
+        env={**os.environ, **program.env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # Ctrl-C reaches only us, and we stop them in order
+    )
 
 
 def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:

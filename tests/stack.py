@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +28,50 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def blueprint(
+    *,
+    slug: str,
+    bridge_url: str,
+    token: str,
+    hmac_key: str,
+    quiet_s: float,
+    llm_url: str = "",
+    documents: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return a tenant with one agent and one number.
+
+    Args:
+        llm_url: an OpenAI-compatible server; without one the agent quotes its documents.
+        documents: their file names.
+    """
+    credential = (
+        {"provider": "openai_compatible", "base_url": llm_url, "api_key": "none"}
+        if llm_url
+        else {"provider": "offline"}
+    )
+    agent = {"name": "Recepção", "kind": "general", "instructions": "Seja breve e cordial."}
+    return {
+        "blueprint": 1,
+        "tenant": {"slug": slug, "name": slug.title(), "domains": [f"{slug}.localhost"]},
+        "llm": {
+            "credentials": [{"name": "principal", **credential}],
+            "chat": {"credential": "principal", "model": "fake-1" if llm_url else ""},
+        },
+        "knowledge": {
+            "categories": [{"name": "geral", "documents": list(documents)}] if documents else []
+        },
+        "agents": [{**agent, "categories": ["geral"] if documents else []}],
+        "devices": [
+            {
+                "name": "principal",
+                "entry_agent": agent["name"],
+                "quiet_s": quiet_s,
+                "bridge": {"base_url": bridge_url, "token": token, "hmac_key": hmac_key},
+            }
+        ],
+    }
 
 
 class Stack:
@@ -117,6 +161,10 @@ class Stack:
             self._supervisor.start(programs[name])
         if "web" in names and not wait_for(f"{self.base_url}/livez", timeout_s=60):
             raise RuntimeError(f"the web process does not answer:\n{self.log.read_text()[-3000:]}")
+
+    def keep(self, program: Program) -> None:
+        """Start a program that is not the product's own and keep it running."""
+        self._supervisor.start(program)
 
     def start_doomed(self, name: str, *, failpoint: str) -> subprocess.Popen[bytes]:
         """Start a program once, to die at a fail point."""

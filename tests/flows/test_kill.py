@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 import redis
@@ -23,7 +22,9 @@ from tenants.dispatching import TICK_S
 from tenants.failpoints import EXIT_CODE, NAMES
 from tests.fakes.bridge import FakeBridge, post_webhook, text_webhook
 from tests.fakes.http import wait_until
-from tests.stack import Stack
+from tests.stack import Stack, blueprint
+
+pytestmark = pytest.mark.timeout(300)
 
 KEY, TOKEN = "test-only-hmac-key-0123456789abcdefgh", "token-of-the-device"
 QUIET_S = 0.3
@@ -40,10 +41,13 @@ class Site:
     stack: Stack
     bridge: FakeBridge
     url: str
+    written: list[str] = field(default_factory=list)
+    """The phones that wrote, in order."""
 
     def write(self, phone: str, *, ref: str) -> None:
         """Let a contact write; like a bridge, insist until the webhook is acknowledged."""
         body = text_webhook(phone=phone, ref=ref, text="bom dia", at=time.time(), token=TOKEN)
+        self.written.append(phone)
         wait_until(lambda: post_webhook(self.url, body, key=KEY) == 200, seconds=SOON_S)
 
     def wait_for_replies(self, *phones: str) -> None:
@@ -58,26 +62,11 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    blueprint = {
-        "blueprint": 1,
-        "tenant": {"slug": "kill", "name": "Kill", "domains": ["kill.localhost"]},
-        "llm": {
-            "credentials": [{"name": "offline", "provider": "offline"}],
-            "chat": {"credential": "offline"},
-        },
-        "agents": [{"name": "Recepção", "kind": "general", "instructions": "Seja breve."}],
-        "devices": [
-            {
-                "name": "principal",
-                "entry_agent": "Recepção",
-                "quiet_s": QUIET_S,
-                "bridge": {"base_url": "", "token": TOKEN, "hmac_key": KEY},
-            }
-        ],
-    }
     with FakeBridge() as bridge, Stack() as stack:
-        blueprint["devices"][0]["bridge"]["base_url"] = bridge.url  # type: ignore[index]
-        applied = stack.apply_blueprint(blueprint, {})
+        tenant = blueprint(
+            slug="kill", bridge_url=bridge.url, token=TOKEN, hmac_key=KEY, quiet_s=QUIET_S
+        )
+        applied = stack.apply_blueprint(tenant, {})
         yield Site(stack, bridge, applied["devices"][0]["webhook_url"])
 
 
@@ -96,27 +85,24 @@ def deaths(site: Site) -> dict[str, int | None]:
         for name in NAMES:
             site.write(PHONES[name], ref=f"KILL-{name}")
             time.sleep(2 * TICK_S)  # else one doorbell would announce all
-        return {name: _end(process) for name, process in doomed.items()}
+        until = time.monotonic() + SOON_S
+        while time.monotonic() < until and any(one.poll() is None for one in doomed.values()):
+            # Some are served all that there is without passing the place of their death.
+            site.write(phone := f"551190001{len(site.written):04d}", ref=f"KILL-{phone}")
+            time.sleep(5 * TICK_S)
+        return {name: process.poll() for name, process in doomed.items()}
     finally:
         for process in doomed.values():
             process.kill()
             process.wait()
         site.stack.start("worker1")
-        site.wait_for_replies(*PHONES.values())
+        site.wait_for_replies(*site.written)
 
 
 def n_listening(stack: Stack) -> int:
     """Return how many workers wait at the broker for something to do."""
     with redis.Redis.from_url(stack.servers.redis_url) as broker:
         return sum(client["cmd"] == "brpop" for client in broker.client_list())
-
-
-def _end(process: subprocess.Popen[bytes]) -> int | None:
-    # A doorbell that nobody answers is rung again, so each gets something that it can die of.
-    try:
-        return process.wait(SOON_S)
-    except subprocess.TimeoutExpired:
-        return None
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -136,7 +122,9 @@ def test_every_message_was_answered_by_one_turn(site: Site, deaths: dict[str, in
         " where m.provider_ref like 'KILL-%%' group by 1"
     )
 
-    assert sorted(messages) == sorted((f"KILL-{name}", 1, 1) for name in NAMES)
+    assert len(messages) >= len(NAMES)
+    assert [message for message in messages if message[1:] != (1, 1)] == []
+    assert [phone for phone in site.written if len(site.refs_to(phone)) != 1] == []
     assert site.stack.rows("select 1 from tenants_inboxentry where parked_reason <> ''") == []
 
 

@@ -1,0 +1,133 @@
+"""A person types a burst on the simulated phone and reads one answer: the whole product, by hand."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from config.processes import BASE_DIR, Program, wait_for
+from tests.simulator.test_page import ARGUMENTS, CHROMIUMS
+from tests.stack import Stack, free_port
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+PRICES = (BASE_DIR / "examples" / "clinica" / "docs" / "tabela_precos_2026.csv").read_text()
+SHOP = (BASE_DIR / "examples" / "loja" / "docs" / "trocas_devolucoes.md").read_text()
+
+
+def blueprint(slug: str, name: str, document: str, bridge_url: str) -> dict[str, Any]:
+    return {
+        "blueprint": 1,
+        "tenant": {"slug": slug, "name": name, "domains": [f"{slug}.localhost"]},
+        "users": [
+            {"username": "ana", "email": "a@a.example", "role": "owner", "password": "prosa-demo"}
+        ],
+        "llm": {
+            "credentials": [{"name": "offline", "provider": "offline", "api_key": "none"}],
+            "chat": {"credential": "offline", "model": ""},
+        },
+        "knowledge": {"categories": [{"name": "geral", "documents": [document]}]},
+        "agents": [
+            {
+                "name": "Recepção",
+                "kind": "general",
+                "instructions": "Seja breve.",
+                "categories": ["geral"],
+            }
+        ],
+        "devices": [
+            {
+                "name": "principal",
+                "entry_agent": "Recepção",
+                "quiet_s": 2,
+                "bridge": {
+                    "kind": "wuzapi",
+                    "base_url": bridge_url,
+                    "token": f"demo-{slug}",
+                    "hmac_key": "an-hmac-key-of-32-characters-or-more",
+                },
+            }
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    port = free_port()
+    simulator_url = f"http://127.0.0.1:{port}"
+    with Stack(env={"SIMULATOR_URL": simulator_url}) as stack:
+        command = [sys.executable, "-m", "channels_whatsapp.simulator", "--port", str(port)]
+        command += ["--admin-token", "admin", "--auto-pair", "--time-scale", "0.1"]
+        stack.keep(Program("simulator", command))
+        assert wait_for(f"{simulator_url}/health", timeout_s=30)
+        stack.start("web", "dispatcher", "knowledge", "worker1")
+        stack.apply_blueprint(
+            blueprint("clinica", "Clínica Sorriso", "precos.csv", simulator_url),
+            {"precos.csv": PRICES},
+        )
+        stack.apply_blueprint(
+            blueprint("loja", "Maré Alta", "trocas.md", simulator_url), {"trocas.md": SHOP}
+        )
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def page(stack: Stack) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+        browser.close()
+
+
+def write(page: Page, stack: Stack, number: str, phone: str, *texts: str) -> None:
+    page.goto(f"{stack.base_url}/simulator/?numero={number}&contato={phone}")
+    page.wait_for_selector('#app[data-ready="true"]')
+    composer = page.get_by_test_id("composer")
+    expect(composer).to_be_visible()
+    for text in texts:
+        composer.press_sequentially(text)
+        composer.press("Enter")
+
+
+def test_a_burst_gets_one_answer_with_its_source(stack: Stack, page: Page) -> None:
+    phone = "5511987650001"
+    write(page, stack, "demo-clinica", phone, "oi", "bom dia", "quanto ta a limpeza?")
+
+    answer = page.get_by_test_id("bubble-in")
+    expect(answer.first).to_be_visible(timeout=40_000)
+    expect(answer.first).to_contain_text("R$ 220,00")
+    expect(answer.first).to_contain_text("precos.csv")
+    page.wait_for_timeout(4_000)  # a second answer would come within the next quiet window
+    expect(answer).to_have_count(1)
+    with urllib.request.urlopen(f"{stack.env['SIMULATOR_URL']}/sim/sends") as sends:
+        assert len([one for one in json.load(sends)["sends"] if one["phone"] == phone]) == 1
+
+
+def test_the_shop_knows_no_price_of_the_clinic(stack: Stack, page: Page) -> None:
+    write(page, stack, "demo-loja", "5511987650002", "quanto ta a limpeza?")
+
+    answer = page.get_by_test_id("bubble-in")
+    expect(answer.first).to_be_visible(timeout=40_000)
+    expect(answer.first).not_to_contain_text("220")
+
+
+def test_the_owner_reads_why_it_was_answered_so(stack: Stack, page: Page) -> None:
+    port = stack.port
+    page.goto(f"http://clinica.localhost:{port}/admin/login/")
+    page.fill("input[name=username]", "ana")
+    page.fill("input[name=password]", "prosa-demo")
+    page.press("input[name=password]", "Enter")
+    page.wait_for_url("**/admin/")
+    page.goto(f"http://clinica.localhost:{port}/admin/conversations/conversation/")
+    page.locator("#result_list tbody tr a").first.click()
+
+    expect(page.get_by_text("quanto ta a limpeza?").first).to_be_visible()
+    expect(page.get_by_text("R$ 220,00").first).to_be_visible()
