@@ -1,10 +1,12 @@
 """Settings of the test suite: the same services, a database of its own, cheap password hashes."""
 
 from config.settings.base import *  # noqa: F403
-from config.settings.base import DATABASES
+from config.settings.base import CELERY_BROKER_TRANSPORT_OPTIONS, DATABASES
 
 # Each test thread holds its own connection, and the test database must be free to be dropped.
 DATABASES["default"]["OPTIONS"].pop("pool")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EGRESS_ALLOWED_PRIVATE = ["127.0.0.1"]
 ALLOWED_HOSTS = ["*"]
+# A demo that runs from the same folder shares the broker, and must not take the tests' tasks.
+CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] = "prosa-test:"

@@ -1,0 +1,44 @@
+"""Migrations: complete, and reversible as far as they say."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django_tenants.utils import schema_context
+
+from tenants.services import tenants
+
+
+def test_no_model_waits_for_a_migration(db):
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+@pytest.mark.parametrize("schema", ["public", "t_alpha", "t_beta", tenants.TEMPLATE_SCHEMA])
+def test_every_schema_has_every_migration(alpha, schema):
+    with schema_context(schema):
+        loader = MigrationLoader(connection)
+
+    assert set(loader.graph.nodes) <= set(loader.applied_migrations)
+
+
+def test_a_template_that_lacks_a_migration_is_brought_up_before_it_is_copied(transactional_db):
+    connection.set_schema_to_public()
+    tenants.ensure_template()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from t_0template.django_migrations where app = 'audit' and name like '0002%'"
+        )
+        cursor.execute("drop trigger audit_append_only on t_0template.audit_auditentry")
+
+    tenant = tenants.create_tenant(slug="kappa", name="Kappa", domains=["kappa.localhost"])
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select count(*) from information_schema.triggers"
+                " where trigger_schema = 't_kappa' and trigger_name = 'audit_append_only'"
+            )
+            assert cursor.fetchone()[0] > 0
+    finally:
+        tenants.drop_tenant(tenant=tenant, actor="test")
