@@ -1,14 +1,13 @@
-"""A person types a burst on the simulated phone and reads one answer: the whole product, by hand."""
+"""A person types a burst on the simulated phone and reads one answer: the whole product."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -107,8 +106,8 @@ def test_a_burst_gets_one_answer_with_its_source(stack: Stack, page: Page) -> No
     expect(answer.first).to_contain_text("precos.csv")
     page.wait_for_timeout(4_000)  # a second answer would come within the next quiet window
     expect(answer).to_have_count(1)
-    with urllib.request.urlopen(f"{stack.env['SIMULATOR_URL']}/sim/sends") as sends:
-        assert len([one for one in json.load(sends)["sends"] if one["phone"] == phone]) == 1
+    sends = httpx2.get(f"{stack.env['SIMULATOR_URL']}/sim/sends").json()
+    assert len([one for one in sends["sends"] if one["phone"] == phone]) == 1
 
 
 def test_the_shop_knows_no_price_of_the_clinic(stack: Stack, page: Page) -> None:

@@ -18,12 +18,13 @@ from django.db import connection, transaction
 from django_tenants.utils import schema_context, tenant_context
 
 from config.celery import app
+from config.processes import BASE_DIR
 from conversations import tasks as conversation_tasks
 from tenants import dispatching, inbox, timers
 from tenants.celery import MissingSchema
 from tenants.context import current_schema, database_now, release_connection
 from tenants.models import InboundRoute, InboxEntry, Timer
-from tenants.queueing import enqueue, ring
+from tenants.queueing import enqueue
 from tests.factories import make_agent, make_device, message_body
 
 NOTE = "tests.tenants.test_tasks.note"
@@ -102,11 +103,16 @@ def test_a_broker_that_is_away_is_no_error():
     # The row is the truth; a sweep rings again.
     code = (
         "import django; django.setup(); from tenants.queueing import ring;"
-        "print(ring(path='conversations.tasks.run_turn', schema='t_alpha', kwargs={}))"
+        "print(ring(path='knowledge.tasks.requeue_stalled', schema='t_alpha', kwargs={}))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "REDIS_URL": "redis://127.0.0.1:1/0"},
+        cwd=BASE_DIR,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "config.settings.test",
+            "REDIS_URL": "redis://127.0.0.1:1/0",
+        },
         capture_output=True,
         text=True,
         timeout=60,

@@ -17,7 +17,8 @@ from tenants.services import staff, tenants
 
 STRUCTURE = """
     select 'column', table_name, column_name, data_type || is_nullable
-        || coalesce(column_default, '') || is_identity || coalesce(character_maximum_length::text, '')
+        || coalesce(column_default, '') || is_identity
+        || coalesce(character_maximum_length::text, '')
     from information_schema.columns where table_schema = %(schema)s
     union all
     select 'constraint', c.relname, k.conname, replace(pg_get_constraintdef(k.oid), %(schema)s, '')
