@@ -134,8 +134,7 @@ class AgentAdmin(PanelAdmin):
     list_filter = ("kind", "is_active")
     search_fields = ("name",)
     ordering = ("name", "pk")
-    autocomplete_fields = ("chat_credential",)
-    filter_horizontal = ("categories", "handoffs")
+    autocomplete_fields = ("chat_credential", "categories", "handoffs")
     readonly_fields = ("draft_state", "created_at", "updated_at")
     actions = ("publish_selected",)
     actions_submit_line = ("save_and_publish",)
@@ -144,7 +143,7 @@ class AgentAdmin(PanelAdmin):
         (_("Knowledge and handing off"), {"fields": ("categories", "handoffs", "keywords")}),
         (
             _("Model"),
-            {"fields": (("chat_credential", "chat_model"), "timeout_s", "fallbacks")},
+            {"fields": ("chat_credential", "chat_model", "timeout_s", "fallbacks")},
         ),
     )
 
@@ -152,6 +151,10 @@ class AgentAdmin(PanelAdmin):
         """Bring along what the state of the draft is told by."""
         found: QuerySet[Agent] = super().get_queryset(request)
         return found.select_related("published_version", "chat_credential")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Its versions answered contacts and stay on record; switch the agent off."""
+        return False
 
     @admin.display(description=_("published"), ordering="published_version__number")
     def published(self, obj: Agent) -> SafeString:
@@ -163,7 +166,7 @@ class AgentAdmin(PanelAdmin):
     @admin.display(description=_("state"))
     def draft_state(self, obj: Agent) -> SafeString:
         """Whether contacts meet what is written here."""
-        if obj.pk is None or obj.published_version is None:
+        if obj.published_version is None:
             return badge(_("Never published: it answers nobody yet."), "warn")
         number = {"number": obj.published_version.number}
         if publishing.snapshot(obj) == obj.published_version.snapshot:

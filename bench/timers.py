@@ -12,26 +12,12 @@ from __future__ import annotations
 import argparse
 import time
 
-from bench import harness
+from bench import harness, wakes
 from tests.stack import Stack
 
 N_TENANTS = 5
 TICK_S = 0.1
 
-LOG = """
-    create table public.bench_wakes (kind text, due_at timestamptz, at timestamptz);
-    create function public.bench_note() returns trigger language plpgsql as $$
-    begin
-        if new.n_attempts > old.n_attempts then
-            insert into public.bench_wakes values ('begin', new.due_at, clock_timestamp());
-        elsif new.n_rings > old.n_rings then
-            insert into public.bench_wakes values ('ring', new.due_at, clock_timestamp());
-        end if;
-        return null;
-    end $$;
-    create trigger bench_note after update on public.tenants_timer
-        for each row execute function public.bench_note();
-"""
 ARM = f"""
     insert into public.tenants_timer
         (schema_name, kind, ref, due_at, generation, n_rings, n_attempts)
@@ -39,7 +25,6 @@ ARM = f"""
         clock_timestamp() + make_interval(secs => %s + %s * i / %s::float), 0, 0, 0
     from generate_series(1, %s) i
 """
-LATENESS = "select extract(epoch from at - due_at)::float from public.bench_wakes where kind = %s"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +40,7 @@ def measure(options: argparse.Namespace) -> list[harness.Measure]:
 
         for number in range(N_TENANTS):
             create_tenant(slug=f"bench{number}", name="Bench", domains=[f"bench{number}.localhost"])
-        stack.rows(LOG)
+        wakes.install(stack)
         stack.start("dispatcher", "worker1")
         wake(stack, n=50, spread_s=1, lead_s=1)  # until the worker is there, and warm
         _, late = wake(stack, n=n, spread_s=spread_s, lead_s=2)
@@ -90,7 +75,7 @@ def wake(
     stack: Stack, *, n: int, spread_s: float, lead_s: float
 ) -> tuple[float, dict[str, list[float]]]:
     """Arm timers and wait until all are gone; return the seconds it took and each lateness (s)."""
-    stack.rows("truncate public.bench_wakes")
+    wakes.clear(stack)
     stack.rows(ARM + " returning id", lead_s, spread_s, n, n)
     began = time.monotonic()
     deadline = began + lead_s + spread_s + 60
@@ -99,9 +84,7 @@ def wake(
             raise RuntimeError(f"timers were not woken:\n{stack.log.read_text()[-3000:]}")
         time.sleep(0.25)
     took = time.monotonic() - began
-    return took, {
-        kind: [row[0] for row in stack.rows(LATENESS, kind)] for kind in ("ring", "begin")
-    }
+    return took, {event: wakes.lateness(stack, event) for event in ("ring", "begin")}
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ class DeviceAdmin(PanelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Ask for less where the device is made."""
-        waits = (("quiet_s", "max_wait_s"), ("max_messages", "freshness_s"))
+        waits = ("quiet_s", "max_wait_s", "max_messages", "freshness_s")
         if obj is None:
             return (
                 (None, {"fields": ("name", "entry_agent")}),
@@ -236,7 +236,7 @@ class BridgeEventAdmin(ReadOnlyAdmin):
         """The event, readable; gone when its retention has ended."""
         body = bytes(obj.body)
         if not body:
-            return _("removed after its retention time")
+            return str(_("removed after its retention time"))
         try:
             return as_json(_shortened(payloads.read(body)))
         except payloads.Unreadable:

@@ -29,6 +29,11 @@ class Tile:
     url: str = ""
     tone: str = ""
 
+    @property
+    def is_words(self) -> bool:
+        """Test whether there is no number to be shown."""
+        return not any(sign.isdigit() for sign in self.value)
+
 
 @dataclass(frozen=True)
 class NextStep:
@@ -137,7 +142,7 @@ def _bars(days: tuple[reports.DayCount, ...]) -> list[Bar]:
 
 
 def _next_steps(request: HttpRequest, devices: tuple[links.DeviceLink, ...]) -> list[NextStep]:
-    """Return what keeps the assistant from working, the gravest first; for those who can mend it."""
+    """Return what keeps the assistant from working, for those who can mend it."""
     steps: list[NextStep] = []
     may = request.user.has_perm
     if may("agents.change_agent") and not Agent.objects.exclude(published_version=None).exists():

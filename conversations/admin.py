@@ -220,7 +220,6 @@ class ConversationAdmin(PanelAdmin):
             **(extra_context or {}),
             "title": self.contact_name(conversation),
             "opts": self.opts,
-            "original": conversation,
             "conversation": conversation,
             "contact_addresses": [one.value for one in conversation.contact.addresses.all()],
             "contact_url": reverse(
@@ -236,7 +235,7 @@ class ConversationAdmin(PanelAdmin):
             "can_archive": can_change and is_open,
             "max_text": MAX_TEXT,
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "conversations/conversation.html", context)
 
     def state_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -354,7 +353,7 @@ class TurnAdmin(ReadOnlyAdmin):
     @admin.display(description=_("what happened"))
     def panel(self, obj: Turn) -> SafeString:
         """Its steps, as on the page of the conversation."""
-        return render_to_string("conversations/_turn.html", {"turn": explaining.turn_view(obj)})
+        return render_to_string("conversations/_turn.html", {"turn": explaining.explain_turn(obj)})
 
 
 @admin.register(OutboundMessage, site=tenant_site)

@@ -8,11 +8,12 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.http import content_disposition_header
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -203,6 +204,13 @@ class DocumentAdmin(PanelAdmin):
         """Remove the document with all that was made of it."""
         documents.delete_document(document=obj)
 
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Name the documents alone: their passages may be thousands."""
+        names = [document.name for document in objs]
+        return names, {str(self.opts.verbose_name_plural): len(names)}, set(), []
+
     @action(description=_("Read the selected documents again"), permissions=["change"])
     def read_again(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
         """Give failed documents another try."""
@@ -231,16 +239,16 @@ class DocumentAdmin(PanelAdmin):
         )
         return [own, *super().get_urls()]
 
-    def download(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+    def download(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Give the file back as it was uploaded; it is never shown by the browser itself."""
         document = Document.objects.defer(None).filter(pk=pk).first()
         if document is None or not self.has_view_permission(request, document):
             raise Http404
-        return FileResponse(
-            iter([bytes(document.original)]),
-            as_attachment=True,
-            filename=document.name,
+        disposition = content_disposition_header(as_attachment=True, filename=document.name)
+        return HttpResponse(
+            bytes(document.original),
             content_type="application/octet-stream",
+            headers={"Content-Disposition": disposition or "attachment"},
         )
 
     @admin.display(description=_("state"), ordering="status")

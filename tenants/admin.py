@@ -217,12 +217,13 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         return as_json(obj.data)
 
 
-class PersonAdmin(PanelAdmin, DjangoUserAdmin):
+# The theme has no types, so its classes and Django's cannot be seen to agree.
+class PersonAdmin(PanelAdmin, DjangoUserAdmin):  # type: ignore[misc,type-arg]
     """What the pages of operators and of members of staff have in common."""
 
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "full_name", "email", "is_active", "last_login")
-    list_filter = ("is_active",)
+    list_display: tuple[str, ...] = ("username", "full_name", "email", "is_active", "last_login")
+    list_filter: tuple[str, ...] = ("is_active",)
     search_fields = ("username", "first_name", "last_name", "email")
     readonly_fields = ("last_login", "date_joined")
     ordering = ("username",)
@@ -238,8 +239,8 @@ class PersonAdmin(PanelAdmin, DjangoUserAdmin):
         return False
 
 
-_WHO = (_("Person"), {"fields": ("first_name", "last_name", "email")})
-_WHEN = (_("Dates"), {"fields": ("last_login", "date_joined")})
+_WHO: Any = (_("Person"), {"fields": ("first_name", "last_name", "email")})
+_WHEN: Any = (_("Dates"), {"fields": ("last_login", "date_joined")})
 
 
 @admin.register(User, site=public_site)
@@ -248,7 +249,7 @@ class OperatorAdmin(PersonAdmin):
 
     form = UserChangeForm
     add_form = UserCreationForm
-    fieldsets = ((None, {"fields": ("username", "password", "is_active")}), _WHO, _WHEN)
+    fieldsets: Any = ((None, {"fields": ("username", "password", "is_active")}), _WHO, _WHEN)
     add_fieldsets = ((None, {"fields": ("username", "email", "password1", "password2")}),)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -265,7 +266,11 @@ class MemberAdmin(PersonAdmin):
     add_form = MemberCreationForm
     list_display = ("username", "full_name", "email", "role", "is_active", "last_login")
     list_filter = ("is_active", "groups")
-    fieldsets = ((None, {"fields": ("username", "password", "role", "is_active")}), _WHO, _WHEN)
+    fieldsets: Any = (
+        (None, {"fields": ("username", "password", "role", "is_active")}),
+        _WHO,
+        _WHEN,
+    )
     add_fieldsets = ((None, {"fields": ("username", "email", "role", "password1", "password2")}),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
 
 from tenants.audit.record import record
 from tenants.errors import DomainError
@@ -19,6 +20,16 @@ from tenants.services.staff import Role
 
 NOTHING = "–"
 """Stands where there is nothing to show; a number that was not measured says so in words."""
+
+
+class PanelList(ChangeList):
+    """A list that offers to show all only where something is left out."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page."""
+        super().get_results(request)
+        if not self.has_active_filters and not self.query:
+            self.full_result_count = self.result_count
 
 
 class PanelAdmin(ModelAdmin):
@@ -33,6 +44,10 @@ class PanelAdmin(ModelAdmin):
     list_per_page = 50
     list_filter_sheet = True
     empty_value_display = NOTHING
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PanelList]:
+        """Return the class of the list."""
+        return PanelList
 
     def construct_change_message(
         self, request: HttpRequest, form: BaseForm, formsets: Any, add: bool = False
@@ -110,6 +125,14 @@ class ReadOnlyAdmin(PanelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody removes these by hand."""
         return False
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show the row under the name of its list; its own name is for logs."""
+        context.update(original="", subtitle=None)
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
 
 
 def _fields(message: Any) -> list[str] | None:

@@ -62,19 +62,19 @@ class DeviceLink:
 def link(device: Device) -> DeviceLink:
     """Return a device's link in the active language."""
     if not device.is_enabled:
-        label, tone, advice = _OFF_LABEL, "", _OFF_ADVICE
+        label, tone, advice = str(_OFF_LABEL), "", str(_OFF_ADVICE)
     else:
-        label = State(device.state).label
+        label = str(State(device.state).label)
         tone = _TONES.get(device.state, "bad")
-        advice = _ADVICE.get(device.state, "")
+        advice = str(_ADVICE.get(device.state, ""))
     return DeviceLink(
         device_id=device.pk,
         name=device.name,
         phone=device.phone,
         state=device.state,
-        label=str(label),
+        label=label,
         tone=tone,
-        advice=str(advice),
+        advice=advice,
         since=device.state_changed_at,
     )
 

@@ -404,7 +404,7 @@ class DeviceSection(Section):
     quiet_s: float = Field(5, ge=0, le=60)
     max_wait_s: float = Field(60, gt=0, le=600)
     max_messages: int = Field(20, ge=1, le=100)
-    route_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")] | None = None
+    route_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")] | None = None
     bridge: BridgeSection
 
     @model_validator(mode="after")

@@ -53,6 +53,11 @@ class TurnView:
     n_sources: int
 
 
+def explain_turn(turn: Turn) -> TurnView:
+    """Return a turn in words, with its steps; two queries at most."""
+    return explain(turn, list(turn.steps.order_by("position")))
+
+
 def explain(turn: Turn, steps: list[TurnStep]) -> TurnView:
     """Return a turn in words; `steps` are its own, in order, and its agent is loaded."""
     used = {ref for step in steps for ref in _list(step.data.get("evidence_refs"))}

@@ -1,4 +1,4 @@
-"""A conversation as a person reads it: what was said, when, and why the assistant did what it did."""
+"""A conversation as a person reads it: what was said and when, and why nothing was said."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from conversations.services.explaining import TurnView, explain
 from conversations.types import MessageKind
 
 PAGE = 80
-"""Messages on one page. More is rarely read and makes the page slow on a phone; what is older is one
-click away."""
+"""Messages on one page. More is rarely read and makes the page slow on a phone; what is older is
+one click away."""
 
 _TICKS = {
     OutboundMessage.Status.CREATED: "◷",

@@ -23,7 +23,7 @@ OVERLAP = timedelta(hours=24)
 
 
 class BadRoute(DomainError):
-    """A route key has 16 to 64 letters, digits, - or _, and belongs to one device only."""
+    """A route key has 8 to 64 letters, digits, - or _, and belongs to one device only."""
 
     code = "bad_route"
     http_status = 422
@@ -60,7 +60,7 @@ def ensure_route(
     Raises:
         BadRoute: a key that cannot be used.
     """
-    if route_key is not None and not re.fullmatch(r"[A-Za-z0-9_-]{16,64}", route_key):
+    if route_key is not None and not re.fullmatch(r"[A-Za-z0-9_-]{8,64}", route_key):
         raise BadRoute
     if len(hmac_key) < 32:
         raise BadRoute("An HMAC key has at least 32 characters.")

@@ -77,7 +77,7 @@ ROOT = Path(__file__).resolve().parents[2]
         (
             "a-fixed-route-key-of-gamma",
             "short",
-            "devices[0].route_key: does not match ^[A-Za-z0-9_-]{16,64}$",
+            "devices[0].route_key: does not match ^[A-Za-z0-9_-]{8,64}$",
         ),
         (
             "password: uma-senha-boa",

@@ -18,6 +18,10 @@ from config.processes import Program, Supervisor, is_free, wait_for
 PYTHON = sys.executable
 MANAGE = [PYTHON, "manage.py"]
 
+THREADS = 200
+"""Tasks that one worker process has under way at most. They wait, so a thread costs little memory
+and no database connection; doubling it doubles what a crash of the process has to do again."""
+
 
 class Command(BaseCommand):
     """Runs every process of an installation."""
@@ -83,10 +87,16 @@ class Command(BaseCommand):
         web += ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"]
         # Computing blocks, so it forks; waiting does not, so it has threads.
         reading = [*celery, "-n", "knowledge@%h", "-Q", "knowledge", "--pool", "prefork", "-c", "1"]
-        answering = ["-Q", "inbound,turns,outbound,default", "--pool", "threads", "-c", "150"]
+        answering = ["-Q", "inbound,turns,outbound,default", "--pool", "threads"]
+        answering += ["-c", str(THREADS)]
+        # A part of the threads stays free for what comes in, however slow models and bridges are.
+        shares = {
+            "MAX_RUNNING_TURNS": str(options["workers"] * THREADS // 2),
+            "MAX_RUNNING_SENDS": str(options["workers"] * THREADS // 4),
+        }
         programs = [
             Program("web", web, env),
-            Program("dispatcher", [*MANAGE, "dispatcher"], env),
+            Program("dispatcher", [*MANAGE, "dispatcher"], {**shares, **env}),
             Program("knowledge", reading, env),
         ]
         for number in range(1, options["workers"] + 1):

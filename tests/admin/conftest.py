@@ -1,0 +1,251 @@
+"""People of both tenants, and pages asked for as a browser would."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django_tenants.utils import tenant_context
+
+from agents.models import Agent
+from agents.services import publishing
+from channels_whatsapp.models import BridgeEvent, Device
+from conversations.models import (
+    Contact,
+    ContactAddress,
+    Conversation,
+    InboundMessage,
+    OutboundMessage,
+    Turn,
+    TurnStep,
+)
+from integrations.models import Credential
+from knowledge.models import Category, Document
+from tenants.audit.record import record
+from tenants.models import Tenant
+from tenants.services import routes, staff
+
+NOW = datetime(2026, 11, 21, 15, 0, tzinfo=UTC)
+PASSWORD = "correct horse battery staple"
+_numbers = itertools.count(1)
+
+
+def as_role(role: str, *, username: str = "") -> Client:
+    """Return a client of the current tenant, logged in with a role."""
+    username = username or role
+    staff.ensure_user(username=username, email="", role=role, password=PASSWORD)
+    return logged_in(User.objects.get(username=username))
+
+
+def logged_in(user: User) -> Client:
+    """Return a client of the current schema's host."""
+    schema = connection.schema_name
+    host = "testserver" if schema == "public" else f"{schema.removeprefix('t_')}.localhost"
+    client = Client(headers={"host": host})
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def owner(alpha: Tenant) -> Client:
+    """An owner's browser on alpha's host."""
+    return as_role("owner")
+
+
+@pytest.fixture
+def attendant(alpha: Tenant) -> Client:
+    """An attendant's browser on alpha's host."""
+    return as_role("attendant")
+
+
+@pytest.fixture
+def operator(db: None) -> Client:
+    """An operator's browser on the platform's host."""
+    connection.set_schema_to_public()
+    user, _ = staff.ensure_user(
+        username="operator", email="", role="", password=PASSWORD, is_operator=True
+    )
+    return logged_in(user)
+
+
+@pytest.fixture
+def in_beta(beta: Tenant) -> Callable[[Callable[[], object]], object]:
+    """Run something inside the other tenant."""
+
+    def run(what: Callable[[], object]) -> object:
+        with tenant_context(beta):
+            return what()
+
+    return run
+
+
+def make_device(*, agent: Agent | None = None) -> Device:
+    number = next(_numbers)
+    device = Device(
+        name=f"device {number}", entry_agent=agent, bridge_base_url="http://127.0.0.1:9"
+    )
+    device.set_bridge_token("a-long-bridge-token-9876")
+    device.save()
+    routes.ensure_route(
+        device_ref=device.uuid, route_key=None, hmac_key="k" * 32, now=NOW
+    )
+    return device
+
+
+def make_agent(*, name: str = "") -> Agent:
+    agent = Agent.objects.create(name=name or f"Agent {next(_numbers)}", kind="general")
+    publishing.publish_agent(agent=agent, actor="test", now=NOW)
+    return agent
+
+
+def make_conversation(
+    *,
+    name: str = "Marina",
+    text: str = "quanto ta a limpeza?",
+    reply: str = "R$ 220,00",
+    mode: str = "ai",
+    agent: Agent | None = None,
+    at: datetime = NOW,
+    n_turns: int = 1,
+) -> Conversation:
+    """A conversation with answered bursts: two messages, a reply that was read, and its steps."""
+    contact = Contact.objects.create(name=name)
+    ContactAddress.objects.create(
+        contact=contact, kind="phone", value=f"55119{next(_numbers):08d}"
+    )
+    account = uuid.uuid4()
+    conversation = Conversation.objects.create(
+        contact=contact,
+        channel_kind="whatsapp",
+        channel_account_ref=account,
+        agent=agent,
+        mode=mode,
+        mode_changed_at=at if mode == "human" else None,
+        opened_at=at,
+        last_message_at=at,
+    )
+    for turn_number in range(n_turns):
+        began = at + timedelta(minutes=turn_number)
+        messages = [
+            InboundMessage.objects.create(
+                conversation=conversation,
+                channel_account_ref=account,
+                provider_ref=f"in-{next(_numbers)}",
+                text=text,
+                sent_at=began,
+                received_at=began + timedelta(seconds=i),
+            )
+            for i in range(2)
+        ]
+        turn = Turn.objects.create(
+            conversation=conversation,
+            status="done",
+            outcome="reply",
+            agent=agent,
+            agent_version=1,
+            covered_upto=messages[-1].pk,
+            n_messages=2,
+            burst_started_at=began,
+            started_at=began + timedelta(seconds=6.2),
+            finished_at=began + timedelta(seconds=7),
+            provider="offline",
+            model="quote-1",
+            confidence=0.97,
+            model_ms=44,
+        )
+        InboundMessage.objects.filter(pk__in=[m.pk for m in messages]).update(turn=turn)
+        make_steps(turn, text=text)
+        OutboundMessage.objects.create(
+            conversation=conversation,
+            turn=turn,
+            channel_account_ref=account,
+            provider_ref=f"out-{next(_numbers)}",
+            origin="agent",
+            text=reply,
+            status="read",
+            created_at=began + timedelta(seconds=7),
+            handed_at=began + timedelta(seconds=7),
+            acked_at=began + timedelta(seconds=8),
+            delivered_at=began + timedelta(seconds=9),
+            read_at=began + timedelta(seconds=12),
+        )
+    return conversation
+
+
+def make_steps(turn: Turn, *, text: str) -> None:
+    passage = {
+        "ref": "doc/1/7",
+        "source": f"precos.csv {text}",
+        "title": text,
+        "text": f"limpeza: {text}",
+        "score": 4.92,
+        "cosine": 0.88,
+        "lexical": 6.1,
+        "grams": 13.7,
+    }
+    steps = (
+        ("route", {"reason": "keyword", "keyword": text, "agent": text}),
+        ("retrieve", {"query": text, "normalised_query": text, "confidence": 0.97,
+                      "passages": [passage]}),
+        ("generate", {"provider": "offline", "model": "quote-1", "latency_ms": 44,
+                      "finish_reason": "stop", "evidence_refs": ["doc/1/7"]}),
+        ("guard", {"verdicts": [{"check": "length", "passed": False, "found": [text]}]}),
+        ("tool", {"anything": text}),
+    )
+    TurnStep.objects.bulk_create(
+        TurnStep(
+            turn=turn,
+            position=position,
+            kind=kind,
+            started_at=turn.started_at,
+            duration_ms=13,
+            data=data,
+        )
+        for position, (kind, data) in enumerate(steps)
+    )
+
+
+def make_document(*, name: str = "", status: str = "ready", reason: str = "") -> Document:
+    category, _ = Category.objects.get_or_create(name="precos")
+    return Document.objects.create(
+        category=category,
+        name=name or f"document {next(_numbers)}.md",
+        kind="md",
+        status=status,
+        failure_reason=reason,
+        original=b"# Precos",
+        n_bytes=8,
+        content_sha256="0" * 64,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+
+
+def make_event(device: Device, *, body: bytes = b'{"type":"Message","event":{}}') -> BridgeEvent:
+    return BridgeEvent.objects.create(
+        device=device,
+        type="Message",
+        dedup_key=f"event-{next(_numbers)}",
+        outcome="ignored",
+        reason="group",
+        body=body,
+        received_at=NOW,
+    )
+
+
+def fill_everything(*, text: str = "oi", n: int = 1) -> None:
+    """Put `n` rows of everything into the current tenant."""
+    for _ in range(n):
+        agent = make_agent()
+        device = make_device(agent=agent)
+        make_conversation(text=text, name=text[:200], reply=text, agent=agent)
+        make_document()
+        make_event(device)
+        Credential.objects.create(name=f"key {next(_numbers)}", provider="offline")
+        record(action="test.done", actor="test", target="test", data={"text": text})
