@@ -1,4 +1,4 @@
-"""Liveness and readiness, on any host name and before any tenant is looked for."""
+"""Liveness, readiness and metrics, on any host name and before any tenant is looked for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from config.observability import metrics
 from tenants import inbox
 
 MAX_AGE_S = 60
@@ -16,7 +17,7 @@ MAX_AGE_S = 60
 
 
 class HealthMiddleware:
-    """Answer `/livez`, which touches nothing, and `/readyz`, which asks the services."""
+    """Answer `/livez`, which touches nothing, `/readyz` and `/metrics`, which do."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -27,6 +28,9 @@ class HealthMiddleware:
             return JsonResponse({"status": "ok"})
         if request.path == "/readyz":
             return _readiness()
+        if request.path == "/metrics":
+            connection.set_schema_to_public()  # type: ignore[attr-defined]
+            return HttpResponse(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
         return self.get_response(request)
 
 

@@ -137,7 +137,11 @@ def seconds(ms: int | None) -> str:
     """Return a duration as people read it; None is what nobody measured."""
     if ms is None:
         return not_measured()
-    return _("%(ms)s ms") % {"ms": ms} if ms < 1000 else _("%(s)s s") % {"s": decimal(ms / 1000)}
+    if ms < 1000:
+        return _("%(ms)s ms") % {"ms": ms}
+    if ms < 120_000:
+        return _("%(s)s s") % {"s": decimal(ms / 1000)}
+    return _("%(min)s min") % {"min": decimal(ms / 60_000, 0)}
 
 
 def count(number: int | None) -> str:

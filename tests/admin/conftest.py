@@ -92,9 +92,7 @@ def make_device(*, agent: Agent | None = None) -> Device:
     )
     device.set_bridge_token("a-long-bridge-token-9876")
     device.save()
-    routes.ensure_route(
-        device_ref=device.uuid, route_key=None, hmac_key="k" * 32, now=NOW
-    )
+    routes.ensure_route(device_ref=device.uuid, route_key=None, hmac_key="k" * 32, now=NOW)
     return device
 
 
@@ -116,9 +114,7 @@ def make_conversation(
 ) -> Conversation:
     """A conversation with answered bursts: two messages, a reply that was read, and its steps."""
     contact = Contact.objects.create(name=name)
-    ContactAddress.objects.create(
-        contact=contact, kind="phone", value=f"55119{next(_numbers):08d}"
-    )
+    ContactAddress.objects.create(contact=contact, kind="phone", value=f"55119{next(_numbers):08d}")
     account = uuid.uuid4()
     conversation = Conversation.objects.create(
         contact=contact,
@@ -191,10 +187,20 @@ def make_steps(turn: Turn, *, text: str) -> None:
     }
     steps = (
         ("route", {"reason": "keyword", "keyword": text, "agent": text}),
-        ("retrieve", {"query": text, "normalised_query": text, "confidence": 0.97,
-                      "passages": [passage]}),
-        ("generate", {"provider": "offline", "model": "quote-1", "latency_ms": 44,
-                      "finish_reason": "stop", "evidence_refs": ["doc/1/7"]}),
+        (
+            "retrieve",
+            {"query": text, "normalised_query": text, "confidence": 0.97, "passages": [passage]},
+        ),
+        (
+            "generate",
+            {
+                "provider": "offline",
+                "model": "quote-1",
+                "latency_ms": 44,
+                "finish_reason": "stop",
+                "evidence_refs": ["doc/1/7"],
+            },
+        ),
         ("guard", {"verdicts": [{"check": "length", "passed": False, "found": [text]}]}),
         ("tool", {"anything": text}),
     )

@@ -32,9 +32,7 @@ def test_a_page_of_the_platform_is_not_found_on_a_tenants_host(path: str, owner:
 
 
 @pytest.mark.parametrize("path", [p for p in TENANT_LISTS if p not in SHARED])
-def test_a_page_of_a_tenant_is_not_found_on_the_platforms_host(
-    path: str, operator: Client
-) -> None:
+def test_a_page_of_a_tenant_is_not_found_on_the_platforms_host(path: str, operator: Client) -> None:
     assert operator.get(path).status_code == 404
     assert Client().get(path).status_code == 404
 
