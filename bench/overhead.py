@@ -4,12 +4,13 @@
 
 From the instant at which a burst is due until its reply arrives at the bridge, less the time that
 the (fake) model takes; with the provider `offline`, whose own work counts in full, and with an
-OpenAI-compatible server. Real processes and a calm stream: one burst a second.
+OpenAI-compatible server. Real processes and a calm stream, two bursts a second.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import time
 
 from bench import business, harness, wakes
@@ -57,10 +58,12 @@ def measure(options: argparse.Namespace) -> list[harness.Measure]:
 
 def turns(stack: Stack, bridge: FakeBridge, tenant: business.Tenant, *, n: int) -> list[float]:
     """Let contacts ask one after the other; return seconds from due to the bridge, warmed up."""
+    chance = random.Random(1)
     phones = [f"5519{len(tenant.slug):02d}{number:07d}" for number in range(n + N_WARM_UP)]
     for number, phone in enumerate(phones):
         tenant.write(phone, business.QUESTION, ref=f"{tenant.slug}-{number}")
-        time.sleep(EVERY_S if number >= N_WARM_UP else 3 * EVERY_S)
+        # At odd moments: an even beat would keep step with the dispatcher's ticks.
+        time.sleep(EVERY_S * (chance.uniform(0.7, 1.3) if number >= N_WARM_UP else 3))
     wait_until(lambda: all(map(bridge.sent_to, phones)), seconds=30)
     due = wakes.due(stack, f"t_{tenant.slug}")
     answered = [bridge.sent_to(phone)[0] for phone in phones[N_WARM_UP:]]

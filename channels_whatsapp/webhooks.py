@@ -207,7 +207,7 @@ class WebhookDoor:
         alarm = loop.call_later(COMMIT_TIMEOUT_S, _give_up, [arrival], TimeoutError())
         try:
             return await stored
-        except (TimeoutError, psycopg.Error, OSError) as error:
+        except Exception as error:  # of the group's write, whatever it was
             raise _try_later() from error
         finally:
             alarm.cancel()
@@ -223,7 +223,9 @@ class WebhookDoor:
                     if writer is None or writer.closed:
                         writer = await connect()
                     await _write(writer, group)
-                except (psycopg.Error, OSError) as error:
+                except Exception as error:
+                    # Whatever it is, the next group has another chance; without this loop the door
+                    # would take nothing any more.
                     logger.warning("webhooks not stored", extra={"error": type(error).__name__})
                     if writer is not None:
                         await writer.close()
@@ -346,7 +348,7 @@ def _read(encoding: str, body: bytes) -> tuple[dict[str, Any], str, bytes]:
         for name in ("userID", "instanceName"):
             data.setdefault(name, fields.get(name, [""])[0])
         return data, payloads.dedup_key(data, body), json.dumps(data).encode()
-    except (payloads.Unreadable, ValueError) as error:
+    except (payloads.Unreadable, ValueError, RecursionError) as error:
         raise Refused(422, str(error) or "the body cannot be read") from error
 
 

@@ -36,6 +36,7 @@ class Silence(StrEnum):
     OPTED_OUT = "opted_out"
     BLOCKED = "blocked"
     REACTION = "reaction"
+    STICKER = "sticker"
     NO_AGENT = "no_agent"
     TOO_LONG = "too_long"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -14,10 +14,16 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 
 from tenants.audit.models import AuditEntry
-from tenants.forms import ROLE_NAMES, MemberChangeForm, MemberCreationForm, TenantForm
+from tenants.forms import (
+    ROLE_NAMES,
+    MemberChangeForm,
+    MemberCreationForm,
+    OperatorCreationForm,
+    TenantForm,
+)
 from tenants.models import Domain, InboundRoute, InboxEntry, Tenant, Timer
 from tenants.panel import PanelAdmin, ReadOnlyAdmin, actor, as_json, badge, masked
 from tenants.services import routes, tenants
@@ -222,8 +228,14 @@ class PersonAdmin(PanelAdmin, DjangoUserAdmin):  # type: ignore[misc,type-arg]
     """What the pages of operators and of members of staff have in common."""
 
     change_password_form = AdminPasswordChangeForm
-    list_display: tuple[str, ...] = ("username", "full_name", "email", "is_active", "last_login")
-    list_filter: tuple[str, ...] = ("is_active",)
+    list_display: tuple[str, ...] = (
+        "username",
+        "full_name",
+        "email",
+        "is_active",
+        "last_login",
+    )
+    list_filter: ClassVar[tuple[str, ...]] = ("is_active",)
     search_fields = ("username", "first_name", "last_name", "email")
     readonly_fields = ("last_login", "date_joined")
     ordering = ("username",)
@@ -248,8 +260,12 @@ class OperatorAdmin(PersonAdmin):
     """Operators of the platform, with every right on the platform's own site."""
 
     form = UserChangeForm
-    add_form = UserCreationForm
-    fieldsets: Any = ((None, {"fields": ("username", "password", "is_active")}), _WHO, _WHEN)
+    add_form = OperatorCreationForm
+    fieldsets: ClassVar[Any] = (
+        (None, {"fields": ("username", "password", "is_active")}),
+        _WHO,
+        _WHEN,
+    )
     add_fieldsets = ((None, {"fields": ("username", "email", "password1", "password2")}),)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -266,7 +282,7 @@ class MemberAdmin(PersonAdmin):
     add_form = MemberCreationForm
     list_display = ("username", "full_name", "email", "role", "is_active", "last_login")
     list_filter = ("is_active", "groups")
-    fieldsets: Any = (
+    fieldsets: ClassVar[Any] = (
         (None, {"fields": ("username", "password", "role", "is_active")}),
         _WHO,
         _WHEN,

@@ -22,24 +22,35 @@ HOUSEKEEPING_EVERY_S = 10
 ENTRIES_A_TICK, ENTRIES_A_TASK = 500, 25
 
 
+class BrokerAway(Exception):
+    """No doorbell can be rung now; the rows wait."""
+
+
 def tick() -> int:
-    """Ring everything that is due now; return how many doorbells were rung."""
+    """Ring everything that is due now; return how many doorbells were rung.
+
+    Raises:
+        BrokerAway: the first ring failed; what was claimed for this round is free again.
+    """
     n_rung = 0
-    for batch in inbox.claim_batches(limit=ENTRIES_A_TICK, per_batch=ENTRIES_A_TASK):
-        n_rung += ring(
-            path=settings.INBOX_TASK,
-            schema=batch.schema_name,
-            kwargs={"entry_ids": batch.entry_ids, "token": str(batch.token)},
-        )
+    batches = inbox.claim_batches(limit=ENTRIES_A_TICK, per_batch=ENTRIES_A_TASK)
+    for place, batch in enumerate(batches):
+        kwargs: dict[str, object] = {"entry_ids": batch.entry_ids, "token": str(batch.token)}
+        if not ring(path=settings.INBOX_TASK, schema=batch.schema_name, kwargs=kwargs):
+            for unrung in batches[place:]:
+                inbox.release(unrung)
+            raise BrokerAway
+        n_rung += 1
     for kind, path in settings.TIMER_TASKS.items():
-        for bell in timers.claim_due(
+        bells = timers.claim_due(
             kind=kind, max_running=settings.TIMER_MAX_RUNNING[kind], limit=500
-        ):
-            n_rung += ring(
-                path=path,
-                schema=bell.schema_name,
-                kwargs={"timer_id": bell.timer_id, "token": str(bell.token)},
-            )
+        )
+        for place, bell in enumerate(bells):
+            kwargs = {"timer_id": bell.timer_id, "token": str(bell.token)}
+            if not ring(path=path, schema=bell.schema_name, kwargs=kwargs):
+                timers.release(bells[place:])
+                raise BrokerAway
+            n_rung += 1
     return n_rung
 
 
@@ -67,7 +78,10 @@ def run(*, stop: threading.Event) -> None:
     while not stop.is_set():
         started = time.monotonic()
         try:
-            tick()
+            try:
+                tick()
+            except BrokerAway:
+                stop.wait(1)
             if started >= next_housekeeping:
                 next_housekeeping = started + HOUSEKEEPING_EVERY_S
                 keep_house(last_run=last_run)

@@ -100,9 +100,16 @@ class RoleField(forms.ModelChoiceField):  # type: ignore[type-arg]
         return str(ROLE_NAMES[Role(obj.name)])
 
 
+class OperatorCreationForm(UserCreationForm):
+    """A new operator of the platform."""
+
+    usable_password = None  # everybody logs in with a password here
+
+
 class MemberCreationForm(UserCreationForm):
     """A new member of a tenant's staff."""
 
+    usable_password = None
     role = RoleField()
 
 

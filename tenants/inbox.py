@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,10 @@ from django.db import connection
 
 LEASE_S = 8
 """How long a claimed batch may take, in seconds, before another worker gets it."""
+
+MAX_CLAIMED = 2000
+"""How many entries may be claimed at once, over all tenants: enough for every worker thread, and a
+bound on the doorbells that gather in the broker while no worker runs."""
 
 MAX_ATTEMPTS = 5
 """An entry that killed or failed its worker this often is parked, so that the others go on."""
@@ -59,6 +64,9 @@ def _rows(sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
 def claim_batches(*, limit: int, per_batch: int) -> list[Batch]:
     """Lease waiting entries, those of each tenant's head of the line first, grouped by tenant.
 
+    A claim is no attempt: a broker or the workers may be away for long, and nothing is parked for
+    that. What was tried before comes alone, so that it harms no other entry of its batch.
+
     Args:
         limit: how many entries to claim now at most.
         per_batch: how many entries one task gets at most.
@@ -66,7 +74,10 @@ def claim_batches(*, limit: int, per_batch: int) -> list[Batch]:
     token = uuid.uuid4()
     rows = _rows(
         """
-        with head as (
+        with claimed as (
+            select count(*) as n from public.tenants_inboxentry
+            where done_at is null and parked_reason = '' and lease_until > clock_timestamp()
+        ), head as (
             select id, schema_name from public.tenants_inboxentry
             where done_at is null and parked_reason = ''
                 and (lease_until is null or lease_until <= clock_timestamp())
@@ -75,31 +86,69 @@ def claim_batches(*, limit: int, per_batch: int) -> list[Batch]:
             select id, row_number() over (partition by schema_name order by id) as place from head
         ), locked as (
             select e.id from public.tenants_inboxentry e
-            join (select id from waiting order by place, id limit %(limit)s) chosen using (id)
+            join (
+                select id from waiting order by place, id
+                limit least(%(limit)s, greatest(0, %(max)s - (select n from claimed)))
+            ) chosen using (id)
             where e.done_at is null
                 and (e.lease_until is null or e.lease_until <= clock_timestamp())
             for update of e skip locked
         )
         update public.tenants_inboxentry e
-        set lease_token = %(token)s, n_attempts = least(e.n_attempts + 1, 1000),
+        set lease_token = %(token)s,
             lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
         from locked where e.id = locked.id
-        returning e.schema_name, e.id
+        returning e.schema_name, e.id, e.n_attempts
         """,
-        {"limit": limit, "token": token, "lease": LEASE_S},
+        {"limit": limit, "token": token, "lease": LEASE_S, "max": MAX_CLAIMED},
     )
-    by_schema: dict[str, list[int]] = {}
-    for schema_name, entry_id in sorted(rows):
-        by_schema.setdefault(schema_name, []).append(entry_id)
+    fresh: dict[str, list[int]] = {}
+    tried: list[Batch] = []
+    for schema_name, entry_id, n_attempts in sorted(rows):
+        if n_attempts:
+            tried.append(Batch(schema_name, [entry_id], token))
+        else:
+            fresh.setdefault(schema_name, []).append(entry_id)
     return [
         Batch(schema_name, ids[start : start + per_batch], token)
-        for schema_name, ids in by_schema.items()
+        for schema_name, ids in fresh.items()
         for start in range(0, len(ids), per_batch)
-    ]
+    ] + tried
+
+
+def release(batch: Batch) -> None:
+    """Give a claim back that could not be rung."""
+    _rows(
+        "update public.tenants_inboxentry set lease_token = null, lease_until = null"
+        " where id = any(%(ids)s) and lease_token = %(token)s returning id",
+        {"ids": batch.entry_ids, "token": batch.token},
+    )
+
+
+def begin(*, entry_ids: Sequence[int], token: uuid.UUID) -> uuid.UUID | None:
+    """Take the work that a doorbell announces; None when it is no longer this doorbell's.
+
+    The attempt is counted here, before the work, so that work that kills its worker is counted too.
+
+    Returns:
+        The token under which the entries are held now.
+    """
+    own = uuid.uuid4()
+    rows = _rows(
+        """
+        update public.tenants_inboxentry
+        set lease_token = %(own)s, n_attempts = least(n_attempts + 1, 1000),
+            lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+        where id = any(%(ids)s) and lease_token = %(token)s and done_at is null
+        returning id
+        """,
+        {"ids": list(entry_ids), "token": token, "own": own, "lease": LEASE_S},
+    )
+    return own if rows else None
 
 
 def lock_entry(*, entry_id: int, token: uuid.UUID) -> Entry | None:
-    """Lock a claimed entry until the open transaction ends; None if it is not this claim's."""
+    """Lock an entry that was begun until the transaction ends; None if it is another's now."""
     rows = _rows(
         """
         select e.id, r.device_ref, e.encoding, e.body, e.received_at

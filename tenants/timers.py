@@ -18,6 +18,7 @@ The database's clock is the only judge of what is due and which lease has run ou
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -123,6 +124,20 @@ def claim_due(*, kind: str, max_running: int, limit: int) -> list[Doorbell]:
         {"kind": kind, "limit": limit, "max": max_running, "ring": RING_LEASE_S},
     )
     return [Doorbell(*row) for row in rows]
+
+
+def release(bells: Sequence[Doorbell]) -> None:
+    """Give claims back that could not be rung, as if they had never been made."""
+    _rows(
+        """
+        update public.tenants_timer t
+        set lease_token = null, lease_until = null, n_rings = greatest(t.n_rings - 1, 0)
+        from unnest(%(ids)s::bigint[], %(tokens)s::uuid[]) as held(id, token)
+        where t.id = held.id and t.lease_token = held.token
+        returning t.id
+        """,
+        {"ids": [bell.timer_id for bell in bells], "tokens": [bell.token for bell in bells]},
+    )
 
 
 def begin(*, timer_id: int, token: uuid.UUID) -> Claim | None:

@@ -105,8 +105,12 @@ class Stack:
         self._supervisor = Supervisor(out=self._log_file)
 
     def __enter__(self) -> Self:
-        self.servers = embedded.start(self.data_dir)
-        self.manage("prepare")
+        try:
+            self.servers = embedded.start(self.data_dir)
+            self.manage("prepare")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -70,17 +70,19 @@ def read(body: bytes) -> dict[str, Any]:
         Unreadable: not JSON, not an object, nested beyond reason, or without a type and an event.
     """
     try:
-        data = json.loads(body)
+        # Decoded here: `json` would guess at other encodings and let halves of characters through.
+        data = json.loads(body.decode(), parse_constant=_refuse)
+        if b"\\u0000" in body:
+            data = _without_nul(data)
+        if b"\\ud" in body.lower():
+            # Half of a character: the bridge writes none, and no database or model could hold it.
+            json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise Unreadable("the body holds half of a character") from error
     except (ValueError, RecursionError) as error:
         raise Unreadable("the body is not JSON") from error
     if not isinstance(data, dict):
         raise Unreadable("the body is not a JSON object")
-    if b"\\ud" in body.lower():
-        # Half of a character: the bridge writes none, and no database or model could hold it.
-        try:
-            json.dumps(data, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            raise Unreadable("the body holds half of a character") from error
     if not isinstance(data.get("type"), str) or not data["type"] or data.get("event") is None:
         raise Unreadable("the body has no event")
     return data
@@ -195,7 +197,7 @@ def _content(content: Json) -> tuple[MessageKind, str, dict[str, object]]:
         return MessageKind.TEXT, _clean(_text(extended.get("text"))), {}
     for key, kind in _MEDIA.items():
         if media := _object(content.get(key)):
-            kept = {name: media[name] for name in _KEPT_MEDIA_KEYS if name in media}
+            kept = {name: _fact(media[name]) for name in _KEPT_MEDIA_KEYS if name in media}
             return kind, _clean(_text(media.get("caption"))), kept
     for reader in (_place, _card, _reaction, _poll, _choice):
         if found := reader(content):
@@ -212,8 +214,8 @@ def _place(content: Json) -> _Content | None:
         return None
     words = [_text(place.get("name")), _text(place.get("address"))]
     where = {
-        "latitude": place.get("degreesLatitude"),
-        "longitude": place.get("degreesLongitude"),
+        "latitude": _fact(place.get("degreesLatitude")),
+        "longitude": _fact(place.get("degreesLongitude")),
     }
     return MessageKind.LOCATION, _clean(", ".join(word for word in words if word)), where
 
@@ -302,14 +304,35 @@ def _address(*jids: str) -> Address | None:
 
 def _time(info: Json) -> datetime:
     """Return the sender's time; the beginning of time where there is none, which is never fresh."""
+    beginning = datetime.fromtimestamp(0, UTC)
     try:
-        at = datetime.fromisoformat(_text(info.get("Timestamp")))
-    except ValueError:
-        return datetime.fromtimestamp(0, UTC)
-    try:
-        return at.astimezone(UTC)
+        at = datetime.fromisoformat(_text(info.get("Timestamp"))).astimezone(UTC)
     except (OverflowError, ValueError):
-        return datetime.fromtimestamp(0, UTC)
+        return beginning
+    # The bridge's language writes "none" as the year 1, which no time zone west of here can show.
+    return at if beginning <= at and at.year < 9999 else beginning
+
+
+def _refuse(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _without_nul(value: object) -> Any:
+    """Return what PostgreSQL can store: neither its texts nor its JSON hold a NUL."""
+    if isinstance(value, dict):
+        return {_without_nul(key): _without_nul(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_without_nul(part) for part in value]
+    return value.replace("\x00", "") if isinstance(value, str) else value
+
+
+def _fact(value: object) -> object:
+    """Return a fact about media as it may be kept: a short text or a finite number, else None."""
+    if isinstance(value, str):
+        return value[:300]
+    if isinstance(value, int | float) and abs(value) < 10**15:  # neither endless nor no number
+        return value
+    return None
 
 
 def _object(value: object) -> Json:

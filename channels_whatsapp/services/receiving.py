@@ -45,11 +45,14 @@ def receive_entries(*, entry_ids: Sequence[int], token: uuid.UUID) -> int:
     the others back.
     """
     reach("inbox_claimed")
+    own_token = inbox.begin(entry_ids=entry_ids, token=token)
+    if own_token is None:
+        return 0
     n_written = 0
     for entry_id in entry_ids:
         try:
             with transaction.atomic(durable=True):
-                entry = inbox.lock_entry(entry_id=entry_id, token=token)
+                entry = inbox.lock_entry(entry_id=entry_id, token=own_token)
                 if entry is None:
                     continue
                 _receive(entry)
@@ -58,7 +61,7 @@ def receive_entries(*, entry_ids: Sequence[int], token: uuid.UUID) -> int:
             reach("inbox_after_commit")
             n_written += 1
         except Exception:
-            # The entry's attempts are counted at its claim; after some it is parked for staff.
+            # The attempt was counted when it began; after some the entry is parked for staff.
             logger.exception("inbox entry failed", extra={"entry_id": entry_id})
     return n_written
 

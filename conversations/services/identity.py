@@ -12,7 +12,7 @@ from conversations.models import (
     OutboundMessage,
     Turn,
 )
-from conversations.types import Address
+from conversations.types import Address, Silence
 from tenants import timers
 from tenants.context import database_now
 
@@ -109,7 +109,7 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     The ids of inbound messages are one sequence, so what was handled on either side must stay
     handled: it is marked on the messages themselves before the marks are joined.
     """
-    unhandled = InboundMessage.objects.filter(silence_reason="", turn=None)
+    unhandled = InboundMessage.objects.filter(silence_reason="", turn=None, deleted_at=None)
     pending = list(
         unhandled.filter(conversation=target, pk__gt=target.handled_upto).values_list(
             "pk", flat=True
@@ -126,6 +126,10 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     Turn.objects.filter(conversation=source).update(conversation=target)
     InboundMessage.objects.filter(conversation=source).update(conversation=target)
     OutboundMessage.objects.filter(conversation=source).update(conversation=target)
+    # Handled without a turn: a person dealt with it before the assistant was let in again.
+    unhandled.filter(conversation=target).exclude(pk__in=pending).update(
+        silence_reason=Silence.HUMAN_MODE
+    )
     target.n_pending = len(pending)
     starts = [c.first_pending_at for c in (target, source) if c.first_pending_at is not None]
     target.first_pending_at = min(starts) if pending and starts else None
@@ -139,3 +143,6 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     )
     source.delete()
     timers.arm(kind="send", ref=target.pk, due_at=database_now())
+    if pending:
+        # The source's timer finds nothing any more, and what led here may be no message that wakes.
+        timers.arm(kind="turn", ref=target.pk, due_at=database_now())

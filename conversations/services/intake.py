@@ -80,7 +80,9 @@ def receive_message(*, message: NewMessage, now: datetime) -> Received:
         )
         return Received(row, is_new=False, silence=Silence(row.silence_reason))
     conversation.last_message_at = now
-    conversation.save(update_fields=["last_message_at"])
+    # It may have been opened before the account was given an agent.
+    conversation.agent_id = conversation.agent_id or message.entry_agent_id
+    conversation.save(update_fields=["last_message_at", "agent"])
     if not silence:
         accumulator.add_message(conversation=conversation, burst=message.burst, now=now)
     return Received(row, is_new=True, silence=silence)
@@ -248,6 +250,7 @@ def _silence(
         (contact.is_blocked, Silence.BLOCKED),
         (contact.opted_out_at is not None, Silence.OPTED_OUT),
         (message.kind == MessageKind.REACTION, Silence.REACTION),
+        (message.kind == MessageKind.STICKER, Silence.STICKER),
         (age > timedelta(seconds=message.burst.freshness_s), Silence.TOO_OLD),
         (-age > CLOCK_AHEAD_LIMIT, Silence.CLOCK_AHEAD),
         (len(message.text) > MAX_HONEST_TEXT, Silence.TOO_LONG),

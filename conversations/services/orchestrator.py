@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -108,13 +109,13 @@ def run_turn(*, timer_id: int, token: uuid.UUID) -> TurnOutcome:
 def _open_turn(claim: timers.Claim) -> _Open | TurnOutcome:
     now = database_now()
     with transaction.atomic(durable=True):
-        timers.hold(claim)
         conversation = (
             Conversation.objects.select_for_update(of=("self",))
             .select_related("contact", "agent")
             .filter(pk=claim.ref, status=Conversation.Status.OPEN)
             .first()
         )
+        timers.hold(claim)  # after the conversation, which is everybody's order of locks
         if conversation is None:
             timers.finish(claim)
             return TurnOutcome.NOTHING_PENDING
@@ -190,14 +191,14 @@ def _request(
 ) -> RunRequest:
     tenant = Tenant.objects.get(schema_name=current_schema())
     with override(tenant.language):
-        burst = tuple(describe(message) for message in messages)
         transcript = _transcript(conversation, before=min(message.pk for message in messages))
     return RunRequest(
         tenant_name=tenant.name,
         language=tenant.language,
         timezone=tenant.timezone,
         agent=profile,
-        burst=burst,
+        # What has no words is nothing to search for: alone it goes to a person.
+        burst=tuple(message.text for message in messages if message.text),
         transcript=transcript,
         contact_name=conversation.contact.name,
         now=now,
@@ -228,9 +229,9 @@ def _commit_turn(*, claim: timers.Claim, opened: _Open, result: RunResult) -> Tu
     now = database_now()
     reach("turn_before_commit")
     with transaction.atomic(durable=True):
+        conversation = Conversation.objects.select_for_update().get(pk=claim.ref)
         has_newer = timers.hold(claim)
         turn = opened.turn
-        conversation = Conversation.objects.select_for_update().get(pk=claim.ref)
         _describe_turn(turn=turn, result=result, now=now)
         if conversation.mode != Conversation.Mode.AI:
             turn.status, turn.reason = Turn.Status.SUPERSEDED, "a person took over"
@@ -323,7 +324,8 @@ def _clear_burst(conversation: Conversation) -> None:
 def _postpone(claim: timers.Claim) -> None:
     """Give a failed turn back, to be tried again a little later each time."""
     now = database_now()
-    with transaction.atomic():
+    with suppress(timers.LeaseLost), transaction.atomic():
+        timers.hold(claim)
         Turn.objects.filter(conversation_id=claim.ref, status=Turn.Status.RUNNING).update(
             status=Turn.Status.FAILED, reason="an error, see the log", finished_at=now
         )

@@ -42,6 +42,7 @@ class SendOutcome(StrEnum):
     NOTHING_LEFT = "nothing_left"
     WAITING = "waiting"
     LEASE_LOST = "lease_lost"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -97,19 +98,27 @@ def send_next(*, timer_id: int, token: uuid.UUID) -> SendOutcome:
                     outcome = SendOutcome.SENT
         except timers.LeaseLost:
             return SendOutcome.LEASE_LOST
+        except Exception:
+            # Whatever it was, the line must not be tried without a pause.
+            logger.exception("sending failed", extra={"conversation_id": claim.ref})
+            wait_s = min(MAX_RETRY_S, 2.0 ** min(claim.n_attempts, 10))
+            timers.retry(claim, due_at=database_now() + timedelta(seconds=wait_s))
+            return SendOutcome.FAILED
 
 
 def _claim_head(claim: timers.Claim) -> _Call | SendOutcome | None:
     """Return the call to make next, why there is none, or None where the head was set aside."""
     now = database_now()
     with transaction.atomic(durable=True):
+        # Before the timer, as who writes a message does: the other order would be a deadlock.
+        conversation = Conversation.objects.select_for_update().filter(pk=claim.ref).first()
         is_armed_again = timers.hold(claim)
         head = (
             OutboundMessage.objects.filter(conversation_id=claim.ref, status__in=_OPEN)
             .order_by("pk")
             .first()
         )
-        if head is None:
+        if conversation is None or head is None:
             # Armed again since it was claimed: what came in meanwhile was just looked for, and
             # whatever commits later arms the row that this leaves behind.
             timers.finish(claim)
@@ -117,7 +126,6 @@ def _claim_head(claim: timers.Claim) -> _Call | SendOutcome | None:
         if head.is_waiting(now):
             timers.retry(claim, due_at=head.next_attempt_at or now)
             return SendOutcome.WAITING
-        conversation = Conversation.objects.select_for_update().get(pk=claim.ref)
         if refusal := _veto(head=head, conversation=conversation, now=now):
             head.status, head.failure_reason = OutboundMessage.Status.CANCELLED, refusal
             head.save(update_fields=["status", "failure_reason"])
@@ -130,7 +138,7 @@ def _claim_head(claim: timers.Claim) -> _Call | SendOutcome | None:
             _fail(head=head, conversation=conversation, reason=error.reason, now=now)
             return None
         head.status, head.handed_at = OutboundMessage.Status.HANDED, now
-        head.n_attempts += 1
+        head.n_attempts = min(head.n_attempts + 1, 32_000)  # a person's text is tried for ever
         head.save(update_fields=["status", "handed_at", "n_attempts"])
         call = _Call(
             message_id=head.pk,
@@ -157,6 +165,7 @@ def _call(call: _Call) -> Temporary | Permanent | None:
 def _commit(claim: timers.Claim, call: _Call, *, error: Temporary | Permanent | None) -> None:
     now = database_now()
     with transaction.atomic(durable=True):
+        Conversation.objects.select_for_update().filter(pk=claim.ref).first()
         timers.hold(claim)
         message = OutboundMessage.objects.select_for_update().get(pk=call.message_id)
         if error is None:

@@ -18,6 +18,8 @@ _SILENCES: Mapping[str, object] = {
     Silence.OPTED_OUT: gettext_lazy("Not answered: the contact asked not to be written to."),
     Silence.BLOCKED: gettext_lazy("Not answered: the contact is blocked."),
     Silence.REACTION: gettext_lazy("A reaction needs no answer."),
+    Silence.STICKER: gettext_lazy("A sticker needs no answer."),
+    Silence.TOO_LONG: gettext_lazy("Not answered: longer than WhatsApp lets anybody write."),
     Silence.NO_AGENT: gettext_lazy("Not answered: this device has no agent."),
 }
 

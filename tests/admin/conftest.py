@@ -255,3 +255,12 @@ def fill_everything(*, text: str = "oi", n: int = 1) -> None:
         make_event(device)
         Credential.objects.create(name=f"key {next(_numbers)}", provider="offline")
         record(action="test.done", actor="test", target="test", data={"text": text})
+
+
+def published() -> list[str]:
+    """Return the paths of the tasks that are published once the test's transaction commits."""
+    return [
+        callback.keywords["path"]
+        for _sids, callback, _robust in connection.run_on_commit
+        if "path" in getattr(callback, "keywords", {})
+    ]

@@ -22,7 +22,7 @@ SHARED = set(PUBLIC_LISTS) & set(TENANT_LISTS)
 
 
 def test_the_sites_share_only_people_and_the_trail() -> None:
-    assert SHARED == {"/admin/auth/user/", "/admin/audit/auditentry/"}
+    assert {"/admin/auth/user/", "/admin/audit/auditentry/"} == SHARED
 
 
 @pytest.mark.parametrize("path", [p for p in PUBLIC_LISTS if p not in SHARED])

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 
-from channels_whatsapp.models import BridgeEvent
+from channels_whatsapp.models import BridgeEvent, Device
 from channels_whatsapp.services import receiving
 from conversations.models import Contact, Conversation, InboundMessage, OutboundMessage
 from tenants import inbox
@@ -25,8 +25,9 @@ STORED = {
         "too_old": "text_conversation text_html_chars text_lid_dm text_lid_dm_no_phone"
         " text_extended_link text_extended_reply text_disappearing_chat image_base64 image_s3"
         " image_no_media audio_ptt_base64 audio_ptt_no_media video_base64 document_base64"
-        " sticker_base64 location contact poll_created poll_vote buttons_response",
+        " location contact poll_created poll_vote buttons_response",
         "reaction": "reaction reaction_removed",
+        "sticker": "sticker_base64",
         "from_the_phone": "from_me_phone_dm rabbitmq_only_api_sent_message",
     }.items()
     for name in names.split()
@@ -245,3 +246,72 @@ def test_a_connection_is_told_its_settings_again(alpha, django_capture_on_commit
     assert device.state == "connected"
     assert len(callbacks) == 1
     assert work() == []
+
+
+def test_workers_that_are_away_for_long_cost_no_webhook(alpha):
+    device = make_device(make_agent())
+    receive_row(device, message_body("oi"))
+    for _ in range(2 * inbox.MAX_ATTEMPTS):  # rung, and nobody came
+        assert len(inbox.claim_batches(limit=10, per_batch=10)) == 1
+        InboxEntry.objects.update(lease_until=datetime.now(UTC) - timedelta(seconds=1))
+
+    assert inbox.park_hopeless() == 0
+    receive(device)
+    assert InboundMessage.objects.count() == 1
+
+
+def test_what_was_tried_before_comes_alone(alpha):
+    device = make_device(make_agent())
+    for n in range(3):
+        receive_row(device, message_body("oi", ref=f"A{n}"))
+    batch = inbox.claim_batches(limit=10, per_batch=10)[0]
+    assert inbox.begin(entry_ids=batch.entry_ids, token=batch.token) is not None  # and it died
+    InboxEntry.objects.update(lease_until=datetime.now(UTC) - timedelta(seconds=1))
+    receive_row(device, message_body("oi", ref="A4"))
+
+    sizes = [len(one.entry_ids) for one in inbox.claim_batches(limit=10, per_batch=10)]
+    assert sizes == [1, 1, 1, 1]
+
+
+def test_of_two_workers_with_one_doorbell_one_writes(alpha):
+    device = make_device(make_agent())
+    receive_row(device, message_body("oi"))
+    batch = inbox.claim_batches(limit=10, per_batch=10)[0]
+
+    assert inbox.begin(entry_ids=batch.entry_ids, token=batch.token) is not None
+    assert receiving.receive_entries(entry_ids=batch.entry_ids, token=batch.token) == 0
+    assert InboxEntry.objects.get().n_attempts == 1
+
+
+def test_no_more_is_claimed_than_workers_could_take(alpha, monkeypatch):
+    monkeypatch.setattr(inbox, "MAX_CLAIMED", 3)
+    device = make_device(make_agent())
+    for n in range(5):
+        receive_row(device, message_body("oi", ref=f"A{n}"))
+
+    assert sum(len(b.entry_ids) for b in inbox.claim_batches(limit=10, per_batch=2)) == 3
+    assert inbox.claim_batches(limit=10, per_batch=2) == []
+
+
+def test_media_and_times_that_cannot_be_kept_do_not_cost_the_message(alpha):
+    device = make_device(make_agent())
+    body = json.loads(message_body("", ref="A1"))
+    body["event"]["Info"]["Timestamp"] = "0001-01-01T00:00:00Z"
+    body["event"]["Message"] = {
+        "documentMessage": {"fileName": "a\x00b", "fileLength": "1e999", "height": [1], "seconds": 7}
+    }
+    receive(device, json.dumps(body).replace('"1e999"', "1e999").encode())
+
+    message = InboundMessage.objects.get()
+    assert message.media == {"fileName": "ab", "fileLength": None, "height": None, "seconds": 7}
+    assert message.sent_at.year == 1970
+
+
+def test_a_conversation_from_before_the_agent_is_answered_by_it(alpha):
+    device = make_device(None)
+    receive(device, message_body("oi", ref="A1"))
+    assert Conversation.objects.get().agent is None
+    Device.objects.update(entry_agent=make_agent())
+    receive(device, message_body("oi?", ref="A2"))
+
+    assert Conversation.objects.get().agent is not None

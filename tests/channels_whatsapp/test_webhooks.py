@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from django_tenants.utils import tenant_context
 
-from channels_whatsapp.webhooks import MAX_BODY_BYTES, PREFIX, WebhookDoor
+from channels_whatsapp.webhooks import MAX_BODY_BYTES, PREFIX, Refused, WebhookDoor
 from tenants.models import InboundRoute, InboxEntry
 from tenants.services import routes
 
@@ -247,3 +247,50 @@ def test_a_database_that_is_away_is_answered_with_come_back_later(route, setting
         connection.settings_dict["PORT"] = port
 
     assert status == 503
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"type":"Message","event":{"Info":{"ID":"a\xed\xa0\x80"}}}',
+        '{"type":"Message","event":{"Info":{"ID":"a\\ud800"}}}'.encode("utf-16-le"),
+        b'{"type":"Message","event":{"Info":{"ID":"a"},"Message":NaN}}',
+    ],
+    ids=["half a character", "another encoding", "no number"],
+)
+def test_what_the_database_could_not_hold_is_refused_and_harms_nobody(route, body):
+    first, second = answers(
+        lambda door: call(door, route, body), lambda door: call(door, route, body_of("A1"))
+    )
+
+    assert first[0] == 422
+    assert second[0] == 200
+
+
+def test_a_nul_in_an_id_does_not_fail_the_others_of_its_group(route):
+    replies = answers(
+        lambda door: call(door, route, body_of("A\x001")),
+        lambda door: call(door, route, body_of("A2")),
+    )
+
+    assert [status for status, _ in replies] == [200, 200]
+
+
+def test_the_door_survives_a_group_that_cannot_be_written(route):
+    async def broken(door):
+        known = await door._route(f"{PREFIX}{route.route_key}/")
+        with pytest.raises(Refused):
+            await door._store(known, "\ud800", "json", b"{}")
+
+    async def both(door):
+        return await call(door, route, body_of("A0")), await broken(door)
+
+    async def run():
+        door = WebhookDoor()
+        try:
+            await both(door)
+            return await call(door, route, body_of("A1"))
+        finally:
+            await door.close()
+
+    assert asyncio.run(run())[0] == 200

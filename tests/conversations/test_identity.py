@@ -12,6 +12,7 @@ from django_tenants.utils import schema_context, tenant_context
 from conversations.models import Contact, Conversation, InboundMessage, Turn
 from conversations.services import identity, orchestrator
 from conversations.types import Address
+from tenants.models import Timer
 from tests.factories import make_agent, make_device, message_body, receive
 
 PHONE, LID = "5511988887777", "198765432101234"
@@ -81,3 +82,35 @@ def test_two_workers_make_one_contact(committed_alpha):
         thread.join()
     assert len(set(contacts)) == 1
     assert len(contacts) == 4
+
+
+def test_a_burst_that_waits_is_answered_though_a_silent_event_merged_it(alpha):
+    device = make_device(make_agent())
+    receive(device, message_body("pelo telefone", phone=PHONE, ref="A1"))
+    Timer.objects.all().delete()  # answered meanwhile
+    receive(device, message_body("pelo lid", phone="", lid=LID, ref="A2"))
+
+    # The bridge repeats the message, and knows the phone to the LID now.
+    receive(device, message_body("pelo lid", phone=PHONE, lid=LID, ref="A2"))
+    assert Conversation.objects.count() == 2  # a repeat is recognised before it is read
+    identity.ensure_contact(address=BOTH, name="")  # as an echo of the owner's phone does
+
+    conversation = Conversation.objects.get()
+    assert Timer.objects.filter(kind="turn", ref=conversation.pk).exists()
+    assert conversation.n_pending == 2
+
+
+def test_merging_does_not_wake_what_a_person_dealt_with(alpha):
+    device = make_device(make_agent())
+    receive(device, message_body("pelo telefone", phone=PHONE, ref="A1"))
+    receive(device, message_body("pelo lid", phone="", lid=LID, ref="A2"))
+    receive(device, message_body("e mais", phone="", lid=LID, ref="A3"))
+    by_lid = InboundMessage.objects.get(provider_ref="A3").conversation
+    Conversation.objects.filter(pk=by_lid.pk).update(
+        handled_upto=InboundMessage.objects.get(provider_ref="A3").pk
+    )
+
+    identity.ensure_contact(address=BOTH, name="")
+
+    conversation = Conversation.objects.get()
+    assert [m.provider_ref for m in orchestrator.pending_messages(conversation)] == ["A1"]

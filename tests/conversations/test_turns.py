@@ -244,6 +244,22 @@ def test_a_conversation_given_back_is_answered_from_the_next_message_on(alpha, b
     assert len(bridge.sent) == 1
 
 
+def test_what_cannot_be_read_goes_to_a_person(alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    receive(
+        device,
+        message_body(ref="A1").replace(
+            b'{"conversation": "oi"}', b'{"imageMessage": {"mimetype": "image/jpeg"}}'
+        ),
+    )
+    work()
+
+    assert Turn.objects.get().reason == "no_text"
+    assert Conversation.objects.get().mode == "human"
+    assert len(bridge.sent) == 1
+
+
 @pytest.mark.parametrize("deleted", [1, 2])
 def test_a_message_taken_back_in_time_is_not_answered(alpha, bridge, deleted):
     learn()

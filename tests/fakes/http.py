@@ -151,6 +151,7 @@ class ScriptedServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two packets; else the second waits 40 ms
     timeout = 10
     server: _Server
 

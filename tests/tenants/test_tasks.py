@@ -174,3 +174,26 @@ def test_waiting_for_the_network_holds_no_connection(committed_alpha):
         release_connection()
     with schema_context("t_alpha"):
         assert current_schema() == "t_alpha"
+
+
+def test_a_broker_that_is_away_keeps_no_doorbell_waiting(committed_alpha, monkeypatch):
+    device = make_device(make_agent())
+    InboxEntry.objects.create(
+        route=InboundRoute.objects.get(device_ref=device.uuid),
+        schema_name="t_alpha",
+        dedup_key="x",
+        encoding="json",
+        body=message_body("oi"),
+    )
+    timers.arm(kind="turn", ref=1, due_at=database_now() - timedelta(seconds=1))
+    monkeypatch.setattr(dispatching, "ring", lambda **_: False)
+    for _ in range(10):
+        with pytest.raises(dispatching.BrokerAway):
+            dispatching.tick()
+    InboxEntry.objects.update(done_at=database_now())
+    with pytest.raises(dispatching.BrokerAway):
+        dispatching.tick()
+
+    assert InboxEntry.objects.get().lease_token is None
+    timer = Timer.objects.get()
+    assert (timer.lease_token, timer.n_rings) == (None, 0)

@@ -1,0 +1,386 @@
+"""What people change in the panel goes through services, and leaves a trail without secrets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+
+from agents.models import Agent
+from agents.services import profiles
+from channels_whatsapp.models import Device
+from conversations.models import Contact
+from integrations.models import Credential
+from knowledge.models import Category, Document
+from tenants.audit.models import AuditEntry
+from tenants.models import Domain, InboundRoute, Tenant
+from tests.admin.conftest import (
+    PASSWORD,
+    as_role,
+    make_agent,
+    make_conversation,
+    make_device,
+    make_document,
+    published,
+)
+
+
+def trail(action: str) -> AuditEntry:
+    return AuditEntry.objects.get(action=action)
+
+
+def agent_form(agent: Agent, **changes: Any) -> dict[str, Any]:
+    return {
+        "name": agent.name,
+        "kind": agent.kind,
+        "is_active": "on",
+        "instructions": agent.instructions,
+        "keywords": "",
+        "timeout_s": agent.timeout_s,
+        "fallbacks": "[]",
+        "initial-fallbacks": "[]",
+        "chat_model": "",
+        "versions-TOTAL_FORMS": 0,
+        "versions-INITIAL_FORMS": 0,
+        **changes,
+    }
+
+
+def test_an_edited_agent_answers_as_before_until_it_is_published(owner: Client) -> None:
+    agent = make_agent()
+    page = f"/admin/agents/agent/{agent.pk}/change/"
+
+    answer = owner.post(
+        page, agent_form(agent, instructions="Seja breve.", keywords="preço, valor")
+    )
+
+    agent.refresh_from_db()
+    assert answer.status_code == 302
+    assert agent.keywords == ["preço", "valor"]
+    assert profiles.profile(agent_id=agent.pk).instructions == ""
+    assert "ainda não foram publicadas" in owner.get(page).content.decode()
+    assert trail("agent.changed").data == {"fields": ["instructions", "keywords"]}
+
+    owner.post(
+        page,
+        agent_form(
+            agent, keywords="preço", instructions="Seja breve.", agents_agent_save_and_publish="1"
+        ),
+    )
+
+    profile = profiles.profile(agent_id=agent.pk)
+    assert (profile.version_number, profile.instructions) == (2, "Seja breve.")
+    assert profile.keywords == ("preço",)
+    assert "A versão 2 responde, e é esta aqui." in owner.get(page).content.decode()
+
+
+def test_drafts_are_published_from_the_list(owner: Client) -> None:
+    agent = make_agent()
+    Agent.objects.filter(pk=agent.pk).update(instructions="Novo.")
+
+    owner.post(
+        "/admin/agents/agent/", {"action": "publish_selected", "_selected_action": [agent.pk]}
+    )
+
+    assert profiles.profile(agent_id=agent.pk).instructions == "Novo."
+
+
+def test_an_agent_does_not_hand_off_to_itself(owner: Client) -> None:
+    agent = make_agent()
+
+    answer = owner.post(
+        f"/admin/agents/agent/{agent.pk}/change/", agent_form(agent, handoffs=[agent.pk])
+    )
+
+    assert "não pode encaminhar para si mesmo" in answer.content.decode()
+
+
+def test_a_key_goes_in_and_never_comes_out(owner: Client) -> None:
+    key = "sk-abcdefghijklmnop-1234"
+    owner.post(
+        "/admin/integrations/credential/add/",
+        {"name": "principal", "provider": "openai", "base_url": "", "api_key": key},
+    )
+
+    credential = Credential.objects.get(name="principal")
+    page = f"/admin/integrations/credential/{credential.pk}/change/"
+    html = (
+        owner.get(page).content.decode()
+        + owner.get("/admin/integrations/credential/").content.decode()
+    )
+    assert credential.api_key() == key
+    assert "…1234" in html
+    assert key not in html
+    assert "sk-abc" not in str(list(AuditEntry.objects.values_list("data", flat=True)))
+
+    owner.post(page, {"provider": "gemini", "base_url": "", "api_key": ""})
+    credential.refresh_from_db()
+    assert (credential.provider, credential.api_key()) == ("gemini", key)
+
+    owner.post(page, {"provider": "gemini", "base_url": "", "forget_key": "on"})
+    credential.refresh_from_db()
+    assert credential.api_key() == ""
+    assert AuditEntry.objects.filter(action="credential.changed").count() == 2
+
+
+def device_form(device: Device | None = None, **changes: Any) -> dict[str, Any]:
+    form = {
+        "quiet_s": 5,
+        "max_wait_s": 60,
+        "max_messages": 20,
+        "freshness_s": 900,
+        "is_enabled": "on",
+        "bridge_base_url": "http://127.0.0.1:9",
+        "bridge_token": "",
+        "hmac_key": "",
+        "entry_agent": "",
+    }
+    return {**form, **changes}
+
+
+def test_a_device_is_made_with_its_route(owner: Client) -> None:
+    owner.post(
+        "/admin/channels_whatsapp/device/add/",
+        device_form(name="loja", bridge_token="a-long-bridge-token-9876"),
+    )
+
+    device = Device.objects.get(name="loja")
+    route = InboundRoute.objects.get(device_ref=device.uuid)
+    assert device.bridge_token() == "a-long-bridge-token-9876"
+    assert route.schema_name == "t_alpha"
+    assert published() == ["channels_whatsapp.tasks.provision_device"]
+
+    html = owner.get(f"/admin/channels_whatsapp/device/{device.pk}/change/").content.decode()
+    assert "…9876" in html
+    assert "a-long-bridge-token" not in html
+    assert route.route_key not in html
+    assert f"/hooks/whatsapp/{route.route_key[:4]}…{route.route_key[-4:]}/" in html
+
+
+def test_a_device_keeps_the_secrets_that_were_left_empty(owner: Client) -> None:
+    device = make_device()
+    route = InboundRoute.objects.get(device_ref=device.uuid)
+    page = f"/admin/channels_whatsapp/device/{device.pk}/change/"
+
+    owner.post(page, device_form(quiet_s=3, freshness_s=600, is_enabled=""))
+
+    device.refresh_from_db()
+    route.refresh_from_db()
+    assert (device.quiet_s, device.freshness_s, device.is_enabled) == (3, 600, False)
+    assert device.bridge_token() == "a-long-bridge-token-9876"
+    assert route.is_enabled is False
+    assert route.previous_hmac_key_until is None
+    assert published() == []
+    changed = AuditEntry.objects.filter(action="device.changed").values_list("data", flat=True)
+    assert {name for data in changed for name in data["fields"]} == {
+        "quiet_s",
+        "freshness_s",
+        "is_enabled",
+    }
+
+
+def test_the_bridge_is_configured_again_on_request(owner: Client) -> None:
+    device = make_device()
+
+    owner.post(
+        "/admin/channels_whatsapp/device/",
+        {"action": "configure_selected", "_selected_action": [device.pk]},
+    )
+    owner.post(
+        f"/admin/channels_whatsapp/device/{device.pk}/change/",
+        device_form(channels_whatsapp_device_configure_bridge="1"),
+    )
+
+    assert published() == ["channels_whatsapp.tasks.provision_device"] * 2
+
+
+def test_a_wait_shorter_than_the_quiet_window_is_refused(owner: Client) -> None:
+    device = make_device()
+
+    answer = owner.post(
+        f"/admin/channels_whatsapp/device/{device.pk}/change/",
+        device_form(quiet_s=30, max_wait_s=10),
+    )
+
+    assert "não pode ser menor que a janela de silêncio" in answer.content.decode()
+
+
+def upload(client: Client, path: str, name: str, content: bytes, **extra: Any) -> Any:
+    inline = {"chunks-TOTAL_FORMS": 0, "chunks-INITIAL_FORMS": 0}
+    return client.post(path, {"file": SimpleUploadedFile(name, content), **inline, **extra})
+
+
+def test_a_file_is_uploaded_replaced_and_removed(owner: Client) -> None:
+    category = Category.objects.create(name="precos")
+    add = "/admin/knowledge/document/add/"
+
+    upload(owner, add, "tabela.csv", b"item;valor\nlimpeza;220\n", category=category.pk)
+
+    document = Document.objects.get()
+    page = f"/admin/knowledge/document/{document.pk}/change/"
+    assert (document.name, document.status, document.version) == ("tabela.csv", "queued", 1)
+    assert published() == ["knowledge.tasks.ingest_document"]
+
+    upload(owner, page, "outro nome.csv", b"item;valor\nlimpeza;230\n")
+    document.refresh_from_db()
+    assert (document.name, document.version) == ("tabela.csv", 2)
+
+    file = owner.get(f"/admin/knowledge/document/{document.pk}/file/")
+    assert file.content == b"item;valor\nlimpeza;230\n"
+    assert file.headers["content-type"] == "application/octet-stream"
+    assert file.headers["content-disposition"].startswith("attachment")
+
+    owner.post(f"/admin/knowledge/document/{document.pk}/delete/", {"post": "yes"})
+    assert not Document.objects.exists()
+    assert {"document.created", "document.changed", "document.deleted"} <= set(
+        AuditEntry.objects.values_list("action", flat=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("virus.exe", "não podem ser lidos"), ("sem_ponto", "não podem ser lidos")],
+)
+def test_a_file_that_cannot_be_read_is_refused(name: str, words: str, owner: Client) -> None:
+    category = Category.objects.create(name="precos")
+
+    answer = upload(owner, "/admin/knowledge/document/add/", name, b"x", category=category.pk)
+
+    assert words in answer.content.decode()
+    assert not Document.objects.exists()
+
+
+def test_a_failed_document_says_why_and_is_read_again(owner: Client) -> None:
+    document = make_document(status="failed", reason="O PDF está protegido por senha.")
+
+    page = owner.get(f"/admin/knowledge/document/{document.pk}/change/").content.decode()
+    owner.post(
+        "/admin/knowledge/document/",
+        {"action": "read_again", "_selected_action": [document.pk]},
+    )
+
+    document.refresh_from_db()
+    assert "O PDF está protegido por senha." in page
+    assert document.status == "queued"
+    assert published() == ["knowledge.tasks.ingest_document"]
+
+
+def test_an_attendant_blocks_a_contact(attendant: Client) -> None:
+    contact = make_conversation().contact
+
+    attendant.post(
+        f"/admin/conversations/contact/{contact.pk}/change/",
+        {
+            "name": contact.name,
+            "is_blocked": "on",
+            "addresses-TOTAL_FORMS": 0,
+            "addresses-INITIAL_FORMS": 0,
+        },
+    )
+
+    assert Contact.objects.get().is_blocked
+    assert trail("contact.changed").data == {"fields": ["is_blocked"]}
+    assert trail("contact.changed").target == f"contact {contact.uuid}"
+
+
+def test_a_member_has_one_role_and_no_more(owner: Client, alpha: Tenant) -> None:
+    role = Group.objects.get(name="attendant")
+    owner.post(
+        "/admin/auth/user/add/",
+        {
+            "username": "bruno",
+            "email": "",
+            "role": role.pk,
+            "password1": PASSWORD,
+            "password2": PASSWORD,
+            "is_superuser": "on",
+        },
+    )
+
+    bruno = User.objects.get(username="bruno")
+    assert list(bruno.groups.values_list("name", flat=True)) == ["attendant"]
+    assert (bruno.is_staff, bruno.is_superuser) == (True, False)
+    assert bruno.check_password(PASSWORD)
+    assert trail("user.created").actor == "owner"
+
+    manager = Group.objects.get(name="manager")
+    owner.post(
+        f"/admin/auth/user/{bruno.pk}/change/",
+        {"username": "bruno", "role": manager.pk, "is_active": "on", "is_superuser": "on"},
+    )
+    bruno.refresh_from_db()
+    assert list(bruno.groups.values_list("name", flat=True)) == ["manager"]
+    assert bruno.is_superuser is False
+
+
+def test_the_last_owner_stays(owner: Client, alpha: Tenant) -> None:
+    me = User.objects.get(username="owner")
+    role = Group.objects.get(name="attendant")
+
+    answer = owner.post(
+        f"/admin/auth/user/{me.pk}/change/",
+        {"username": "owner", "role": role.pk, "is_active": "on"},
+    )
+
+    assert "pelo menos um proprietário ativo" in answer.content.decode()
+    assert me.groups.get().name == "owner"
+
+
+def test_nobody_without_the_right_edits(alpha: Tenant) -> None:
+    agent = make_agent()
+    attendant = as_role("attendant")
+
+    answer = attendant.post(
+        f"/admin/agents/agent/{agent.pk}/change/", agent_form(agent, instructions="x")
+    )
+
+    assert answer.status_code == 403
+
+
+def test_an_operator_renames_and_suspends_a_tenant(operator: Client, beta: Tenant) -> None:
+    connection.set_schema_to_public()
+    page = f"/admin/tenants/tenant/{beta.pk}/change/"
+
+    answer = operator.post(
+        page,
+        {
+            "name": "Beta Ltda",
+            "domains": "beta.localhost\nbeta.example",
+            "timezone": "America/Manaus",
+            "language": "pt-br",
+            "status": "suspended",
+        },
+    )
+
+    connection.set_schema_to_public()
+    beta.refresh_from_db()
+    assert answer.status_code == 302
+    assert (beta.name, beta.timezone, beta.status) == ("Beta Ltda", "America/Manaus", "suspended")
+    assert set(Domain.objects.filter(tenant=beta).values_list("domain", flat=True)) == {
+        "beta.localhost",
+        "beta.example",
+    }
+    assert trail("tenant.changed").actor == "operator"
+
+
+def test_an_operator_does_not_take_a_domain_of_another_tenant(
+    operator: Client, alpha: Tenant, beta: Tenant
+) -> None:
+    connection.set_schema_to_public()
+
+    answer = operator.post(
+        f"/admin/tenants/tenant/{beta.pk}/change/",
+        {
+            "name": "Beta",
+            "domains": "alpha.localhost",
+            "timezone": "America/Sao_Paulo",
+            "language": "pt-br",
+            "status": "ready",
+        },
+    )
+
+    assert "alpha.localhost já é usado por outra empresa." in answer.content.decode()

@@ -1,0 +1,80 @@
+"""What contacts write is shown as it is, and never becomes a part of the page."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+from django.test import Client
+
+from conversations.models import Contact, Conversation, OutboundMessage, Turn
+from tests.admin.conftest import fill_everything
+
+TEXTS = (
+    "<script>window.bad=1</script>",
+    '<img src=x onerror="window.bad=1">',
+    "<svg onload=window.bad=1>",
+    '"><script>window.bad=1</script>',
+    "' onmouseover='window.bad=1",
+    '" onfocus="window.bad=1" autofocus x="',
+    '<a href="javascript:window.bad=1">clique</a>',
+    "</textarea></pre></details><script>window.bad=1</script>",
+    '<iframe srcdoc="<script>parent.bad=1</script>">',
+    'https://ok.example/"onclick="window.bad=1',
+    "[x](javascript:window.bad=1) ![x](https://evil.example/p.png)",
+    '{{constructor.constructor("window.bad=1")()}} {% debug %}{{ settings.SECRET_KEY }}',
+    "<math><mtext></mtext><mglyph><style><img src=x onerror=window.bad=1>",
+    "\u202egnp.exe",
+)
+
+
+class _Reader(HTMLParser):
+    """Collects the text of a page and whatever of it could run or load."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text = ""
+        self.live: list[str] = []
+        self._is_script = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._is_script = tag == "script"
+        for name, value in attrs:
+            if "bad=1" in name or ("bad=1" in (value or "") and name != "value"):
+                self.live.append(f"<{tag} {name}={value}>")
+            if "evil.example" in (value or "") and name in ("src", "href"):
+                self.live.append(f"<{tag} {name}={value}>")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_script = False
+
+    def handle_data(self, data: str) -> None:
+        if self._is_script and "bad=1" in data:
+            self.live.append(data)
+        self.text += data
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+def test_a_hostile_text_stays_text_on_every_page_that_shows_it(text: str, owner: Client) -> None:
+    fill_everything(text=text)
+    conversation, contact = Conversation.objects.get(), Contact.objects.get()
+    turn, sent = Turn.objects.get(), OutboundMessage.objects.get()
+    base = "/admin/conversations"
+    pages = {
+        f"{base}/conversation/{conversation.pk}/change/": True,
+        f"{base}/conversation/": True,
+        f"{base}/contact/": True,
+        f"{base}/contact/{contact.pk}/change/": False,  # there it is the value of a field
+        f"{base}/turn/": True,
+        f"{base}/turn/{turn.pk}/change/": True,
+        f"{base}/outboundmessage/": True,
+        f"{base}/outboundmessage/{sent.pk}/change/": True,
+    }
+
+    for path, is_text in pages.items():
+        reader = _Reader()
+        reader.feed(owner.get(path).content.decode())
+
+        assert reader.live == [], path
+        if is_text:
+            assert text[:55] in reader.text, path

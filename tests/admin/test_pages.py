@@ -1,0 +1,166 @@
+"""Every page answers those who may see it, with a bounded number of queries, and nobody else."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from channels_whatsapp.models import BridgeEvent
+from conversations.models import Conversation, OutboundMessage, Turn
+from tenants.audit.models import AuditEntry
+from tenants.models import Tenant
+from tenants.sites import tenant_site
+from tests.admin.conftest import as_role, fill_everything, make_device, make_event
+
+LISTS = sorted(
+    f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in tenant_site._registry
+)
+FOR_ATTENDANTS = {
+    "/admin/agents/agent/",
+    "/admin/agents/agentversion/",
+    "/admin/conversations/contact/",
+    "/admin/conversations/conversation/",
+    "/admin/conversations/outboundmessage/",
+    "/admin/conversations/turn/",
+}
+FOR_OWNERS = {"/admin/auth/user/", "/admin/auth/group/"}
+MOST_QUERIES = 12
+"""Session, user, groups and permissions, the menu's number, the filters' choices, the count, the
+span of the date hierarchy, the rows and what is fetched along with them."""
+
+
+@pytest.mark.parametrize("path", ["/admin/", *LISTS])
+def test_an_owner_sees_every_list(path: str, owner: Client) -> None:
+    fill_everything()
+
+    assert owner.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/admin/", *LISTS])
+def test_somebody_who_is_not_logged_in_is_sent_to_the_login(path: str, alpha: Tenant) -> None:
+    answer = Client(headers={"host": "alpha.localhost"}).get(path)
+
+    assert answer.status_code == 302
+    assert answer.headers["location"].startswith("/admin/login/")
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_an_attendant_sees_conversations_and_nothing_of_the_machinery(
+    path: str, attendant: Client
+) -> None:
+    assert attendant.get(path).status_code == (200 if path in FOR_ATTENDANTS else 403)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_manager_sees_all_but_the_people(path: str, alpha: Tenant) -> None:
+    assert as_role("manager").get(path).status_code == (403 if path in FOR_OWNERS else 200)
+
+
+def test_an_auditor_sees_and_changes_nothing(alpha: Tenant) -> None:
+    fill_everything()
+    auditor = as_role("auditor")
+    conversation = Conversation.objects.get()
+    page = f"/admin/conversations/conversation/{conversation.pk}/"
+
+    assert auditor.get(f"{page}change/").status_code == 200
+    assert auditor.post(f"{page}take-over/").status_code == 403
+    assert auditor.get("/admin/agents/agent/add/").status_code == 403
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_costs_the_same_queries_however_long_it_is(path: str, owner: Client) -> None:
+    fill_everything()
+    owner.get(path)
+    n_short = count_queries(owner, path)
+    fill_everything(n=5)
+
+    n_long = count_queries(owner, path)
+
+    assert n_long <= n_short
+    assert n_long <= MOST_QUERIES
+
+
+def count_queries(client: Client, path: str) -> int:
+    """Return the queries of one page, without the choice of the schema before each."""
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(path).status_code == 200
+    return sum(not query["sql"].startswith("SET search_path") for query in captured)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_the_first_row_opens(path: str, owner: Client) -> None:
+    fill_everything()
+    model = next(
+        m
+        for m in tenant_site._registry
+        if path == f"/admin/{m._meta.app_label}/{m._meta.model_name}/"
+    )
+    first = model._default_manager.order_by("pk").first()
+    assert first is not None
+
+    assert owner.get(f"{path}{first.pk}/change/").status_code == 200
+
+
+@pytest.mark.parametrize("model", [Turn, OutboundMessage, BridgeEvent, AuditEntry])
+def test_what_the_machine_wrote_cannot_be_changed(
+    model: type[Turn | OutboundMessage | BridgeEvent | AuditEntry], owner: Client
+) -> None:
+    fill_everything()
+    row = model._default_manager.order_by("pk").first()
+    assert row is not None
+    base = f"/admin/{model._meta.app_label}/{model._meta.model_name}"
+
+    assert owner.get(f"{base}/add/").status_code == 403
+    assert owner.post(f"{base}/{row.pk}/change/", {"text": "other"}).status_code == 403
+    assert owner.post(f"{base}/{row.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_only_owners_see_what_the_bridge_sent(owner: Client, alpha: Tenant) -> None:
+    event = make_event(
+        make_device(),
+        body=b'{"type":"Message","event":{"text":"s3cret"},"token":"t0ken-of-dev-ice"}',
+    )
+    page = f"/admin/channels_whatsapp/bridgeevent/{event.pk}/change/"
+
+    shown = owner.get(page).content.decode()
+    assert "s3cret" in shown
+    assert "t0ken-of-dev-ice" not in shown
+    assert "s3cret" not in as_role("manager").get(page).content.decode()
+    assert "s3cret" not in owner.get("/admin/channels_whatsapp/bridgeevent/").content.decode()
+
+
+def test_a_tenant_without_anything_is_told_what_to_do_next(owner: Client) -> None:
+    page = owner.get("/admin/")
+
+    assert {step.url for step in page.context["next_steps"]} == {
+        "/admin/agents/agent/",
+        "/admin/channels_whatsapp/device/add/",
+        "/admin/knowledge/document/add/",
+    }
+    assert "não medido" in page.content.decode()
+
+
+def test_pages_speak_portuguese_whatever_the_browser_asks_for(owner: Client) -> None:
+    page = owner.get("/admin/", headers={"accept-language": "en-US"})
+
+    assert '<html lang="pt-br"' in page.content.decode()
+    assert "Conversas" in page.content.decode()
+
+
+def test_times_are_those_of_the_tenants_zone(owner: Client, alpha: Tenant) -> None:
+    fill_everything()  # at 15:00 UTC
+    alpha.timezone = "Asia/Tokyo"
+    alpha.save(update_fields=["timezone"])
+
+    assert "22/11/2026 00:00" in owner.get("/admin/conversations/conversation/").content.decode()
+
+
+def test_no_page_asks_another_machine_for_anything(owner: Client) -> None:
+    fill_everything()
+
+    for path in ("/admin/", "/admin/login/", *LISTS):
+        html = owner.get(path).content.decode()
+        for piece in html.split('src="')[1:] + html.split("<link")[1:]:
+            assert "://" not in piece.split(">")[0].replace("http://www.w3.org", "")
