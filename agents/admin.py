@@ -79,6 +79,11 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             )
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "fallbacks" in self.fields:
+            self.fields["fallbacks"].widget.attrs["rows"] = 3
+
     def clean_handoffs(self) -> Any:
         """Refuse an agent that hands off to itself.
 
@@ -105,6 +110,7 @@ class VersionInline(TabularInline):
     ordering = ("-number",)
     extra = 0
     per_page = 10
+    hide_title = True
     can_delete = False
     show_change_link = True
     tab = True

@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 from channels_whatsapp.bridge import payloads
 from channels_whatsapp.models import BridgeEvent, Device
 from channels_whatsapp.services import editing, links, words
+from conversations.services import words as conversation_words
 from tenants.models import InboundRoute
 from tenants.panel import (
     PanelAdmin,
@@ -178,7 +179,7 @@ class DeviceAdmin(PanelAdmin):
     def link_state(self, obj: Device) -> SafeString:
         """The state of the link, and what helps."""
         link = links.link(obj)
-        detail = f"{link.advice} {obj.state_detail}".strip()
+        detail = f"{link.advice} {conversation_words.reason(obj.state_detail)}".strip()
         return format_html(
             '{} <span class="pz-muted">{}</span>', badge(link.label, link.tone), detail
         )

@@ -182,9 +182,10 @@ class WebhookDoor:
             if self._reader is None or self._reader.closed:
                 self._reader = await connect()
             try:
-                cursor = await self._reader.execute(ROUTE_SQL, [key])
-                row = await cursor.fetchone()
-            except psycopg.Error:
+                async with asyncio.timeout(COMMIT_TIMEOUT_S):
+                    cursor = await self._reader.execute(ROUTE_SQL, [key])
+                    row = await cursor.fetchone()
+            except BaseException:
                 await self._reader.close()
                 raise
         if row is None:
@@ -271,6 +272,11 @@ async def connect() -> psycopg.AsyncConnection[tuple[Any, ...]]:
         dbname=options["NAME"],
         autocommit=True,
         connect_timeout=3,
+        # A database that vanished without a word is noticed while the bridge still tries.
+        keepalives_idle=10,
+        keepalives_interval=5,
+        keepalives_count=3,
+        tcp_user_timeout=15_000,
         application_name="prosa-door",
         **{
             name: value

@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -22,6 +22,10 @@ STOP_WITHIN_S = 35.0
 """How long a process may take to finish its work before it is killed, in seconds."""
 
 RESTART_AFTER_S, RESTART_AT_MOST_EVERY_S = 0.2, 5.0
+
+
+WATCH_EVERY_S = 0.5
+"""How often the embedded servers are looked at; adds to the pause after one of them died."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,12 @@ class Supervisor:
     def start(self, program: Program) -> None:
         """Start a program and keep it running until `stop`."""
         thread = threading.Thread(target=self._keep, args=(program,), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def watch(self, ensure: Callable[[], object]) -> None:
+        """Call `ensure` every `WATCH_EVERY_S` until `stop`: it brings a server back that died."""
+        thread = threading.Thread(target=self._watch, args=(ensure,), daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -84,12 +94,13 @@ class Supervisor:
                     return
                 process = _open(program)
                 self._running[program.name] = process
-            with process:
-                for line in process.stdout or ():
-                    self._say(f"{program.name:<10} | {line.rstrip()}")
-                code = process.wait()
+            # Read beside: what it forked keeps the pipe open, and its end alone is what counts.
+            reader = threading.Thread(target=self._relay, args=(program, process), daemon=True)
+            reader.start()
+            code = process.wait()
             # What it forked may outlive it; nothing of it must keep working beside its successor.
             _signal(process, signal.SIGKILL)
+            reader.join(5)
             with self._lock:
                 self._running.pop(program.name, None)
             if self._stopping.is_set():
@@ -98,6 +109,19 @@ class Supervisor:
             lived_long = time.monotonic() - began > 10
             pause = RESTART_AFTER_S if lived_long else min(pause * 2, RESTART_AT_MOST_EVERY_S)
             self._stopping.wait(pause)
+
+    def _relay(self, program: Program, process: subprocess.Popen[str]) -> None:
+        if process.stdout is not None:
+            with process.stdout as lines:
+                for line in lines:
+                    self._say(f"{program.name:<10} | {line.rstrip()}")
+
+    def _watch(self, ensure: Callable[[], object]) -> None:
+        while not self._stopping.wait(WATCH_EVERY_S):
+            try:
+                ensure()
+            except Exception as error:
+                self._say(f"servers    | {error}")
 
     def _say(self, line: str) -> None:
         self._out.write(line + "\n")

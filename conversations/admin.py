@@ -46,6 +46,11 @@ _SENT_TONES = {
 _TURN_TONES = {Turn.Status.DONE: "good", Turn.Status.FAILED: "bad", Turn.Status.RUNNING: "warn"}
 
 
+def short_name(contact: Contact) -> str:
+    """Return what a contact calls itself, no longer than a list can bear."""
+    return Truncator(contact.name).chars(60) or str(_("Contact %(n)s") % {"n": contact.pk})
+
+
 class AddressInline(TabularInline):
     """Under which numbers and identities a contact is known."""
 
@@ -54,6 +59,7 @@ class AddressInline(TabularInline):
     readonly_fields = fields
     extra = 0
     can_delete = False
+    hide_title = True
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Addresses come from the channel."""
@@ -94,7 +100,7 @@ class ContactAdmin(PanelAdmin):
     @admin.display(description=_("name"), ordering="name")
     def shown_name(self, obj: Contact) -> str:
         """What the contact calls itself."""
-        return obj.name or str(_("Contact %(n)s") % {"n": obj.pk})
+        return short_name(obj)
 
     @admin.display(description=_("addresses"))
     def addresses(self, obj: Contact) -> str:
@@ -164,7 +170,7 @@ class ConversationAdmin(PanelAdmin):
     @admin.display(description=_("contact"), ordering="contact__name")
     def contact_name(self, obj: Conversation) -> str:
         """Who is writing."""
-        return obj.contact.name or str(_("Contact %(n)s") % {"n": obj.contact_id})
+        return short_name(obj.contact)
 
     @admin.display(description=_("who answers"), ordering="mode")
     def who_answers(self, obj: Conversation) -> SafeString:
@@ -329,8 +335,7 @@ class TurnAdmin(ReadOnlyAdmin):
     @admin.display(description=_("contact"))
     def conversation_link(self, obj: Turn) -> str:
         """Whose burst it was."""
-        contact = obj.conversation.contact
-        return contact.name or str(_("Contact %(n)s") % {"n": contact.pk})
+        return short_name(obj.conversation.contact)
 
     @admin.display(description=_("status"), ordering="status")
     def status_badge(self, obj: Turn) -> SafeString:
@@ -353,7 +358,9 @@ class TurnAdmin(ReadOnlyAdmin):
     @admin.display(description=_("what happened"))
     def panel(self, obj: Turn) -> SafeString:
         """Its steps, as on the page of the conversation."""
-        return render_to_string("conversations/_turn.html", {"turn": explaining.explain_turn(obj)})
+        return render_to_string(
+            "conversations/_turn.html", {"turn": explaining.explain_turn(obj), "is_unfolded": True}
+        )
 
 
 @admin.register(OutboundMessage, site=tenant_site)
@@ -384,8 +391,7 @@ class OutboundMessageAdmin(ReadOnlyAdmin):
     @admin.display(description=_("to"))
     def to(self, obj: OutboundMessage) -> str:
         """To whom it goes."""
-        contact = obj.conversation.contact
-        return contact.name or str(_("Contact %(n)s") % {"n": contact.pk})
+        return short_name(obj.conversation.contact)
 
     @admin.display(description=_("text"))
     def beginning(self, obj: OutboundMessage) -> str:

@@ -238,6 +238,10 @@ class InboundMessage(models.Model):
                 fields=["channel_account_ref", "provider_ref"], name="inbound_message_once"
             ),
         ]
+        indexes = [
+            # Read by the dashboard: what came in today and in the last week.
+            models.Index(fields=["received_at"], name="inbound_received"),
+        ]
 
     def __str__(self) -> str:
         return f"inbound message {self.pk}"

@@ -104,6 +104,7 @@ class ChunkInline(TabularInline):
     readonly_fields = fields
     extra = 0
     per_page = 20
+    hide_title = True
     can_delete = False
     tab = True
     verbose_name_plural = _("What the machine read")

@@ -43,7 +43,7 @@ class TenantAdmin(PanelAdmin):
     list_filter = ("status",)
     search_fields = ("name", "slug", "domains__domain")
     ordering = ("name", "pk")
-    readonly_fields = ("schema_name", "uuid", "created_at")
+    readonly_fields = ("schema", "created_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
         """Leave out the row that stands for the platform itself."""
@@ -59,7 +59,7 @@ class TenantAdmin(PanelAdmin):
         asked = ("name", "slug", "domains", "timezone", "language")
         if obj is None:
             return asked
-        return (*asked, "status", "schema_name", "uuid", "created_at")
+        return (*asked, "status", "schema", "created_at")
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Model | None = None
@@ -97,6 +97,11 @@ class TenantAdmin(PanelAdmin):
     def status_badge(self, obj: Tenant) -> SafeString:
         """The status as a label."""
         return badge(obj.get_status_display(), _TENANT_TONES.get(Tenant.Status(obj.status), "warn"))
+
+    @admin.display(description=_("schema"))
+    def schema(self, obj: Tenant) -> str:
+        """Where its rows are."""
+        return str(obj.schema_name)
 
     @admin.display(description=_("main domain"))
     def main_domain(self, obj: Any) -> str:

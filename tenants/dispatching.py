@@ -42,9 +42,7 @@ def tick() -> int:
             raise BrokerAway
         n_rung += 1
     for kind, path in settings.TIMER_TASKS.items():
-        bells = timers.claim_due(
-            kind=kind, max_running=settings.TIMER_MAX_RUNNING[kind], limit=500
-        )
+        bells = timers.claim_due(kind=kind, max_running=settings.TIMER_MAX_RUNNING[kind], limit=500)
         for place, bell in enumerate(bells):
             kwargs = {"timer_id": bell.timer_id, "token": str(bell.token)}
             if not ring(path=path, schema=bell.schema_name, kwargs=kwargs):

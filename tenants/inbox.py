@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 
-LEASE_S = 8
+LEASE_S = 5
 """How long a claimed batch may take, in seconds, before another worker gets it."""
 
 MAX_CLAIMED = 2000

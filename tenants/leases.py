@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import Error, connection
+from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
 
 from tenants import timers
 
@@ -42,6 +42,11 @@ class _Keeper:
                 del self._held[claim.timer_id]
 
     def _run(self) -> None:
+        # A connection of its own: in the pool it would queue behind the work whose leases it keeps,
+        # and under load they would run out.
+        own = connection.copy()
+        own.settings_dict["OPTIONS"].pop("pool", None)
+        connections[DEFAULT_DB_ALIAS] = own
         pause = threading.Event()
         while True:
             pause.wait(RENEW_EVERY_S)

@@ -27,7 +27,7 @@ from django.db import connection
 
 from tenants.context import current_schema
 
-RING_LEASE_S = 5
+RING_LEASE_S = 4
 """How long a rung doorbell may stay unanswered, in seconds; doubles with each ring up to a minute.
 Short, because it bounds the wait after a broker lost its queue; doubling, because a worker pool
 with a long queue is not helped by more doorbells."""

@@ -166,6 +166,10 @@ class Stack:
         if "web" in names and not wait_for(f"{self.base_url}/livez", timeout_s=60):
             raise RuntimeError(f"the web process does not answer:\n{self.log.read_text()[-3000:]}")
 
+    def watch_servers(self) -> None:
+        """Bring PostgreSQL and Valkey back when they die, as the `stack` command does."""
+        self._supervisor.watch(lambda: embedded.start(self.data_dir))
+
     def keep(self, program: Program) -> None:
         """Start a program that is not the product's own and keep it running."""
         self._supervisor.start(program)

@@ -13,6 +13,8 @@ _WHY: Mapping[str, object] = {
     "opted_out": gettext_lazy("the contact asked not to be written to"),
     "blocked": gettext_lazy("the contact is blocked"),
     "reaction": gettext_lazy("a reaction needs no answer"),
+    "sticker": gettext_lazy("a sticker needs no answer"),
+    "too_long": gettext_lazy("the message is longer than WhatsApp lets anybody write"),
     "no_agent": gettext_lazy("the device has no agent"),
     "from_the_phone": gettext_lazy("somebody wrote on the paired phone"),
     "own_echo": gettext_lazy("an echo of what was sent from here"),

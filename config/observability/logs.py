@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 from celery import current_task
 from django.db import connection
@@ -13,6 +15,10 @@ from django.http import HttpRequest, HttpResponse
 from pythonjsonlogger.json import JsonFormatter as BaseJsonFormatter
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
+# PostgreSQL adds to its errors what the row held: phone numbers, names, texts.
+_ROW = re.compile(
+    r"\n(?:DETAIL|CONTEXT|QUERY):.*?(?=\n\n(?:The above exception|During handling)|\Z)", re.DOTALL
+)
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "context"}
 
 
@@ -28,7 +34,14 @@ class ContextFilter(logging.Filter):
             record.task_id = current_task.request.id
         extras = {key: value for key, value in vars(record).items() if key not in _STANDARD}
         record.context = " ".join(f"{key}={value}" for key, value in extras.items())
+        if record.exc_info and not record.exc_text:
+            record.exc_text = without_rows(logging.Formatter().formatException(record.exc_info))
         return True
+
+
+def without_rows(text: str) -> str:
+    """Return a traceback without what the database says of a row's values."""
+    return _ROW.sub(" (row left out)", text)
 
 
 class JsonFormatter(BaseJsonFormatter):
@@ -38,6 +51,11 @@ class JsonFormatter(BaseJsonFormatter):
         super().__init__(
             "{asctime}{levelname}{name}{message}", style="{", reserved_attrs=sorted(_STANDARD)
         )
+
+    def formatException(self, ei: Any) -> Any:
+        """Return the traceback without what the database says of a row's values."""
+        text = super().formatException(ei)
+        return without_rows(text) if isinstance(text, str) else text
 
 
 class RequestIdMiddleware:

@@ -17,7 +17,7 @@ env.read_dotenv(BASE_DIR / ".env")
 DATA_DIR = Path(env.text("DATA_DIR") or BASE_DIR / ".data").resolve()
 DATABASE_URL = env.text("DATABASE_URL")
 REDIS_URL = env.text("REDIS_URL")
-EMBEDDED = not DATABASE_URL
+EMBEDDED, EMBEDDED_BROKER = not DATABASE_URL, not REDIS_URL
 _progress = partial(print, file=sys.stderr) if env.flag("SHOW_PROGRESS", default=False) else None
 if not DATABASE_URL:
     DATABASE_URL = embedded.ensure_postgres(DATA_DIR, progress=_progress)

@@ -49,11 +49,24 @@ _REASONS = {
     "a person has taken the conversation over": gettext_lazy("a person took over"),
     "taken over by a person": gettext_lazy("a person took over"),
     "it became too old to be sent": gettext_lazy("it became too old to be sent"),
+    # And these by the channel's bridge and the HTTP client beneath it.
+    "the device was removed or switched off": gettext_lazy(
+        "the device was removed or switched off"
+    ),
+    "the bridge refuses the device's token": gettext_lazy("the bridge refuses the device's token"),
+    "the bridge's answer cannot be read": gettext_lazy("the bridge's answer cannot be read"),
+    "timed out": gettext_lazy("the bridge took too long to answer"),
+    "the host name does not resolve": gettext_lazy("the bridge's host name is not known"),
+    "refused address: not public (see EGRESS_ALLOWED_PRIVATE)": gettext_lazy(
+        "the address is not public, and this installation does not allow it"
+    ),
 }
 
 _PREFIXES = {
     "taken over by ": gettext_lazy("taken over by %(rest)s"),
     "an answer could not be sent: ": gettext_lazy("an answer could not be sent: %(rest)s"),
+    "network trouble: ": gettext_lazy("the bridge cannot be reached (%(rest)s)"),
+    "bridge answered ": gettext_lazy("the bridge answered %(rest)s"),
 }
 
 _STEPS = {

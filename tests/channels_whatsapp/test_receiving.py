@@ -12,7 +12,7 @@ from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 
 from channels_whatsapp.models import BridgeEvent, Device
-from channels_whatsapp.services import receiving
+from channels_whatsapp.services import receiving, retention
 from conversations.models import Contact, Conversation, InboundMessage, OutboundMessage
 from tenants import inbox
 from tenants.models import InboxEntry, Timer
@@ -298,7 +298,12 @@ def test_media_and_times_that_cannot_be_kept_do_not_cost_the_message(alpha):
     body = json.loads(message_body("", ref="A1"))
     body["event"]["Info"]["Timestamp"] = "0001-01-01T00:00:00Z"
     body["event"]["Message"] = {
-        "documentMessage": {"fileName": "a\x00b", "fileLength": "1e999", "height": [1], "seconds": 7}
+        "documentMessage": {
+            "fileName": "a\x00b",
+            "fileLength": "1e999",
+            "height": [1],
+            "seconds": 7,
+        }
     }
     receive(device, json.dumps(body).replace('"1e999"', "1e999").encode())
 
@@ -315,3 +320,16 @@ def test_a_conversation_from_before_the_agent_is_answered_by_it(alpha):
     receive(device, message_body("oi?", ref="A2"))
 
     assert Conversation.objects.get().agent is not None
+
+
+def test_of_old_events_only_what_recognises_repeats_stays(alpha):
+    device = make_device(make_agent())
+    typing = {"Chat": "1@s.whatsapp.net", "Sender": "1@s.whatsapp.net", "State": "composing"}
+    receive(device, json.dumps({"type": "ChatPresence", "event": typing}).encode())
+    receive(device, message_body("oi"))
+    now = datetime.now(UTC)
+    assert retention.clear_old_events(now=now) == 0
+
+    retention.clear_old_events(now=now + timedelta(days=31))
+    event = BridgeEvent.objects.get()
+    assert (event.type, bytes(event.body)) == ("Message", b"")

@@ -1,4 +1,4 @@
-"""Locks are taken in one order: the conversation, then its timers; else messages meet in deadlocks."""
+"""Locks are taken in one order, the conversation and then its timers, or they meet in deadlocks."""
 
 from __future__ import annotations
 

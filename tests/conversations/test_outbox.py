@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 
+from channels_whatsapp.models import Device
 from conversations.models import Conversation, OutboundMessage
 from conversations.services import outbox, takeover
 from tenants import timers
@@ -247,3 +248,18 @@ def test_an_answer_that_was_lost_is_repeated_under_the_same_id(alpha, server):
     ids = [s["Id"] for s in sends(server)]
     assert len(ids) == 2
     assert len(set(ids)) == 1
+
+
+def test_what_fails_unforeseen_is_tried_again_after_a_pause(alpha, server):
+    put(open_conversation(server), "um")
+    readable = Device.objects.get().bridge_token_encrypted
+    Device.objects.update(bridge_token_encrypted="of a key that is gone")
+
+    assert send() == ["failed"]
+    timer = Timer.objects.get()
+    assert timer.lease_token is None
+    assert timer.due_at > database_now()
+
+    Device.objects.update(bridge_token_encrypted=readable)
+    accept(server)
+    assert send() == ["sent"]

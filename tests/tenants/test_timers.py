@@ -7,10 +7,10 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django_tenants.utils import schema_context, tenant_context
 
-from tenants import timers
+from tenants import leases, timers
 from tenants.context import database_now
 from tenants.models import Timer
 
@@ -185,4 +185,36 @@ def run_threads(work, n: int) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
+        thread.join()
+
+
+def test_a_lease_is_kept_though_the_pool_is_used_up(committed_alpha, monkeypatch):
+    pool = {"min_size": 0, "max_size": 1, "timeout": 30}
+    used = connections.settings["default"]
+    pooled = {**used, "OPTIONS": {**used["OPTIONS"], "pool": pool}}
+    monkeypatch.setitem(connections.settings, "default", pooled)  # of threads that begin now
+    arm(1)
+    bell = claim_all()[0]
+    claim = timers.begin(timer_id=bell.timer_id, token=bell.token)
+    before = Timer.objects.get().lease_until
+    taken, done = threading.Event(), threading.Event()
+
+    def use_up() -> None:
+        try:
+            with connection.cursor():
+                taken.set()
+                done.wait(30)
+        finally:
+            connection.close()
+            connection.close_pool()
+
+    thread = threading.Thread(target=use_up)
+    thread.start()
+    assert taken.wait(10)
+    try:
+        with leases.keep(claim):
+            done.wait(leases.RENEW_EVERY_S + 1)
+            assert Timer.objects.get().lease_until > before
+    finally:
+        done.set()
         thread.join()

@@ -34,6 +34,9 @@ class Command(BaseCommand):
         """Rotate the platform's secrets, then each tenant's, a row at a time."""
         n_rotated = sum(self._rotate(model, field) for model, field in _PUBLIC)
         for tenant in Tenant.objects.exclude(schema_name="public"):
+            if tenant.status == Tenant.Status.CREATING:  # it has no schema yet
+                n_rotated += rotate_kept_secrets(tenant)
+                continue
             with schema_context(tenant.schema_name):
                 n_rotated += rotate_kept_secrets(tenant)
                 n_rotated += sum(self._rotate(model, field) for model, field in _TENANT)

@@ -6,13 +6,14 @@ import signal
 import sys
 from argparse import ArgumentParser
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from config import local
+from config import embedded, local
 from config.processes import Program, Supervisor, is_free, wait_for
 
 PYTHON = sys.executable
@@ -44,6 +45,10 @@ class Command(BaseCommand):
         self.stdout.write("Starting the processes...")
         self.stdout.flush()
         try:
+            if settings.EMBEDDED:
+                supervisor.watch(partial(embedded.ensure_postgres, settings.DATA_DIR))
+            if settings.EMBEDDED_BROKER:
+                supervisor.watch(partial(embedded.ensure_valkey, settings.DATA_DIR))
             for program in self.programs(options):
                 supervisor.start(program)
             self._wait_until_up(options)
@@ -79,7 +84,7 @@ class Command(BaseCommand):
         Args:
             env: set for every program, beside what is set already.
         """
-        env = env or {}
+        env = {"SHOW_PROGRESS": "0", **(env or {})}
         celery = [PYTHON, "-m", "celery", "-q", "-A", "config.celery", "worker", "-l", "WARNING"]
         celery += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         web = [PYTHON, "-m", "uvicorn", "config.asgi:application", "--host", "0.0.0.0"]  # noqa: S104 - phones of the same network are welcome
