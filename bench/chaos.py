@@ -1,246 +1,383 @@
-"""Processes are killed while bursts come in: is anything lost, answered twice or out of order?
+"""Kill the product's processes while contacts write, and check every acknowledged message.
 
-    python -m bench.chaos [--bursts 500] [--seed 1] [--kill worker,web,dispatcher,knowledge]
+    python -m bench.chaos --bursts 500 --seed 1 --kill worker,web,dispatcher,knowledge
+    python -m bench.chaos --bursts 100 --kill postgres --every 6,12
+    python -m bench.chaos --bursts 100 --kill valkey --every 4,8
 
-Real processes, three tenants, a model and a bridge on loopback. Each message carries a token that
-the model repeats, so a reply shows which messages it answers. A journal holds what was answered
-with 200; only that counts as taken. A nemesis kills -9 a process every six seconds or so: the
-leader of a program or one of its children, or an embedded server (`postgres`, `valkey`).
-
-Recovery of a kill: the longest that a burst which was due around it waited for its reply, beyond
-the model's own time.
+The installation is `manage.py stack` on a data directory of its own. Contacts of three tenants
+write bursts of 1 to 4 messages; one webhook in five is posted twice and some bursts in reverse.
+The bridge insists, as WuzAPI does, until it is answered 200. A nemesis kills a process with
+SIGKILL every so often; who and when follows from the seed. The model is a loopback server that
+repeats the tokens of the messages it was asked about, so that each reply says what it answers.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
 import subprocess
+import sys
 import threading
 import time
-from collections import Counter, defaultdict
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from bench import business, harness
+from bench import business, checker, harness
+from bench.checker import Message
 from config import embedded
-from tests.fakes.bridge import FakeBridge, Sent
+from config.processes import BASE_DIR
+from tests.fakes.bridge import FakeBridge
 from tests.stack import Stack
 
+TENANTS = ("norte", "sul", "leste")
+CONVERSATIONS = 20  # of each tenant
 QUIET_S = 0.5
-MODEL_S = 0.3
-N_CONTACTS = 40
-"""For each tenant: enough that a contact's next burst comes after the answer to the one before."""
-
+SHARE_TWICE, SHARE_REVERSED = 0.2, 0.15
+INSIST_EVERY_S = 0.3
+GIVE_UP_S = 60.0
 RECOVERY_S = 10.0
-AROUND_S = 3.0
-GIVE_UP_S = 90.0
+SERVERS = ("postgres", "valkey")
+KINDS = ("worker", "web", "dispatcher", "knowledge", *SERVERS)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bursts", type=int, default=500)
-    parser.add_argument("--rate", type=float, default=4.0, help="bursts begun in a second")
+    parser.add_argument("--rate", type=float, default=4.0, help="bursts a second")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--every", type=float, default=6.0, help="seconds between two kills")
     parser.add_argument(
-        "--kill",
-        default="worker,web,dispatcher,knowledge",
-        help="what the nemesis kills, also postgres and valkey; empty for a calm run",
+        "--kill", default="worker,web,dispatcher,knowledge", help=f"of {', '.join(KINDS)}; or none"
     )
+    parser.add_argument("--every", default="1,3", help="pause between kills: least,most (s)")
+    parser.add_argument("--model-s", type=float, default=0.3, help="how long the model takes (s)")
 
 
 @dataclass
 class Burst:
-    """What one contact wrote in one go."""
+    """Messages of one contact, posted in this order from `starts_s` on."""
 
     tenant: business.Tenant
     phone: str
-    tokens: list[str]
-    taken_at: float = 0.0  # when the last of its messages was answered with 200
-
-
-@dataclass
-class Journal:
-    """What happened, in unix seconds."""
-
-    bursts: list[Burst] = field(default_factory=list)
-    kills: list[tuple[float, str]] = field(default_factory=list)
-    n_refused: int = 0
-
-
-def write(burst: Burst, *, rng: random.Random, journal: Journal) -> None:
-    """Post a burst as the bridge does: at once, some twice, some reversed, until each is taken."""
-    at = time.time()
-    order = list(enumerate(burst.tokens))
-    if rng.random() < 0.2:
-        order.reverse()
-    for place, token in order:
-        text = f"{business.QUESTION} {token}"
-        ref = token.upper()
-        for _ in range(2 if rng.random() < 0.2 else 1):
-            while burst.tenant.write(burst.phone, text, ref=ref, at=at - len(order) + place) != 200:
-                journal.n_refused += 1
-                time.sleep(0.3)
-        burst.taken_at = time.time()
-
-
-def feed(journal: Journal, *, rate: float, seed: int) -> None:
-    """Write all bursts at their pace."""
-    began = time.monotonic()
-    with ThreadPoolExecutor(64) as pool:
-        for number, burst in enumerate(journal.bursts):
-            time.sleep(max(0.0, began + number / rate - time.monotonic()))
-            pool.submit(write, burst, rng=random.Random(seed * 1000 + number), journal=journal)
-
-
-class Nemesis(threading.Thread):
-    """Kills a process now and then until it is stopped."""
-
-    def __init__(self, stack: Stack, journal: Journal, options: argparse.Namespace) -> None:
-        super().__init__(daemon=True)
-        self.stack, self.journal, self.every_s = stack, journal, options.every
-        self.kinds = [kind for kind in options.kill.split(",") if kind]
-        self.rng = random.Random(options.seed)
-        self.stopped = threading.Event()
-
-    def run(self) -> None:
-        while not self.stopped.wait(self.every_s * self.rng.uniform(0.5, 1.5)):
-            kind = self.rng.choice(self.kinds)
-            pid = self._server(kind) if kind in ("postgres", "valkey") else self._process(kind)
-            if pid is None:
-                continue
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            self.journal.kills.append((time.time(), kind))
-
-    def _server(self, kind: str) -> int | None:
-        status = embedded.status(self.stack.data_dir)
-        return status.postgres_pid if kind == "postgres" else status.valkey_pid
-
-    def _process(self, kind: str) -> int | None:
-        leaders = [pid for name, pid in self.stack.pids().items() if name.startswith(kind)]
-        if not leaders:
-            return None
-        leader = self.rng.choice(leaders)
-        listed = subprocess.run(
-            ["pgrep", "-g", str(leader)], capture_output=True, text=True, check=False
-        )
-        return self.rng.choice([int(pid) for pid in listed.stdout.split()] or [leader])
-
-
-@dataclass
-class Verdict:
-    """What the checker found."""
-
-    lost: list[str]
-    twice: list[str]
-    inversions: list[str]
-    n_repeats: int
-    waits: list[float]
-    recoveries: list[float]
-
-
-def check(journal: Journal, sent: list[Sent]) -> Verdict:
-    """Hold the bridge's log against the journal."""
-    first: dict[str, Sent] = {}
-    for one in sorted(sent, key=lambda one: one.at):
-        first.setdefault(one.ref, one)
-    answered: dict[str, list[Sent]] = defaultdict(list)
-    by_contact: dict[tuple[str, str], list[list[str]]] = defaultdict(list)
-    for one in first.values():
-        found = business.tokens(one.body)
-        by_contact[one.token, one.phone].append(found)
-        for token in found:
-            answered[token].append(one)
-    tokens = [token for burst in journal.bursts for token in burst.tokens]
-    place = {token: number for number, token in enumerate(tokens)}
-    inversions = []
-    for contact, replies in by_contact.items():
-        flat = [place[token] for reply in replies for token in sorted(reply, key=place.__getitem__)]
-        if flat != sorted(flat):
-            inversions.append(f"{contact}: {replies}")
-    dues, waits = [], []
-    for burst in journal.bursts:
-        replies = [one.at for token in burst.tokens for one in answered[token]]
-        if replies:
-            dues.append(burst.taken_at + QUIET_S)
-            waits.append(max(0.0, max(replies) - dues[-1] - MODEL_S))
-    recoveries = [
-        max(near)
-        for at, _ in journal.kills
-        if (near := [w for due, w in zip(dues, waits, strict=True) if abs(due - at) < AROUND_S])
-    ]
-    return Verdict(
-        lost=[token for token in tokens if not answered[token]],
-        twice=[token for token in tokens if len(answered[token]) > 1],
-        inversions=inversions,
-        n_repeats=len(sent) - len(first),
-        waits=waits,
-        recoveries=recoveries,
-    )
+    starts_s: float
+    messages: list[Message]
 
 
 def measure(options: argparse.Namespace) -> list[harness.Measure]:
-    """Run the whole drill and return its figures."""
-    rng = random.Random(options.seed)
-    journal = Journal()
+    chance = random.Random(options.seed)
+    kinds = [kind for kind in options.kill.split(",") if kind != "none"]
+    if unknown := set(kinds) - set(KINDS):
+        sys.exit(f"--kill knows none of: {', '.join(sorted(unknown))}")
     with (
         FakeBridge() as bridge,
-        business.TokenLLM(delay_s=MODEL_S) as llm,
+        business.TokenLLM(delay_s=options.model_s) as llm,
         Stack(n_workers=2) as stack,
     ):
-        stack.watch_servers()
-        stack.start("web", "dispatcher", "knowledge", "worker1", "worker2")
-        tenants = [
-            business.set_up(stack, bridge, slug=f"chaos{n}", quiet_s=QUIET_S, llm_url=llm.base_url)
-            for n in range(3)
-        ]
-        number = iter(range(10**6))
-        for n in range(options.bursts):
-            phone = f"55119{(n // len(tenants)) % N_CONTACTS:08d}"
-            tokens = [business.token(next(number)) for _ in range(rng.randint(1, 4))]
-            journal.bursts.append(Burst(tenants[n % len(tenants)], phone, tokens))
-        nemesis = Nemesis(stack, journal, options)
-        if nemesis.kinds:
-            nemesis.start()
-        feed(journal, rate=options.rate, seed=options.seed)
-        nemesis.stopped.set()
-        deadline = time.monotonic() + GIVE_UP_S
-        while time.monotonic() < deadline and check(journal, list(bridge.sent)).lost:
-            time.sleep(0.5)
-        time.sleep(2)  # a second answer would come now
-        found = check(journal, list(bridge.sent))
-        people = [row for tenant in tenants for row in left_to_people(stack, tenant.slug)]
-        if found.lost or found.twice or found.inversions:
-            print(stack.log.read_text(encoding="utf-8")[-20_000:])
-            print("lost", found.lost, "twice", found.twice, "inversions", found.inversions)
-    killed = ", ".join(f"{n} {kind}" for kind, n in Counter(k for _, k in journal.kills).items())
+        running = start(stack)
+        try:
+            tenants = [
+                business.set_up(stack, bridge, slug=slug, quiet_s=QUIET_S, llm_url=llm.base_url)
+                for slug in TENANTS
+            ]
+            bursts = plan(chance, tenants, n=options.bursts, rate=options.rate)
+            harness.say(f"seed {options.seed}: {options.bursts} bursts, killing {options.kill}")
+            nemesis = Nemesis(
+                stack=stack,
+                root=running.pid,
+                kinds=kinds,
+                every=[float(one) for one in options.every.split(",")],
+                chance=chance,
+            )
+            with nemesis:
+                write(bursts, chance)
+            messages = [message for burst in bursts for message in burst.messages]
+            wait_for_answers(bridge, messages)
+            is_whole = all(map(nemesis.find, {"worker", "web", "dispatcher", "knowledge"}))
+            parked = stack.rows("select count(*) from tenants_inboxentry where parked_reason <> ''")
+        finally:
+            running.terminate()
+            running.wait()
+        findings = checker.check(messages, bridge.sent, tokens=business.tokens)
+        keep_evidence(stack, options.seed, nemesis, messages, bridge, findings)
+    n_acked = sum(message.acked_at is not None for message in messages)
     return [
-        harness.none_of("messages lost", len(found.lost), f"seed {options.seed}; killed {killed}"),
-        harness.none_of("messages answered twice", len(found.twice)),
-        harness.none_of("replies out of order", len(found.inversions)),
-        harness.none_of("conversations left to people", len(people), str(Counter(people))),
-        harness.told("webhooks refused and repeated", journal.n_refused, ""),
-        harness.told("sends repeated under one id", found.n_repeats, ""),
-        harness.told("wait for a reply p50", harness.percentile(found.waits, 0.5), "s"),
-        harness.told("wait for a reply p95", harness.percentile(found.waits, 0.95), "s"),
-        harness.at_most(
-            "recovery p95", harness.percentile(found.recoveries, 0.95), RECOVERY_S, "s"
-        ),
-        harness.told("recovery max", max(found.recoveries, default=0.0), "s"),
+        *verdicts(findings, n_acked=n_acked),
+        harness.none_of("inbox entries parked", int(parked[0][0])),
+        harness.none_of("processes that did not come back", int(not is_whole)),
+        *recovery(nemesis, messages, findings),
     ]
 
 
-def left_to_people(stack: Stack, slug: str) -> list[str]:
-    """Return why conversations of a tenant were left to people."""
-    rows = stack.rows(
-        f"select mode_reason from t_{slug}.conversations_conversation where mode = 'human'"
+def start(stack: Stack) -> subprocess.Popen[bytes]:
+    """Start the whole installation as `make run` does; returns when it is ready."""
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "stack", "--no-simulator", "--port", str(stack.port)],
+        cwd=BASE_DIR,
+        env={**os.environ, **stack.env},
+        stdout=stack.log.open("ab"),
+        stderr=subprocess.STDOUT,
     )
-    return [str(row[0]) for row in rows]
+    while "READY" not in stack.log.read_text():
+        if process.poll() is not None:
+            raise RuntimeError(f"stack ended:\n{stack.log.read_text()[-3000:]}")
+        time.sleep(0.1)
+    return process
+
+
+def plan(
+    chance: random.Random, tenants: Sequence[business.Tenant], *, n: int, rate: float
+) -> list[Burst]:
+    """Return what is written by whom, and when."""
+    people = [
+        (tenant, f"5519{place}{number:07d}")
+        for place, tenant in enumerate(tenants)
+        for number in range(CONVERSATIONS)
+    ]
+    next_seq: Counter[str] = Counter()
+    bursts = []
+    for number in range(n):
+        tenant, phone = chance.choice(people)
+        conversation = f"{tenant.bridge_token} {phone}"
+        messages = []
+        for _ in range(chance.randint(1, 4)):
+            next_seq[conversation] += 1
+            token = business.token(sum(next_seq.values()))
+            messages.append(Message(token, conversation, next_seq[conversation]))
+        if chance.random() < SHARE_REVERSED:
+            messages.reverse()
+        bursts.append(Burst(tenant, phone, number / rate, messages))
+    return bursts
+
+
+def write(bursts: Sequence[Burst], chance: random.Random) -> None:
+    """Let every contact write in a thread of its own, one burst after the other."""
+    began = time.time()
+    people: dict[tuple[str, str], list[Burst]] = {}
+    for burst in bursts:
+        people.setdefault((burst.tenant.slug, burst.phone), []).append(burst)
+    threads = [
+        threading.Thread(target=_write_all, args=(own, began, random.Random(chance.random())))
+        for own in people.values()
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _write_all(bursts: Sequence[Burst], began: float, chance: random.Random) -> None:
+    for burst in bursts:
+        time.sleep(max(0.0, began + burst.starts_s - time.time()))
+        for message in burst.messages:
+            _insist(burst, message, began, is_twice=chance.random() < SHARE_TWICE)
+            time.sleep(chance.uniform(0.02, 0.2))
+        due_at = max(one.acked_at or 0.0 for one in burst.messages) + QUIET_S
+        for message in burst.messages:
+            message.due_at = due_at
+
+
+def _insist(burst: Burst, message: Message, began: float, *, is_twice: bool) -> None:
+    message.first_sent_at = time.time()
+    # The phone's clock, in whole seconds: it alone tells the order of a burst that came reversed.
+    written_at = began - 300 + message.seq
+
+    def post() -> bool:
+        return (
+            burst.tenant.write(
+                burst.phone,
+                f"{business.QUESTION} {message.token}",
+                ref=f"WA{message.token.upper()}",
+                at=written_at,
+            )
+            == 200
+        )
+
+    twin = threading.Thread(target=post) if is_twice else None
+    if twin is not None:
+        twin.start()
+    while time.time() < message.first_sent_at + GIVE_UP_S:
+        if post():
+            message.acked_at = time.time()
+            break
+        time.sleep(INSIST_EVERY_S)
+    if twin is not None:
+        twin.join()
+
+
+class Nemesis:
+    """Kills a process now and then, until its block ends."""
+
+    def __init__(
+        self,
+        *,
+        stack: Stack,
+        root: int,
+        kinds: Sequence[str],
+        every: Sequence[float],
+        chance: random.Random,
+    ) -> None:
+        self.kills: list[tuple[float, str, int]] = []
+        self._stack, self._root, self._kinds, self._every = stack, root, kinds, every
+        self._chance = random.Random(chance.random())
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Nemesis:
+        if self._kinds:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if self._kinds:
+            self._thread.join()
+
+    def find(self, kind: str) -> list[int]:
+        """Return the processes of a kind; waits a while for one to come back."""
+        for _ in range(100):
+            if found := self._find(kind):
+                return found
+            time.sleep(0.1)
+        return []
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._chance.uniform(*self._every)):
+            kind = self._chance.choice(self._kinds)
+            if pids := self._find(kind):
+                pid = self._chance.choice(pids)
+                os.kill(pid, signal.SIGKILL)
+                self.kills.append((time.time(), kind, pid))
+
+    def _find(self, kind: str) -> list[int]:
+        if kind in SERVERS:
+            status = embedded.status(self._stack.data_dir)
+            pid = status.postgres_pid if kind == "postgres" else status.valkey_pid
+            return [] if pid is None else [pid]
+        return sorted(pid for pid, own in _descendants(self._root).items() if own == kind)
+
+
+_MARKS = {
+    "config.asgi": "web",
+    "knowledge@": "knowledge",
+    "config.celery": "worker",
+    "dispatcher": "dispatcher",
+}
+
+
+def _descendants(root: int) -> dict[int, str]:
+    """Return the kinds of the processes below `root`; what a process forked is of its kind."""
+    parents: dict[int, int] = {}
+    commands: dict[int, str] = {}
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((directory / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (directory / "cmdline").read_bytes().decode(errors="replace")
+        except (OSError, IndexError):  # it ended meanwhile
+            continue
+        parents[int(directory.name)], commands[int(directory.name)] = parent, command
+    kinds: dict[int, str] = {}
+    for pid in parents:
+        above, kind = pid, ""
+        while above in parents and above != root:
+            kind = kind or next(
+                (name for mark, name in _MARKS.items() if mark in commands[above]), ""
+            )
+            above = parents[above]
+        if above == root and kind and commands[pid] and "resource_tracker" not in commands[pid]:
+            kinds[pid] = kind
+    return kinds
+
+
+def wait_for_answers(bridge: FakeBridge, messages: Sequence[Message]) -> None:
+    """Wait until all is answered, or nothing has been for a long while; then for late doubles."""
+    acknowledged = {message.token for message in messages if message.acked_at is not None}
+    seen, last_news = -1, time.monotonic()
+    while time.monotonic() - last_news < GIVE_UP_S:
+        answered = {token for one in list(bridge.sent) for token in business.tokens(one.body)}
+        if acknowledged <= answered:
+            break
+        if len(answered) != seen:
+            seen, last_news = len(answered), time.monotonic()
+        time.sleep(0.2)
+    time.sleep(8)  # longer than any lease: whoever would answer again has done so by now
+
+
+def verdicts(findings: checker.Findings, *, n_acked: int) -> list[harness.Measure]:
+    """Return what must be nothing."""
+    return [
+        harness.none_of("acknowledged, never answered", len(findings.lost), f"of {n_acked}"),
+        harness.none_of(
+            "answered twice under two ids",
+            len(findings.twice),
+            f"{findings.n_replies} replies; {findings.n_repeats} repeats under the same id",
+        ),
+        harness.none_of("out of order", len(findings.inversions)),
+        harness.none_of("sent to somebody else", len(findings.to_strangers)),
+        harness.none_of("replies that answer nothing", len(findings.without_token)),
+    ]
+
+
+def recovery(
+    nemesis: Nemesis, messages: Sequence[Message], findings: checker.Findings
+) -> list[harness.Measure]:
+    """Return how soon answers came after each kill."""
+    kills = [at for at, _, _ in nemesis.kills]
+    following = checker.next_answers(kills, messages, findings.answered_at)
+    waits = checker.longest_waits(kills, messages, findings.answered_at)
+    if not following:
+        return []
+    counts = Counter(kind for _, kind, _ in nemesis.kills)
+    killed = ", ".join(f"{n} {kind}" for kind, n in counts.items())
+    return [
+        harness.at_most(
+            f"recovery p95 after {len(kills)} kills",
+            harness.percentile(following, 0.95),
+            RECOVERY_S,
+            "s",
+            note=f"until the next answer; p50 {harness.percentile(following, 0.5):.2f},"
+            f" max {max(following):.2f} s; killed {killed}",
+        ),
+        harness.told(
+            "  longest wait of what was due at a kill, p95",
+            harness.percentile(waits, 0.95),
+            "s",
+            note=f"p50 {harness.percentile(waits, 0.5):.2f}, max {max(waits, default=0):.2f} s",
+        ),
+    ]
+
+
+def keep_evidence(
+    stack: Stack,
+    seed: int,
+    nemesis: Nemesis,
+    messages: Sequence[Message],
+    bridge: FakeBridge,
+    findings: checker.Findings,
+) -> None:
+    """Write what happened beside the results, when something went wrong."""
+    wrong = {
+        "lost": findings.lost,
+        "twice": findings.twice,
+        "inversions": findings.inversions,
+        "without_token": findings.without_token,
+        "to_strangers": findings.to_strangers,
+    }
+    if not any(wrong.values()):
+        return
+    file = harness.RESULTS.with_name(f"chaos-{seed}.json")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    evidence = {
+        **wrong,
+        "kills": nemesis.kills,
+        "messages": [asdict(one) for one in messages],
+        "sent": [asdict(one) for one in bridge.sent],
+        "log": stack.log.read_text(errors="replace").splitlines()[-2000:],
+    }
+    file.write_text(json.dumps(evidence, indent=1), encoding="utf-8")
+    harness.say(f"What went wrong is in {file}")
 
 
 if __name__ == "__main__":

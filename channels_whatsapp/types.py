@@ -38,6 +38,7 @@ class Edited:
     """A contact replaced the text of an earlier message."""
 
     target_ref: str
+    sender: Address
     text: str
 
 
@@ -46,6 +47,7 @@ class Deleted:
     """A contact took an earlier message back for everyone."""
 
     target_ref: str
+    sender: Address
 
 
 @dataclass(frozen=True)

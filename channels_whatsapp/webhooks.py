@@ -48,6 +48,9 @@ MAX_WAITING_BYTES = 128 * 1024 * 1024
 COMMIT_TIMEOUT_S = 10.0
 """Shorter than the bridge's 30 s: it is told to come back while it is still listening."""
 
+BODY_TIMEOUT_S = 20.0
+"""How long a body may take to arrive, in seconds; the largest does in that at 10 Mbit/s."""
+
 CACHE_S = 60.0
 """How long a route is believed without a notice of change; a lost notice costs this at most."""
 
@@ -145,18 +148,38 @@ class WebhookDoor:
         declared = headers.get(b"content-length", [b"0"])[0]
         if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
             raise Refused(413, "the body is too large", connection="close")
-        parts, size = [], 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise Refused(400, "the connection was closed")
-            part = message.get("body", b"")
-            parts.append(part)
-            size += len(part)
-            if size > MAX_BODY_BYTES:
+        message = await receive()
+        if not message.get("more_body"):
+            body: bytes = message.get("body", b"")
+            if len(body) > MAX_BODY_BYTES:
                 raise Refused(413, "the body is too large", connection="close")
-            if not message.get("more_body"):
-                return parts[0] if len(parts) == 1 else b"".join(parts)
+            return body
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                return await self._parts(message, receive)
+        except TimeoutError as error:
+            raise Refused(408, "the body did not arrive", connection="close") from error
+
+    async def _parts(self, message: MutableMapping[str, Any], receive: Receive) -> bytes:
+        """Gather a body that comes in parts, counted among what waits while it is held."""
+        parts, size = [], 0
+        try:
+            while True:
+                if message["type"] == "http.disconnect":
+                    raise Refused(400, "the connection was closed")
+                part = message.get("body", b"")
+                parts.append(part)
+                size += len(part)
+                self._waiting_bytes += len(part)
+                if size > MAX_BODY_BYTES:
+                    raise Refused(413, "the body is too large", connection="close")
+                if self._waiting_bytes > MAX_WAITING_BYTES:
+                    raise _try_later()
+                if not message.get("more_body"):
+                    return b"".join(parts)
+                message = await receive()
+        finally:
+            self._waiting_bytes -= size
 
     async def _route(self, path: str) -> Route:
         key = path.removeprefix(PREFIX).rstrip("/")

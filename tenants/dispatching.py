@@ -66,7 +66,7 @@ def keep_house(*, last_run: dict[str, float]) -> None:
             continue
         last_run[path] = time.monotonic()
         for schema_name in Tenant.objects.ready().values_list("schema_name", flat=True):
-            ring(path=path, schema=schema_name, kwargs={})
+            ring(path=path, schema=schema_name, kwargs={}, expires_s=every_s)
 
 
 def run(*, stop: threading.Event) -> None:

@@ -35,11 +35,17 @@ def enqueue(path: str, /, **kwargs: object) -> None:
     del task  # imported only to find a misspelt path now
 
 
-def ring(*, path: str, schema: str, kwargs: dict[str, object]) -> bool:
-    """Publish at once for `schema`; False when the broker cannot be reached."""
+def ring(
+    *, path: str, schema: str, kwargs: dict[str, object], expires_s: float | None = None
+) -> bool:
+    """Publish at once for `schema`; False when the broker cannot be reached.
+
+    Args:
+        expires_s: a worker that gets it later than this drops it; None for never.
+    """
     task = import_string(path)
     try:
-        task.apply_async(kwargs=kwargs, headers={SCHEMA_HEADER: schema})
+        task.apply_async(kwargs=kwargs, headers={SCHEMA_HEADER: schema}, expires=expires_s)
     except OperationalError:
         logger.warning("broker unreachable", extra={"task": path})
         return False

@@ -32,6 +32,10 @@ RING_LEASE_S = 4
 Short, because it bounds the wait after a broker lost its queue; doubling, because a worker pool
 with a long queue is not helped by more doorbells."""
 
+TENANT_SHARE = 0.8
+"""The part of what may run at once that one tenant may take, so that a tenant whose model or bridge
+hangs leaves room for the others."""
+
 WORK_LEASE_S = 6
 """How long a worker that stopped renewing keeps its work, in seconds. Renewed three times in that
 span; bounds the wait after a worker was killed."""
@@ -104,7 +108,8 @@ def claim_due(*, kind: str, max_running: int, limit: int) -> list[Doorbell]:
             where kind = %(kind)s and due_at <= clock_timestamp()
                 and (lease_until is null or lease_until <= clock_timestamp())
         ), chosen as (
-            select id from due order by place, due_at
+            select id from due where place <= ceil(%(max)s * %(share)s)
+            order by place, due_at
             limit least(%(limit)s,
                         greatest(0, %(max)s - (select coalesce(sum(n), 0) from running)))
         ), locked as (
@@ -121,7 +126,13 @@ def claim_due(*, kind: str, max_running: int, limit: int) -> list[Doorbell]:
         from locked where t.id = locked.id
         returning t.id, t.schema_name, t.ref, t.lease_token
         """,
-        {"kind": kind, "limit": limit, "max": max_running, "ring": RING_LEASE_S},
+        {
+            "kind": kind,
+            "limit": limit,
+            "max": max_running,
+            "ring": RING_LEASE_S,
+            "share": TENANT_SHARE,
+        },
     )
     return [Doorbell(*row) for row in rows]
 

@@ -128,7 +128,7 @@ def _message(event: Json) -> ParsedEvent:
         return Ignored(refusal)
     protocol = _object(content.get("protocolMessage"))
     if protocol:
-        return _protocol(protocol, is_from_me=info.get("IsFromMe") is True)
+        return _protocol(protocol, info=info, chat=chat)
     kind, text, media = _content(content)
     if info.get("IsFromMe") is True:
         recipient = _address(chat, _text(info.get("RecipientAlt")))
@@ -177,16 +177,19 @@ def _has_content(content: Json) -> bool:
     return is_revoke or protocol.get("type") == _EDIT
 
 
-def _protocol(protocol: Json, *, is_from_me: bool) -> ParsedEvent:
-    if is_from_me:
+def _protocol(protocol: Json, *, info: Json, chat: str) -> ParsedEvent:
+    if info.get("IsFromMe") is True:
         return Ignored("own_edit_or_delete")
+    sender = _address(_text(info.get("Sender")) or chat, _text(info.get("SenderAlt")))
+    if sender is None:
+        return Ignored("unknown_address")
     target = _text(_object(protocol.get("key")).get("ID"))[:100]
     if not target:
         return Ignored("protocol_noise")
     if protocol.get("type") == _EDIT:
         _, text, _ = _content(_object(protocol.get("editedMessage")))
-        return Edited(target_ref=target, text=text)
-    return Deleted(target_ref=target)
+        return Edited(target_ref=target, sender=sender, text=text)
+    return Deleted(target_ref=target, sender=sender)
 
 
 def _content(content: Json) -> tuple[MessageKind, str, dict[str, object]]:

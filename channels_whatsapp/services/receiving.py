@@ -96,13 +96,22 @@ def _apply(*, device: Device, event: ParsedEvent, now: datetime) -> _Verdict:
             return _contact_message(device=device, event=event, now=now)
         case OwnMessage():
             return _own_message(device=device, event=event, now=now)
-        case Edited(target_ref=ref, text=text):
+        case Edited(target_ref=ref, sender=sender, text=text):
             known = intake.edit_message(
-                account_ref=device.uuid, provider_ref=ref, text=text, burst=device.burst, now=now
+                account_ref=device.uuid,
+                sender=sender,
+                provider_ref=ref,
+                text=text,
+                burst=device.burst,
+                now=now,
             )
             return _known(known)
-        case Deleted(target_ref=ref):
-            return _known(intake.delete_message(account_ref=device.uuid, provider_ref=ref, now=now))
+        case Deleted(target_ref=ref, sender=sender):
+            return _known(
+                intake.delete_message(
+                    account_ref=device.uuid, sender=sender, provider_ref=ref, now=now
+                )
+            )
         case Receipt(refs=refs, is_read=is_read, at=at):
             status = OutboundMessage.Status.READ if is_read else OutboundMessage.Status.DELIVERED
             return _known(

@@ -205,7 +205,7 @@ TIMER_TASKS = {
     "send": "conversations.tasks.send_next",
 }
 TIMER_MAX_RUNNING = {
-    "turn": env.number("MAX_RUNNING_TURNS", default=200, minimum=1),
+    "turn": env.number("MAX_RUNNING_TURNS", default=250, minimum=1),
     "send": env.number("MAX_RUNNING_SENDS", default=100, minimum=1),
 }
 # Run once in each ready tenant, every so many seconds.

@@ -139,15 +139,19 @@ def note_typing(
 
 
 def edit_message(
-    *, account_ref: uuid.UUID, provider_ref: str, text: str, burst: BurstSettings, now: datetime
+    *,
+    account_ref: uuid.UUID,
+    sender: Address,
+    provider_ref: str,
+    text: str,
+    burst: BurstSettings,
+    now: datetime,
 ) -> bool:
-    """Replace the text of a message that its sender edited; False where it is unknown.
+    """Replace the text of a message that its sender edited; False where `sender` has none such.
 
     An edit before the answer starts the quiet window anew; one after it changes the record only.
     """
-    row = InboundMessage.objects.filter(
-        channel_account_ref=account_ref, provider_ref=provider_ref, deleted_at=None
-    ).first()
+    row = _own_message(account_ref=account_ref, sender=sender, provider_ref=provider_ref)
     if row is None:
         return False
     conversation = Conversation.objects.select_for_update().get(pk=row.conversation_id)
@@ -159,14 +163,14 @@ def edit_message(
     return True
 
 
-def delete_message(*, account_ref: uuid.UUID, provider_ref: str, now: datetime) -> bool:
-    """Mark a message that its sender took back; False where it is unknown.
+def delete_message(
+    *, account_ref: uuid.UUID, sender: Address, provider_ref: str, now: datetime
+) -> bool:
+    """Mark a message that its sender took back; False where `sender` has none such.
 
     A message that has not been answered yet will not be.
     """
-    row = InboundMessage.objects.filter(
-        channel_account_ref=account_ref, provider_ref=provider_ref, deleted_at=None
-    ).first()
+    row = _own_message(account_ref=account_ref, sender=sender, provider_ref=provider_ref)
     if row is None:
         return False
     conversation = Conversation.objects.select_for_update().get(pk=row.conversation_id)
@@ -217,6 +221,24 @@ def record_phone_message(
         },
     )
     return created
+
+
+def _own_message(
+    *, account_ref: uuid.UUID, sender: Address, provider_ref: str
+) -> InboundMessage | None:
+    """Return a message that `sender` wrote: nobody changes what another contact said."""
+    row = (
+        InboundMessage.objects.select_related("conversation__contact")
+        .filter(channel_account_ref=account_ref, provider_ref=provider_ref, deleted_at=None)
+        .first()
+    )
+    if row is None:
+        return None
+    known = identity.address_of(row.conversation.contact)
+    is_own = (sender.phone and sender.phone == known.phone) or (
+        sender.lid and sender.lid == known.lid
+    )
+    return row if is_own else None
 
 
 def _find_conversation(*, sender: Address, account_ref: uuid.UUID) -> Conversation | None:

@@ -7,12 +7,15 @@ the work is still ours and nothing newer came in.
 
 from __future__ import annotations
 
+import json
 import logging
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import override
@@ -279,10 +282,15 @@ def _describe_turn(*, turn: Turn, result: RunResult, now: datetime) -> None:
             kind=step.kind,
             started_at=step.started_at,
             duration_ms=step.duration_ms,
-            data=dict(step.data),
+            data=_storable(step.data),
         )
         for position, step in enumerate(result.steps)
     )
+
+
+def _storable(data: Mapping[str, object]) -> Any:
+    """Return JSON that PostgreSQL takes: a model may write a NUL, jsonb refuses it."""
+    return json.loads(json.dumps(dict(data)).replace("\\u0000", ""))
 
 
 def _apply(*, conversation: Conversation, opened: _Open, result: RunResult, now: datetime) -> None:
@@ -295,7 +303,7 @@ def _apply(*, conversation: Conversation, opened: _Open, result: RunResult, now:
     if result.outcome.text:
         outbox.add_message(
             conversation=conversation,
-            text=result.outcome.text,
+            text=result.outcome.text.replace("\x00", ""),
             origin=OutboundMessage.Origin.SYSTEM
             if isinstance(result.outcome, NeedsHuman)
             else OutboundMessage.Origin.AGENT,

@@ -220,7 +220,8 @@ def _veto(*, head: OutboundMessage, conversation: Conversation, now: datetime) -
     is_of_agent = head.origin == OutboundMessage.Origin.AGENT
     if is_of_agent and is_unsent and conversation.mode == Conversation.Mode.HUMAN:
         return "a person has taken the conversation over"
-    if is_of_agent and now - head.created_at > STALE_AFTER:
+    is_of_person = head.origin == OutboundMessage.Origin.PERSON
+    if not is_of_person and now - head.created_at > STALE_AFTER:
         takeover.leave_to_people(
             conversation=conversation, reason="an answer could not be sent in time", now=now
         )

@@ -274,6 +274,16 @@ def test_a_message_taken_back_in_time_is_not_answered(alpha, bridge, deleted):
     assert len(bridge.sent) == 2 - deleted
 
 
+def test_nobody_changes_or_takes_back_what_another_contact_wrote(alpha, bridge):
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    receive(device, message_body("oi", ref="A1"))
+    for body in (edit("A1", "outra coisa"), revoke("A1")):
+        receive(device, body.replace(b"5511988887777", b"5511900000000"))
+
+    message = InboundMessage.objects.get()
+    assert (message.text, message.deleted_at) == ("oi", None)
+
+
 def test_an_edit_before_the_answer_is_what_is_answered(alpha, bridge):
     learn()
     device = make_device(make_agent(), bridge_url=bridge.url)

@@ -119,9 +119,19 @@ def test_no_more_is_claimed_than_may_run(alpha):
     for ref in range(10):
         arm(ref)
 
-    assert len(claim_all(max_running=4)) == 4
-    assert claim_all(max_running=4) == []
-    assert len(claim_all(max_running=6)) == 2
+    assert len(claim_all(max_running=5)) == 4
+    assert claim_all(max_running=5) == []
+    assert len(claim_all(max_running=10)) == 4
+
+
+def test_one_tenant_leaves_room_for_another(alpha, beta):
+    for ref in range(30):
+        arm(ref)
+    claim_all(max_running=10)
+    with tenant_context(beta):
+        arm(1)
+
+    assert [bell.schema_name for bell in claim_all(max_running=10)] == ["t_beta"]
 
 
 def test_postponing_leaves_running_work_alone(alpha):

@@ -96,7 +96,7 @@ class Command(BaseCommand):
         answering += ["-c", str(THREADS)]
         # A part of the threads stays free for what comes in, however slow models and bridges are.
         shares = {
-            "MAX_RUNNING_TURNS": str(options["workers"] * THREADS // 2),
+            "MAX_RUNNING_TURNS": str(options["workers"] * THREADS * 5 // 8),
             "MAX_RUNNING_SENDS": str(options["workers"] * THREADS // 4),
         }
         programs = [
