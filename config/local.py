@@ -17,6 +17,9 @@ def add_options(parser: ArgumentParser) -> None:
     """Declare the command line of both commands."""
     parser.add_argument("--port", type=int, default=8000, help="port of the web pages")
     parser.add_argument(
+        "--host", default="127.0.0.1", help="address of the web pages; 0.0.0.0 for every network"
+    )
+    parser.add_argument(
         "--workers", type=int, default=2, help="web processes, and worker processes for turns"
     )
     parser.add_argument("--no-simulator", action="store_true", help="without the simulator")

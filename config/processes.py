@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -15,6 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+PR_SET_PDEATHSIG = 1  # Source: linux/prctl.h
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -139,7 +143,17 @@ def _open(program: Program) -> subprocess.Popen[str]:
         text=True,
         errors="replace",
         start_new_session=True,  # Ctrl-C reaches only us, and we stop them in order
+        preexec_fn=_die_with_parent,
     )
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this child when its parent is gone, even by kill -9.
+
+    It runs between fork and exec, so the library is loaded beforehand.
+    """
+    if _LIBC is not None:
+        _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:

@@ -227,8 +227,21 @@ def looks_like_follow_up(query: str, normalised: str) -> bool:
     return bool(
         _FOLLOW_UP_START.match(text.fold(_GREETINGS.sub("", query)))
         or _POINTING_BACK.search(folded)
-        or len(text.words(normalised)) < MIN_OWN_WORDS
+        or _is_bare(normalised)
     )
+
+
+def _is_bare(normalised: str) -> bool:
+    """Test whether a question is too short to stand alone.
+
+    "Quanto custa a limpeza?" is short and whole: it says what is asked and about what.
+    """
+    if len(text.words(normalised)) >= MIN_OWN_WORDS:
+        return False
+    subject = normalised.lower()
+    for rule, _ in _INTENT_RULES:
+        subject = rule.sub(" ", subject)
+    return subject == normalised.lower() or not text.words(subject)
 
 
 def _resolve(token: str, vocabulary: Vocabulary) -> str:

@@ -119,6 +119,11 @@ def hmac_key(device: Device) -> str:
     return crypto.decrypt(route.hmac_key_encrypted, context=routes.key_context(device.uuid))
 
 
+def ask_to_provision(*, device: Device) -> None:
+    """Have a worker tell the bridge about the device once the open transaction commits."""
+    enqueue("channels_whatsapp.tasks.provision_device", device_id=device.pk)
+
+
 def provision_device(*, device_id: int, now: datetime) -> Provisioned:
     """Make the bridge know the device and deliver its events here, signed; safe to repeat.
 

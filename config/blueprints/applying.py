@@ -87,15 +87,26 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
     return applied
 
 
-def provision(applied: Applied, *, now: datetime) -> list[str]:
-    """Tell the bridge about each device; return a line on each that it did not take."""
-    problems = []
+def provision(applied: Applied) -> None:
+    """Have a worker tell the bridge about each device.
+
+    A worker and not this process: what it may reach is the installation's setting.
+    """
     with tenant_context(applied.tenant):
         for device in Device.objects.filter(pk__in=applied.device_ids).order_by("pk"):
-            result = devices.provision_device(device_id=device.pk, now=now)
-            if result.problem:
-                problems.append(f"device {device.name}: {result.problem}")
-    return problems
+            devices.ask_to_provision(device=device)
+
+
+def unprovisioned(applied: Applied) -> list[str]:
+    """Return a line on each device that no bridge has taken so far, with the reason if known."""
+    with tenant_context(applied.tenant):
+        found = Device.objects.filter(
+            pk__in=applied.device_ids, state=Device.State.UNKNOWN, is_enabled=True
+        )
+        return [
+            f"device {device.name}: {device.state_detail or 'the bridge has not answered yet'}"
+            for device in found.order_by("pk")
+        ]
 
 
 def document_states(applied: Applied) -> list[Document]:

@@ -288,11 +288,13 @@ def test_the_command_prints_one_object_for_programs(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("public")
-def test_a_bridge_that_is_away_is_reported_and_undoes_nothing(folder: Path) -> None:
-    out, err = command("apply_blueprint", str(folder / "blueprint.yaml"))
+def test_a_device_that_no_bridge_took_is_named_and_undoes_nothing(folder: Path) -> None:
+    file = folder / "blueprint.yaml"
+    applied = applying.apply(loading.load(file), folder=folder, now=timezone.now())
 
-    assert "tenant gamma: created" in out
-    assert "Not provisioned: device principal" in err
+    assert applying.unprovisioned(applied) == [
+        "device principal: the bridge has not answered yet"
+    ]
     assert Tenant.objects.filter(slug="gamma").exists()
 
 

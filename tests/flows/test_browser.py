@@ -106,7 +106,7 @@ def test_a_burst_gets_one_answer_with_its_source(stack: Stack, page: Page) -> No
     expect(answer.first).to_contain_text("precos.csv")
     page.wait_for_timeout(4_000)  # a second answer would come within the next quiet window
     expect(answer).to_have_count(1)
-    sends = httpx2.get(f"{stack.env['SIMULATOR_URL']}/sim/sends").json()
+    sends = httpx2.get(f"{stack.env['SIMULATOR_URL']}/sim/sends?user=demo-clinica").json()
     assert len([one for one in sends["sends"] if one["phone"] == phone]) == 1
 
 

@@ -72,7 +72,10 @@ def test_question_words_bring_the_words_of_documents(question: str, added: str) 
         ("e no sábado?", True),
         ("mas e o implante de porcelana com pino?", True),
         ("quanto custa o tratamento dele?", True),
-        ("aceita pix?", True),
+        ("aceita pix?", False),
+        ("quanto custa a limpeza?", False),
+        ("e a limpeza?", True),
+        ("quanto custa?", True),
         ("quanto custa a limpeza completa na unidade centro?", False),
     ],
 )

@@ -17,6 +17,7 @@ from tenants.context import release_connection
 from tenants.errors import DomainError
 
 POLL_S = 0.5
+BRIDGE_WITHIN_S = 15
 FINAL = (Document.Status.READY, Document.Status.FAILED)
 
 
@@ -58,16 +59,26 @@ class Command(BaseCommand):
             raise CommandError(f"{file} was refused, nothing was changed:\n{listed}") from error
         except DomainError as error:
             raise CommandError(f"{file}: {error}") from error
-        if not options["no_provision"]:
-            for problem in applying.provision(applied, now=timezone.now()):
-                self.stderr.write(f"Not provisioned: {problem}")
+        if applied.changes and not options["no_provision"]:
+            applying.provision(applied)
         if not options["json"]:
             self._tell(applied)
         problem = self._wait(applied, timeout_s=options["timeout"]) if options["wait"] else ""
+        if options["wait"] and applied.changes and not options["no_provision"]:
+            self._wait_for_bridge(applied)
         if options["json"]:
             self.stdout.write(json.dumps(applying.summary(applied), ensure_ascii=False, indent=2))
         if problem:
             raise CommandError(problem)
+
+    def _wait_for_bridge(self, applied: applying.Applied) -> None:
+        """Wait a little for the bridge; one that is away is a word, and no failure."""
+        until = time.monotonic() + BRIDGE_WITHIN_S
+        while (missing := applying.unprovisioned(applied)) and time.monotonic() < until:
+            release_connection()
+            time.sleep(POLL_S)
+        for line in missing:
+            self.stderr.write(f"Not provisioned: {line}")
 
     def _tell(self, applied: applying.Applied) -> None:
         for change in applied.changes:

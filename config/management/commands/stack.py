@@ -74,7 +74,10 @@ class Command(BaseCommand):
             wanted["--simulator-port"] = options["simulator_port"]
         for option, port in wanted.items():
             if not is_free(port):
-                raise CommandError(f"Port {port} is in use. Stop what uses it, or use {option}.")
+                raise CommandError(
+                    f"Port {port} is in use, perhaps by an earlier start. Stop what uses it, or use"
+                    f" {option}."
+                )
 
     def programs(
         self, options: dict[str, Any], env: Mapping[str, str] | None = None
@@ -87,8 +90,15 @@ class Command(BaseCommand):
         env = {"SHOW_PROGRESS": "0", **(env or {})}
         celery = [PYTHON, "-m", "celery", "-q", "-A", "config.celery", "worker", "-l", "WARNING"]
         celery += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-        web = [PYTHON, "-m", "uvicorn", "config.asgi:application", "--host", "0.0.0.0"]  # noqa: S104 - phones of the same network are welcome
-        web += ["--port", str(options["port"]), "--workers", str(options["workers"])]
+        web = [PYTHON, "-m", "uvicorn", "config.asgi:application"]
+        web += [
+            "--host",
+            options.get("host", "127.0.0.1"),
+            "--port",
+            str(options["port"]),
+            "--workers",
+            str(options["workers"]),
+        ]
         web += ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"]
         # Computing blocks, so it forks; waiting does not, so it has threads.
         reading = [*celery, "-n", "knowledge@%h", "-Q", "knowledge", "--pool", "prefork", "-c", "1"]
