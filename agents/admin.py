@@ -16,7 +16,10 @@ from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminTextareaWidget,
+)
 
 from agents.models import Agent, AgentVersion
 from agents.services import publishing
@@ -81,6 +84,14 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name in {"categories", "handoffs"} & self.fields.keys():
+            # A menu beside each list would say more about rows than about this agent.
+            wrapper: Any = self.fields[name].widget
+            wrapper.can_add_related = wrapper.can_view_related = False
+            wrapper.can_change_related = wrapper.can_delete_related = False
+        if "handoffs" in self.fields and self.instance.pk:
+            others = Agent.objects.exclude(pk=self.instance.pk).order_by("name", "pk")
+            self.fields["handoffs"].widget.choices = [(other.pk, other.name) for other in others]
         if "fallbacks" in self.fields:
             self.fields["fallbacks"].widget.attrs["rows"] = 3
 
@@ -140,7 +151,7 @@ class AgentAdmin(PanelAdmin):
     list_filter = ("kind", "is_active")
     search_fields = ("name",)
     ordering = ("name", "pk")
-    autocomplete_fields = ("chat_credential", "categories", "handoffs")
+    autocomplete_fields = ("chat_credential",)
     readonly_fields = ("draft_state", "created_at", "updated_at")
     actions = ("publish_selected",)
     actions_submit_line = ("save_and_publish",)
@@ -157,6 +168,14 @@ class AgentAdmin(PanelAdmin):
         """Bring along what the state of the draft is told by."""
         found: QuerySet[Agent] = super().get_queryset(request)
         return found.select_related("published_version", "chat_credential")
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer all there is as a list of check boxes: a business has few shelves and agents."""
+        kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if field is not None:
+            field.help_text = ""
+        return field
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Its versions answered contacts and stay on record; switch the agent off."""

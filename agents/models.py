@@ -193,4 +193,4 @@ class AgentVersion(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"version {self.number} of agent {self.agent_id}"
+        return _("version %(number)s") % {"number": self.number}

@@ -149,4 +149,4 @@ class BridgeEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.type} event {self.pk} ({self.outcome})"
+        return _("event %(n)s (%(type)s)") % {"n": self.pk, "type": self.type}

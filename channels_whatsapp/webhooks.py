@@ -79,6 +79,7 @@ class _Arrival:
 
     route: Route
     dedup_key: str
+    line: str
     encoding: str
     body: bytes
     stored: asyncio.Future[bool] = field(repr=False)
@@ -142,7 +143,7 @@ class WebhookDoor:
         else:
             data, key, stored = _read(encoding, body)
         _check_identity(route, data)
-        return await self._store(route, key, encoding, stored)
+        return await self._store(route, key, payloads.line(data), encoding, stored)
 
     async def _body(self, headers: dict[bytes, list[bytes]], receive: Receive) -> bytes:
         declared = headers.get(b"content-length", [b"0"])[0]
@@ -219,12 +220,12 @@ class WebhookDoor:
             logger.exception("route keys unreadable")
             raise _try_later() from None
 
-    async def _store(self, route: Route, key: str, encoding: str, body: bytes) -> bool:
+    async def _store(self, route: Route, key: str, line: str, encoding: str, body: bytes) -> bool:
         if self._waiting_bytes > MAX_WAITING_BYTES:
             raise _try_later()
         loop = asyncio.get_running_loop()
         stored: asyncio.Future[bool] = loop.create_future()
-        arrival = _Arrival(route, key, encoding, body, stored)
+        arrival = _Arrival(route, key, line, encoding, body, stored)
         self._waiting_bytes += len(body)
         self._queue.put_nowait(arrival)
         # Ten times as cheap as asyncio.timeout, on a path where that is measured.
@@ -323,6 +324,7 @@ async def _write(writer: psycopg.AsyncConnection[tuple[Any, ...]], group: list[_
             [arrival.route.route_id for arrival in group],
             [arrival.route.schema_name for arrival in group],
             [arrival.dedup_key for arrival in group],
+            [arrival.line for arrival in group],
             [arrival.encoding for arrival in group],
             [arrival.body for arrival in group],
         ),

@@ -60,12 +60,12 @@ def tenant(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add what the first page of a tenant's site shows to those who may see it."""
     may = request.user.has_perm
     if may("conversations.view_conversation"):
-        report = reports.today(
-            now=timezone.now(), zone=ZoneInfo(timezone.get_current_timezone_name())
-        )
+        now = timezone.now()
+        report = reports.today(now=now, zone=ZoneInfo(timezone.get_current_timezone_name()))
         context["tiles"] = _tiles(report)
         context["bars"] = _bars(report.days)
         context["report"] = report
+        context["oldest_waiting_since"] = words.since(report.oldest_waiting_at, now=now)
         context["oldest_waiting_url"] = (
             reverse("admin:conversations_conversation_change", args=[report.oldest_waiting_id])
             if report.oldest_waiting_id

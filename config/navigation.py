@@ -111,7 +111,7 @@ def public(request: HttpRequest) -> list[Item]:
             request,
             _("People"),
             [
-                _model(_("Operators"), "person", "auth.user"),
+                _model(_("Users"), "person", "auth.user"),
                 _model(_("Audit"), "fact_check", "audit.auditentry"),
             ],
         ),

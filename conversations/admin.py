@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
@@ -33,7 +34,7 @@ from conversations.models import (
 from conversations.services import explaining, replying, takeover, transcripts, words
 from conversations.types import MAX_TEXT
 from tenants.errors import DomainError
-from tenants.panel import PanelAdmin, ReadOnlyAdmin, actor, badge
+from tenants.panel import PanelAdmin, ReadOnlyAdmin, actor, badge, muted
 from tenants.sites import tenant_site
 
 _SENT_TONES = {
@@ -75,7 +76,7 @@ class ContactAdmin(PanelAdmin):
     """The people who write."""
 
     inlines = (AddressInline,)
-    list_display = ("shown_name", "addresses", "is_blocked", "opted_out_at", "created_at")
+    list_display = ("shown_name", "addresses", "blocked", "opted_out_at", "created_at")
     list_filter = ("is_blocked", ("opted_out_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "addresses__value")
     date_hierarchy = "created_at"
@@ -101,6 +102,11 @@ class ContactAdmin(PanelAdmin):
     def shown_name(self, obj: Contact) -> str:
         """What the contact calls itself."""
         return short_name(obj)
+
+    @admin.display(description=_("blocked"), ordering="is_blocked")
+    def blocked(self, obj: Contact) -> SafeString:
+        """Whether the assistant leaves the contact alone; only that is worth a colour."""
+        return badge(_("blocked"), "bad") if obj.is_blocked else muted(_("no"))
 
     @admin.display(description=_("addresses"))
     def addresses(self, obj: Contact) -> str:
@@ -178,8 +184,14 @@ class ConversationAdmin(PanelAdmin):
         if obj.status == Conversation.Status.ARCHIVED:
             return badge(_("archived"))
         if obj.mode == Conversation.Mode.HUMAN:
-            return badge(_("waiting for a person"), "warn")
+            return self._with_people(obj)
         return badge(_("assistant"), "good")
+
+    def _with_people(self, obj: Conversation) -> SafeString:
+        who = words.taken_over_by(obj.mode_reason)
+        if who:
+            return badge(_("with a person: %(who)s") % {"who": who}, "person")
+        return badge(_("waiting for a person"), "warn")
 
     @admin.display(description=_("last words"))
     def last_text(self, obj: Any) -> str:
@@ -232,6 +244,8 @@ class ConversationAdmin(PanelAdmin):
                 "admin:conversations_contact_change", args=[conversation.contact_id]
             ),
             "reason": words.reason(conversation.mode_reason),
+            "taken_by": words.taken_over_by(conversation.mode_reason) if is_human else "",
+            "since": words.since(conversation.mode_changed_at, now=timezone.now()),
             "page": page,
             "is_last_page": before is None,
             "is_open": is_open,
@@ -330,12 +344,24 @@ class TurnAdmin(ReadOnlyAdmin):
     list_filter = ("status", "outcome", "agent", "provider")
     date_hierarchy = "started_at"
     ordering = ("-started_at", "-pk")
-    fields = ("conversation_link", "started_at", "status_badge", "panel")
+    fields = ("conversation_page", "started_at", "status_badge", "shown_outcome", "panel")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Turn]:
+        """Bring along whose burst it was and who answered."""
+        found: QuerySet[Turn] = super().get_queryset(request)
+        return found.select_related("conversation__contact", "agent")
 
     @admin.display(description=_("contact"))
     def conversation_link(self, obj: Turn) -> str:
         """Whose burst it was."""
         return short_name(obj.conversation.contact)
+
+    @admin.display(description=_("conversation"))
+    def conversation_page(self, obj: Turn) -> SafeString:
+        """The way to the conversation, at the place of this turn."""
+        url = reverse("admin:conversations_conversation_change", args=[obj.conversation_id])
+        name = short_name(obj.conversation.contact)
+        return format_html('<a class="pz-link" href="{}#turn-{}">{}</a>', url, obj.pk, name)
 
     @admin.display(description=_("status"), ordering="status")
     def status_badge(self, obj: Turn) -> SafeString:

@@ -24,7 +24,7 @@ class Contact(models.Model):
         verbose_name_plural = _("contacts")
 
     def __str__(self) -> str:
-        return self.name or f"contact {self.pk}"
+        return self.name or _("Contact %(n)s") % {"n": self.pk}
 
 
 class ContactAddress(models.Model):
@@ -49,7 +49,7 @@ class ContactAddress(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} of contact {self.contact_id}"
+        return f"{self.get_kind_display()} {self.value}"
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
@@ -115,7 +115,7 @@ class Conversation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"conversation {self.pk} ({self.status})"
+        return _("conversation %(n)s") % {"n": self.pk}
 
 
 class Turn(models.Model):
@@ -178,7 +178,7 @@ class Turn(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"turn {self.pk} ({self.status})"
+        return _("turn %(n)s") % {"n": self.pk}
 
 
 class TurnStep(models.Model):
@@ -199,7 +199,7 @@ class TurnStep(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"step {self.position} of turn {self.turn_id} ({self.kind})"
+        return _("step %(n)s of turn %(turn)s") % {"n": self.position, "turn": self.turn_id}
 
 
 class InboundMessage(models.Model):
@@ -244,7 +244,7 @@ class InboundMessage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"inbound message {self.pk}"
+        return _("inbound message %(n)s") % {"n": self.pk}
 
 
 class OutboundMessage(models.Model):
@@ -317,7 +317,7 @@ class OutboundMessage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"outbound message {self.pk} ({self.status})"
+        return _("outbound message %(n)s") % {"n": self.pk}
 
     def is_waiting(self, now: datetime) -> bool:
         """Test whether it is too early for the next attempt."""

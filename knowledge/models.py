@@ -174,7 +174,7 @@ class Chunk(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"chunk {self.pk} of document {self.document_id}"
+        return _("passage %(n)s") % {"n": self.position + 1}
 
 
 class EmbeddedText(models.Model):

@@ -10,8 +10,10 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Model, Prefetch, QuerySet
 from django.db.models.functions import Length
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm
@@ -25,10 +27,18 @@ from tenants.forms import (
     TenantForm,
 )
 from tenants.models import Domain, InboundRoute, InboxEntry, Tenant, Timer
-from tenants.panel import PanelAdmin, ReadOnlyAdmin, actor, as_json, badge, masked
+from tenants.panel import NOTHING, PanelAdmin, ReadOnlyAdmin, actor, as_json, badge, masked
 from tenants.services import routes, tenants
 from tenants.services.staff import Role
 from tenants.sites import public_site, tenant_site
+
+
+def shown_time(instant: datetime | None) -> str:
+    """Return an instant in the active time zone; a dash where there is none."""
+    if instant is None:
+        return NOTHING
+    return date_format(timezone.localtime(instant), "SHORT_DATETIME_FORMAT")
+
 
 _TENANT_TONES = {Tenant.Status.READY: "good", Tenant.Status.SUSPENDED: "bad"}
 
@@ -113,10 +123,27 @@ class TenantAdmin(PanelAdmin):
 class DomainAdmin(ReadOnlyAdmin):
     """Host names; they are edited with their tenant."""
 
-    list_display = ("domain", "tenant", "is_primary")
+    # The library that keeps these rows names its fields in English only.
+    list_display = ("host_name", "its_tenant", "is_main")
     list_select_related = ("tenant",)
     search_fields = ("domain", "tenant__name")
     ordering = ("domain", "pk")
+    fields = list_display
+
+    @admin.display(description=_("domain"), ordering="domain")
+    def host_name(self, obj: Domain) -> str:
+        """The host name."""
+        return str(obj.domain)
+
+    @admin.display(description=_("tenant"), ordering="tenant__name")
+    def its_tenant(self, obj: Domain) -> str:
+        """Whose pages it serves."""
+        return str(obj.tenant)
+
+    @admin.display(description=_("main domain"), boolean=True)
+    def is_main(self, obj: Domain) -> bool:
+        """Whether it is the one that is shown."""
+        return bool(obj.is_primary)
 
 
 @admin.register(InboundRoute, site=public_site)
@@ -134,9 +161,14 @@ class InboundRouteAdmin(ReadOnlyAdmin):
         "is_enabled",
         "bridge_user_ref",
         "bridge_instance",
-        "previous_hmac_key_until",
+        "old_key_until",
         "created_at",
     )
+
+    @admin.display(description=_("previous signing key accepted until"))
+    def old_key_until(self, obj: InboundRoute) -> str:
+        """When the key before this one ends."""
+        return shown_time(obj.previous_hmac_key_until)
 
     @admin.display(description=_("route key"))
     def masked_key(self, obj: InboundRoute) -> str:
@@ -149,7 +181,7 @@ class InboxEntryAdmin(ReadOnlyAdmin):
     """Webhooks in transit, without what is in them."""
 
     list_display = (
-        "pk",
+        "number",
         "schema_name",
         "state_badge",
         "received_at",
@@ -157,18 +189,18 @@ class InboxEntryAdmin(ReadOnlyAdmin):
         "n_attempts",
         "size",
     )
-    list_filter = (("parked_reason", admin.EmptyFieldListFilter), "encoding")
+    list_filter = (("parked_reason", admin.EmptyFieldListFilter),)
     search_fields = ("schema_name",)
     date_hierarchy = "received_at"
     ordering = ("-pk",)
     fields = (
         "schema_name",
         "state_badge",
-        "encoding",
+        "written_as",
         "received_at",
         "done_at",
         "n_attempts",
-        "lease_until",
+        "leased",
         "size",
     )
 
@@ -176,6 +208,21 @@ class InboxEntryAdmin(ReadOnlyAdmin):
         """Leave the bodies where they are: nobody looks into them here, and they may be large."""
         found: QuerySet[InboxEntry] = super().get_queryset(request)
         return found.defer("body").annotate(n_bytes=Length("body"))
+
+    @admin.display(description=_("number"), ordering="pk")
+    def number(self, obj: InboxEntry) -> int:
+        """Its place in the order of arrival."""
+        return int(obj.pk)
+
+    @admin.display(description=_("encoding"))
+    def written_as(self, obj: InboxEntry) -> str:
+        """How the bridge wrote it."""
+        return str(obj.encoding).upper()
+
+    @admin.display(description=_("leased until"))
+    def leased(self, obj: InboxEntry) -> str:
+        """Until when a worker holds it."""
+        return shown_time(obj.lease_until)
 
     @admin.display(description=_("state"))
     def state_badge(self, obj: InboxEntry) -> SafeString:
@@ -335,6 +382,16 @@ class RoleAdmin(ReadOnlyAdmin):
     def role(self, obj: Group) -> str:
         """The role, in one word."""
         return role_name(obj.name)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show the role under its name in the reader's language."""
+        response = super().render_change_form(request, context, *args, **kwargs)
+        name = role_name(context["original"].name)
+        if isinstance(response, TemplateResponse) and response.context_data is not None:
+            response.context_data.update(title=name, original="")
+        return response
 
     @admin.display(description=_("may"))
     def meaning(self, obj: Group) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 LEASE_S = 5
 """How long a claimed batch may take, in seconds, before another worker gets it."""
@@ -26,8 +26,8 @@ minutes; doubling this doubles the table, halving it would let late repeats thro
 where they are recognised too, only later."""
 
 RECEIVE_SQL = """
-    insert into public.tenants_inboxentry (route_id, schema_name, dedup_key, encoding, body)
-    select * from unnest(%b::bigint[], %s::text[], %s::text[], %s::text[], %b::bytea[])
+    insert into public.tenants_inboxentry (route_id, schema_name, dedup_key, line, encoding, body)
+    select * from unnest(%b::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %b::bytea[])
     on conflict (route_id, dedup_key) do nothing
     returning route_id, dedup_key
 """
@@ -42,6 +42,14 @@ class Batch:
     schema_name: str
     entry_ids: list[int]
     token: uuid.UUID
+
+
+@dataclass(frozen=True)
+class Held:
+    """Entries that a worker has begun: the token that holds them, and id -> line, in order."""
+
+    token: uuid.UUID
+    lines: dict[int, str]
 
 
 @dataclass(frozen=True)
@@ -67,23 +75,59 @@ def claim_batches(*, limit: int, per_batch: int) -> list[Batch]:
     A claim is no attempt: a broker or the workers may be away for long, and nothing is parked for
     that. What was tried before comes alone, so that it harms no other entry of its batch.
 
+    Nothing overtakes within a line: while an entry is held by a worker, perhaps a dead one, or has
+    to be tried again, those behind it wait. Those of a line come in one batch, in order.
+
     Args:
         limit: how many entries to claim now at most.
         per_batch: how many entries one task gets at most.
     """
     token = uuid.uuid4()
-    rows = _rows(
+    with transaction.atomic():
+        # Of two dispatchers one claims: the other would pass over what the first is locking.
+        if not _rows("select pg_try_advisory_xact_lock(hashtext('inbox'))", {})[0][0]:
+            return []
+        rows = _claim(token=token, limit=limit)
+    batches: list[Batch] = []
+    filling: dict[str, Batch] = {}
+    of_line: dict[tuple[int, str], Batch] = {}
+    for schema_name, entry_id, n_attempts, route_id, line in sorted(rows):
+        batch = of_line.get((route_id, line)) if line else None
+        if batch is None and not n_attempts:
+            batch = filling.get(schema_name)
+            batch = batch if batch is not None and len(batch.entry_ids) < per_batch else None
+        if batch is None:
+            batch = Batch(schema_name, [], token)
+            batches.append(batch)
+            if not n_attempts:
+                filling[schema_name] = batch
+        batch.entry_ids.append(entry_id)
+        of_line[route_id, line] = batch
+    return batches
+
+
+def _claim(*, token: uuid.UUID, limit: int) -> list[tuple[Any, ...]]:
+    return _rows(
         """
         with claimed as (
             select count(*) as n from public.tenants_inboxentry
             where done_at is null and parked_reason = '' and lease_until > clock_timestamp()
         ), head as (
-            select id, schema_name from public.tenants_inboxentry
-            where done_at is null and parked_reason = ''
-                and (lease_until is null or lease_until <= clock_timestamp())
+            select id, schema_name, n_attempts, route_id,
+                case when line = '' then id::text else line end as line,
+                coalesce(lease_until > clock_timestamp(), false) as is_held
+            from public.tenants_inboxentry where done_at is null and parked_reason = ''
             order by id limit 20000
+        ), lined_up as (
+            select id, schema_name, is_held, coalesce(
+                bool_or(is_held or n_attempts > 0) over (
+                    partition by route_id, line order by id
+                    rows between unbounded preceding and 1 preceding
+                ), false) as must_wait
+            from head
         ), waiting as (
-            select id, row_number() over (partition by schema_name order by id) as place from head
+            select id, row_number() over (partition by schema_name order by id) as place
+            from lined_up where not is_held and not must_wait
         ), locked as (
             select e.id from public.tenants_inboxentry e
             join (
@@ -98,22 +142,10 @@ def claim_batches(*, limit: int, per_batch: int) -> list[Batch]:
         set lease_token = %(token)s,
             lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
         from locked where e.id = locked.id
-        returning e.schema_name, e.id, e.n_attempts
+        returning e.schema_name, e.id, e.n_attempts, e.route_id, e.line
         """,
         {"limit": limit, "token": token, "lease": LEASE_S, "max": MAX_CLAIMED},
     )
-    fresh: dict[str, list[int]] = {}
-    tried: list[Batch] = []
-    for schema_name, entry_id, n_attempts in sorted(rows):
-        if n_attempts:
-            tried.append(Batch(schema_name, [entry_id], token))
-        else:
-            fresh.setdefault(schema_name, []).append(entry_id)
-    return [
-        Batch(schema_name, ids[start : start + per_batch], token)
-        for schema_name, ids in fresh.items()
-        for start in range(0, len(ids), per_batch)
-    ] + tried
 
 
 def release(batch: Batch) -> None:
@@ -125,13 +157,10 @@ def release(batch: Batch) -> None:
     )
 
 
-def begin(*, entry_ids: Sequence[int], token: uuid.UUID) -> uuid.UUID | None:
+def begin(*, entry_ids: Sequence[int], token: uuid.UUID) -> Held | None:
     """Take the work that a doorbell announces; None when it is no longer this doorbell's.
 
     The attempt is counted here, before the work, so that work that kills its worker is counted too.
-
-    Returns:
-        The token under which the entries are held now.
     """
     own = uuid.uuid4()
     rows = _rows(
@@ -140,11 +169,11 @@ def begin(*, entry_ids: Sequence[int], token: uuid.UUID) -> uuid.UUID | None:
         set lease_token = %(own)s, n_attempts = least(n_attempts + 1, 1000),
             lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
         where id = any(%(ids)s) and lease_token = %(token)s and done_at is null
-        returning id
+        returning id, line
         """,
         {"ids": list(entry_ids), "token": token, "own": own, "lease": LEASE_S},
     )
-    return own if rows else None
+    return Held(own, dict(sorted(rows))) if rows else None
 
 
 def lock_entry(*, entry_id: int, token: uuid.UUID) -> Entry | None:

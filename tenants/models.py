@@ -94,7 +94,7 @@ class InboundRoute(models.Model):
         verbose_name_plural = _("inbound routes")
 
     def __str__(self) -> str:
-        return f"route of device {self.device_ref}"
+        return _("route %(n)s") % {"n": self.pk}
 
 
 class InboxEntry(models.Model):
@@ -111,6 +111,8 @@ class InboxEntry(models.Model):
     route = models.ForeignKey(InboundRoute, models.DO_NOTHING, db_constraint=False)
     schema_name = models.CharField(_("schema"), max_length=63)
     dedup_key = models.CharField(max_length=200)
+    # Entries of one line are written one after the other; empty where no order matters.
+    line = models.CharField(max_length=32, db_default="")
     encoding = models.CharField(max_length=4, choices=Encoding.choices)
     body = models.BinaryField()
     received_at = models.DateTimeField(_("received at"), db_default=Now())
@@ -137,7 +139,7 @@ class InboxEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"inbox entry {self.pk}"
+        return _("inbox entry %(n)s") % {"n": self.pk}
 
 
 class Timer(models.Model):
@@ -179,4 +181,4 @@ class Timer(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"timer {self.kind} {self.ref} of {self.schema_name}"
+        return _("timer %(n)s") % {"n": self.pk}

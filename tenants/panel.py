@@ -11,6 +11,7 @@ from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
@@ -129,8 +130,8 @@ class ReadOnlyAdmin(PanelAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Show the row under the name of its list; its own name is for logs."""
-        context.update(original="", subtitle=None)
+        """Show the row under its kind and number."""
+        context.update(title=capfirst(str(context["original"])), subtitle=None)
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 
@@ -163,11 +164,16 @@ def masked(secret: str) -> str:
     return f"{secret[:4]}…{secret[-4:]}" if len(secret) >= 16 else "…"
 
 
+def muted(text: object) -> SafeString:
+    """Return a text that does not ask to be noticed."""
+    return format_html('<span class="pz-muted">{}</span>', text)
+
+
 def badge(text: object, tone: str = "") -> SafeString:
     """Return a small label.
 
     Args:
-        tone: ``"good"``, ``"warn"``, ``"bad"`` or empty.
+        tone: ``"good"``, ``"warn"``, ``"bad"``, ``"person"`` or empty.
     """
     return format_html('<span class="pz-badge{}">{}</span>', f" pz-{tone}" if tone else "", text)
 

@@ -23,6 +23,8 @@ THEME_TEXTS = (
     gettext_noop("Forgotten your password or username?"),
     gettext_noop("General"),
     gettext_noop("Go back"),
+    gettext_noop("group"),
+    gettext_noop("groups"),
     gettext_noop("Light"),
     gettext_noop("More actions"),
     gettext_noop("Next"),

@@ -104,6 +104,13 @@ def dedup_key(data: Json, body: bytes) -> str:
     return f"{kind}:{uuid.uuid4().hex}"
 
 
+def line(data: Json) -> str:
+    """Return what an event must keep its order with: the chat, in a form that names nobody."""
+    event = _object(data.get("event"))
+    chat = _text(_object(event.get("Info")).get("Chat")) or _text(event.get("Chat"))
+    return hashlib.blake2s(chat.encode(), digest_size=12).hexdigest() if chat else ""
+
+
 def parse(data: Json) -> ParsedEvent:
     """Return what an event says; never raises on any object that `read` has let through."""
     kind, event = _text(data.get("type")), _object(data.get("event"))

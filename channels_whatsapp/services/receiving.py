@@ -41,18 +41,21 @@ _Verdict = tuple[BridgeEvent.Outcome, str]
 def receive_entries(*, entry_ids: Sequence[int], token: uuid.UUID) -> int:
     """Write claimed inbox entries into the current tenant; return how many were written.
 
-    Safe to run twice. An entry that fails stays in the inbox for another try and does not keep
-    the others back.
+    Safe to run twice. An entry that fails stays in the inbox for another try and keeps back those
+    of its own line, which must not overtake it, but no others.
     """
     reach("inbox_claimed")
-    own_token = inbox.begin(entry_ids=entry_ids, token=token)
-    if own_token is None:
+    held = inbox.begin(entry_ids=entry_ids, token=token)
+    if held is None:
         return 0
     n_written = 0
-    for entry_id in entry_ids:
+    stuck: set[str] = set()
+    for entry_id, line in held.lines.items():
+        if line in stuck:
+            continue
         try:
             with transaction.atomic(durable=True):
-                entry = inbox.lock_entry(entry_id=entry_id, token=own_token)
+                entry = inbox.lock_entry(entry_id=entry_id, token=held.token)
                 if entry is None:
                     continue
                 _receive(entry)
@@ -63,6 +66,7 @@ def receive_entries(*, entry_ids: Sequence[int], token: uuid.UUID) -> int:
         except Exception:
             # The attempt was counted when it began; after some the entry is parked for staff.
             logger.exception("inbox entry failed", extra={"entry_id": entry_id})
+            stuck |= {line} - {""}
     return n_written
 
 

@@ -60,7 +60,7 @@ def explain_turn(turn: Turn) -> TurnView:
 
 def explain(turn: Turn, steps: list[TurnStep]) -> TurnView:
     """Return a turn in words; `steps` are its own, in order, and its agent is loaded."""
-    used = {ref for step in steps for ref in _list(step.data.get("evidence_refs"))}
+    used = {ref for step in steps for ref in _list(_data(step).get("evidence_refs"))}
     views = tuple(_step_view(step, used=used) for step in steps)
     waited = turn.started_at - turn.burst_started_at
     burst = ngettext(
@@ -121,7 +121,7 @@ def _turn_facts(turn: Turn) -> tuple[tuple[str, str], ...]:
 
 
 def _step_view(step: TurnStep, *, used: set[str]) -> StepView:
-    data: dict[str, Any] = step.data if isinstance(step.data, dict) else {}
+    data = _data(step)
     describe_step = {
         "route": _route_facts,
         "retrieve": _retrieve_facts,
@@ -218,6 +218,10 @@ def _passage_view(passage: Mapping[str, Any], *, used: set[str]) -> PassageView:
 
 def _score(value: object) -> str:
     return words.decimal(float(value), 2) if isinstance(value, int | float) else ""
+
+
+def _data(step: TurnStep) -> dict[str, Any]:
+    return step.data if isinstance(step.data, dict) else {}
 
 
 def _list(value: object) -> list[Any]:

@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn, TurnStep
@@ -66,6 +67,11 @@ class Line:
     ladder: tuple[RungView, ...] = ()
     turn: TurnView | None = None
     new_day: str = ""
+
+    @property
+    def shown_text(self) -> SafeString:
+        """The text with WhatsApp's own marks, safe to be put into a page."""
+        return words.formatted(self.text)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import datetime
 
 from django.utils.formats import number_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -62,8 +67,9 @@ _REASONS = {
     ),
 }
 
+_TAKEN_OVER = "taken over by "
 _PREFIXES = {
-    "taken over by ": gettext_lazy("taken over by %(rest)s"),
+    _TAKEN_OVER: gettext_lazy("taken over by %(rest)s"),
     "an answer could not be sent: ": gettext_lazy("an answer could not be sent: %(rest)s"),
     "network trouble: ": gettext_lazy("the bridge cannot be reached (%(rest)s)"),
     "bridge answered ": gettext_lazy("the bridge answered %(rest)s"),
@@ -109,6 +115,13 @@ _LIMITS = {
     "wall_s": gettext_lazy("too much time"),
 }
 
+_TAGS = {"*": "strong", "_": "em", "~": "s"}
+_MARKED = re.compile(
+    # A mark opens before a sign and closes after one, at the edges of words, within a line. The
+    # text between holds no such mark, so a long message is read in one pass.
+    r"(?<!\w)([*_~])(?=\S)((?:(?!\1)[^\n])+)(?<=\S)\1(?!\w)"
+)
+
 
 def silence(code: str) -> str:
     """Say why a message did not wake the assistant; empty where it did."""
@@ -121,6 +134,33 @@ def reason(text: str) -> str:
         if text.startswith(prefix):
             return str(words) % {"rest": reason(text.removeprefix(prefix))}
     return _known(_REASONS, text)
+
+
+def taken_over_by(text: str) -> str:
+    """Return who took the conversation over; empty where the assistant left it to people."""
+    return text.removeprefix(_TAKEN_OVER) if text.startswith(_TAKEN_OVER) else ""
+
+
+def since(instant: datetime | None, *, now: datetime) -> str:
+    """Return for how long something lasts; empty where nobody knows since when."""
+    if instant is None:
+        return ""
+    if (now - instant).total_seconds() < 60:
+        return _("less than a minute")
+    return timesince(instant, now)
+
+
+def formatted(text: str) -> SafeString:
+    """Return a text with *bold*, _italic_ and ~strike~ as WhatsApp shows them, all else escaped."""
+    parts: list[str] = []
+    end = 0
+    for found in _MARKED.finditer(text):
+        parts.append(text[end : found.start()])
+        # What is inside cannot hold the same mark again, so this goes three calls deep at most.
+        parts.append(format_html("<{0}>{1}</{0}>", _TAGS[found[1]], formatted(found[2])))
+        end = found.end()
+    parts.append(text[end:])
+    return format_html_join("", "{}", ((part,) for part in parts))
 
 
 def step(kind: str) -> str:

@@ -20,4 +20,4 @@ class AuditEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.action} {self.target}"
+        return _("audit entry %(n)s") % {"n": self.pk}

@@ -280,7 +280,7 @@ def test_the_door_survives_a_group_that_cannot_be_written(route):
     async def broken(door):
         known = await door._route(f"{PREFIX}{route.route_key}/")
         with pytest.raises(Refused):
-            await door._store(known, "\ud800", "json", b"{}")
+            await door._store(known, "\ud800", "", "json", b"{}")
 
     async def both(door):
         return await call(door, route, body_of("A0")), await broken(door)

@@ -35,7 +35,12 @@
       }
     });
   }
-  if (!new URLSearchParams(window.location.search).has("before")) {
+  const wanted = document.getElementById(window.location.hash.slice(1));
+  if (wanted instanceof HTMLDetailsElement) {
+    wanted.open = true;
+    wanted.scrollIntoView({ block: "center" });
+    window.setTimeout(look, PAUSE_MS);
+  } else if (!new URLSearchParams(window.location.search).has("before")) {
     document.querySelector("#end").scrollIntoView({ block: "end" });
     window.setTimeout(look, PAUSE_MS);
   }
