@@ -108,7 +108,7 @@ def _inversions(
 def next_answers(
     kills: Sequence[float], messages: Sequence[Message], answered_at: Mapping[str, float]
 ) -> list[float]:
-    """Return for each kill how long the next answer took, from the kill or its later due instant."""
+    """Return how long after each kill the next answer came, or after it was due if that was later."""
     answers = sorted(
         (answered_at[one.token], one.due_at) for one in messages if one.token in answered_at
     )

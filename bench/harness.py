@@ -6,11 +6,13 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results" / "latest.json"
 NOISE_LIMIT = 0.3
@@ -149,6 +151,8 @@ def main(
     )
     arguments(parser)
     options = parser.parse_args()
+    # So that being stopped cleans up as an error does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     noise = others_cores()
     if noise > NOISE_LIMIT:
         say(f"Others use {noise:.1f} cores: take these figures as noisy.")
@@ -165,7 +169,8 @@ def keep(name: str, measures: Sequence[Measure], *, noise: float, seconds: float
     results[name] = {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "seconds": round(seconds, 1),
-        "machine": f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}",
+        "machine": f"{os.cpu_count()} cores, {platform.platform()},"
+        f" Python {platform.python_version()}",
         "others_cores": round(noise, 2),
         "measures": [{**asdict(one), "ratio": one.ratio} for one in measures],
     }
@@ -173,12 +178,20 @@ def keep(name: str, measures: Sequence[Measure], *, noise: float, seconds: float
     RESULTS.write_text(json.dumps(results, indent=2), encoding="utf-8")
 
 
-def read_results() -> dict[str, dict[str, object]]:
+def read_results() -> dict[str, dict[str, Any]]:
     """Return the latest runs, by name."""
     if not RESULTS.exists():
         return {}
-    results: dict[str, dict[str, object]] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    results: dict[str, dict[str, Any]] = json.loads(RESULTS.read_text(encoding="utf-8"))
     return results
+
+
+def measures_of(result: dict[str, Any]) -> list[Measure]:
+    """Return the measures of a run that was kept."""
+    return [
+        Measure(**{name: one[name] for name in one if name != "ratio"})
+        for one in result["measures"]
+    ]
 
 
 def say(line: str) -> None:

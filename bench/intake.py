@@ -113,7 +113,7 @@ def compare(
             result = load(port, targets=file, n=n)
             result["cpu_ms"] = (harness.cpu_seconds(pids[name]) - before) * 1000 / n
             stored = (
-                sum(broker.llen(key) for key in broker.scan_iter("peer:*"))  # type: ignore[misc]
+                sum(broker.llen(key) for key in broker.scan_iter("peer:*"))
                 if name == "peer"
                 else stack.rows("select count(*) from public.tenants_inboxentry")[0][0]
             )
@@ -141,7 +141,7 @@ def verdicts(what: str, runs: Runs, *, x: float) -> list[harness.Measure]:
     """Return the measures of one comparison."""
 
     def mean(name: str, figure: str) -> float:
-        return statistics.mean(run[figure] for run in runs[name])
+        return float(statistics.mean(run[figure] for run in runs[name]))
 
     each = "; ".join(
         name

@@ -10,6 +10,7 @@ of its own. Prints one JSON object.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import selectors
 import socket
@@ -58,32 +59,34 @@ def run(*, port: int, todo: list[bytes], n_connections: int) -> dict[str, object
     sent_at: dict[socket.socket, float] = {}
     pending: dict[socket.socket, bytes] = {}
     began = time.perf_counter()
-    for request in (one for _, one in zip(range(n_connections), waiting, strict=False)):
+    for first in itertools.islice(waiting, n_connections):
         connection = socket.create_connection(("127.0.0.1", port), timeout=10)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         selector.register(connection, selectors.EVENT_READ)
         pending[connection] = b""
         sent_at[connection] = time.perf_counter()
-        connection.sendall(request)
+        connection.sendall(first)
     while sent_at:
-        for key, _ in selector.select(10):
-            connection = key.fileobj
-            assert isinstance(connection, socket.socket)
-            received = pending[connection] + connection.recv(65536)
+        if not (events := selector.select(10)):
+            raise TimeoutError("the server has not answered for ten seconds")
+        for key, _ in events:
+            ready = key.fileobj
+            assert isinstance(ready, socket.socket)
+            received = pending[ready] + ready.recv(65536)
             if not _is_whole(received):
-                pending[connection] = received
+                pending[ready] = received
                 continue
             now = time.perf_counter()
-            latencies.append(now - sent_at[connection])
+            latencies.append(now - sent_at[ready])
             statuses[received[9:12].decode()] += 1
-            pending[connection] = b""
+            pending[ready] = b""
             if (request := next(waiting, None)) is not None:
-                sent_at[connection] = now
-                connection.sendall(request)
+                sent_at[ready] = now
+                ready.sendall(request)
             else:
-                del sent_at[connection]
-                selector.unregister(connection)
-                connection.close()
+                del sent_at[ready]
+                selector.unregister(ready)
+                ready.close()
     seconds = time.perf_counter() - began
     return {
         "statuses": dict(statuses),

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Case, IntegerField, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models import Case, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -169,8 +169,14 @@ class ConversationAdmin(PanelAdmin):
 
     def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         """Return the order of the list."""
-        waits = When(status=Conversation.Status.OPEN, mode=Conversation.Mode.HUMAN, then=Value(0))
-        place = Case(waits, default=Value(1), output_field=IntegerField())
+        with_people = Q(status=Conversation.Status.OPEN, mode=Conversation.Mode.HUMAN)
+        taken = Q(mode_reason__startswith=words.TAKEN_OVER)
+        place = Case(
+            When(with_people & ~taken, then=Value(0)),
+            When(with_people, then=Value(1)),
+            default=Value(2),
+            output_field=IntegerField(),
+        )
         return (place.asc(), "-last_message_at", "-pk")
 
     @admin.display(description=_("contact"), ordering="contact__name")

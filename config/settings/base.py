@@ -117,7 +117,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASE_POOL_SIZE = env.number("DATABASE_POOL_SIZE", default=8, minimum=1)
+DATABASE_POOL_SIZE = env.number("DATABASE_POOL_SIZE", default=7, minimum=1)
 DATABASES = {
     "default": {
         **environ.Env.db_url_config(DATABASE_URL),

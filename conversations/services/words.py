@@ -67,9 +67,11 @@ _REASONS = {
     ),
 }
 
-_TAKEN_OVER = "taken over by "
+TAKEN_OVER = "taken over by "
+"""How the reason of a conversation begins that a person took; the user name follows."""
+
 _PREFIXES = {
-    _TAKEN_OVER: gettext_lazy("taken over by %(rest)s"),
+    TAKEN_OVER: gettext_lazy("taken over by %(rest)s"),
     "an answer could not be sent: ": gettext_lazy("an answer could not be sent: %(rest)s"),
     "network trouble: ": gettext_lazy("the bridge cannot be reached (%(rest)s)"),
     "bridge answered ": gettext_lazy("the bridge answered %(rest)s"),
@@ -138,7 +140,7 @@ def reason(text: str) -> str:
 
 def taken_over_by(text: str) -> str:
     """Return who took the conversation over; empty where the assistant left it to people."""
-    return text.removeprefix(_TAKEN_OVER) if text.startswith(_TAKEN_OVER) else ""
+    return text.removeprefix(TAKEN_OVER) if text.startswith(TAKEN_OVER) else ""
 
 
 def since(instant: datetime | None, *, now: datetime) -> str:

@@ -292,9 +292,7 @@ def test_a_device_that_no_bridge_took_is_named_and_undoes_nothing(folder: Path) 
     file = folder / "blueprint.yaml"
     applied = applying.apply(loading.load(file), folder=folder, now=timezone.now())
 
-    assert applying.unprovisioned(applied) == [
-        "device principal: the bridge has not answered yet"
-    ]
+    assert applying.unprovisioned(applied) == ["device principal: the bridge has not answered yet"]
     assert Tenant.objects.filter(slug="gamma").exists()
 
 

@@ -1,0 +1,25 @@
+"""Run every measurement: `python -m bench`, about eight minutes on a quiet machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+MEASUREMENTS = ("new_tenant", "timers", "intake", "overhead", "waiting", "chaos")
+"""In this order; each prints its table and adds to `bench/results/latest.json`. The retrieval's
+(`python bench/retrieval.py KIT`) needs a kit of documents and questions and runs by itself."""
+
+
+def main() -> int:
+    """Return 1 if a target was missed."""
+    missed = []
+    for name in MEASUREMENTS:
+        print(f"\n== {name}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode:
+            missed.append(name)
+    print(f"\nMissed: {', '.join(missed)}" if missed else "\nEvery target was reached.")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
