@@ -108,7 +108,7 @@ def _inversions(
 def next_answers(
     kills: Sequence[float], messages: Sequence[Message], answered_at: Mapping[str, float]
 ) -> list[float]:
-    """Return how long after each kill the next answer came, or after it was due if that was later."""
+    """Return how long after each kill, or after it was due, the next answer came."""
     answers = sorted(
         (answered_at[one.token], one.due_at) for one in messages if one.token in answered_at
     )
