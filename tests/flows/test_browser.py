@@ -119,6 +119,8 @@ def test_the_shop_knows_no_price_of_the_clinic(stack: Stack, page: Page) -> None
 
 
 def test_the_owner_reads_why_it_was_answered_so(stack: Stack, page: Page) -> None:
+    write(page, stack, "demo-clinica", "5511987650003", "quanto ta a limpeza?")
+    expect(page.get_by_test_id("bubble-in").first).to_be_visible(timeout=40_000)
     port = stack.port
     page.goto(f"http://clinica.localhost:{port}/admin/login/")
     page.fill("input[name=username]", "ana")
