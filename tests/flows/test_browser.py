@@ -87,6 +87,8 @@ def page(stack: Stack) -> Iterator[Page]:
 
 
 def write(page: Page, stack: Stack, number: str, phone: str, *texts: str) -> None:
+    person = {"name": f"Contato {phone}", "phone": phone}
+    httpx2.post(f"{stack.env['SIMULATOR_URL']}/sim/contacts", json=person)
     page.goto(f"{stack.base_url}/simulator/?numero={number}&contato={phone}")
     page.wait_for_selector('#app[data-ready="true"]')
     composer = page.get_by_test_id("composer")
@@ -97,7 +99,7 @@ def write(page: Page, stack: Stack, number: str, phone: str, *texts: str) -> Non
 
 
 def test_a_burst_gets_one_answer_with_its_source(stack: Stack, page: Page) -> None:
-    phone = "5511987650001"
+    phone = "5511987650009"
     write(page, stack, "demo-clinica", phone, "oi", "bom dia", "quanto ta a limpeza?")
 
     answer = page.get_by_test_id("bubble-in")
