@@ -186,14 +186,6 @@ def read_results() -> dict[str, dict[str, Any]]:
     return results
 
 
-def measures_of(result: dict[str, Any]) -> list[Measure]:
-    """Return the measures of a run that was kept."""
-    return [
-        Measure(**{name: one[name] for name in one if name != "ratio"})
-        for one in result["measures"]
-    ]
-
-
 def say(line: str) -> None:
     """Tell what is going on, beside the results."""
     print(line, file=sys.stderr, flush=True)

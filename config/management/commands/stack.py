@@ -37,7 +37,9 @@ class Command(BaseCommand):
         """Start everything and wait."""
         self._check_ports(options)
         supervisor = Supervisor()
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C
+        # Both stop it in order, also where it was started in the background with Ctrl-C ignored.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
         self.stdout.write("Preparing the database...")
         self.stdout.flush()
         # In this process: each further one would cost another start of Django.
