@@ -136,6 +136,9 @@ DATABASES = {
         },
     }
 }
+# The search path is set once for a connection and a tenant, not before each statement. Closing, a
+# rollback and a change of tenant forget it; `tests/tenants/test_isolation.py` proves it in a pool.
+TENANT_LIMIT_SET_CALLS = True
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",

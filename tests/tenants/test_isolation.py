@@ -1,0 +1,95 @@
+"""Tenants in one small pool of connections: nobody reads or writes in another's schema."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from django.db import connection
+
+from config.processes import BASE_DIR
+
+# In a process of its own, because the test settings have no pool.
+PROGRAM = """
+import random, threading
+import django
+django.setup()
+from django.conf import settings
+from django.db import connection, transaction
+from django_tenants.utils import schema_context
+from tenants.context import release_connection
+
+wrong = []
+
+def look(schema):
+    with schema_context(schema):
+        with connection.cursor() as cursor:
+            cursor.execute("select current_schema()")
+            if cursor.fetchone()[0] != schema:
+                wrong.append(schema)
+
+def work(seed):
+    rng = random.Random(seed)
+    for _ in range(150):
+        schema = rng.choice(["t_alpha", "t_beta", "public"])
+        how = rng.choice(["plain", "atomic", "rolled back", "released", "nested", "error"])
+        try:
+            with schema_context(schema):
+                if how == "plain":
+                    look(schema)
+                elif how == "released":
+                    look(schema)
+                    release_connection()
+                    look(schema)
+                else:
+                    with transaction.atomic():
+                        look(schema)
+                        if how == "nested":
+                            look(rng.choice(["t_alpha", "t_beta"]))
+                            look(schema)
+                        if how == "error":
+                            with connection.cursor() as cursor:
+                                cursor.execute("select 1/0")
+                        if how == "rolled back":
+                            raise KeyError
+                look(schema)
+        except (KeyError, django.db.Error):
+            look(schema)
+        if rng.random() < 0.3:
+            connection.close()
+    connection.close()
+
+threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(wrong), settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"])
+"""
+
+
+def test_a_connection_of_the_pool_serves_the_tenant_that_asks(alpha):
+    options = connection.settings_dict
+    url = (
+        f"postgresql://{options['USER']}:{options['PASSWORD']}@{options['HOST']}"
+        f":{options['PORT']}/{options['NAME']}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=BASE_DIR,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "config.settings.base",
+            "DATABASE_URL": url,
+            "DATABASE_POOL_SIZE": "3",
+            "SECRET_KEY": "x" * 50,
+            "FIELD_ENCRYPTION_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+        },
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    assert done.stdout.split() == ["0", "3"], done.stderr[-2000:]
