@@ -17,6 +17,8 @@ COPY --from=packages /venv /venv
 WORKDIR /app
 # Owned by root: the process can read its code, not change it.
 COPY . .
+# The settings look for this folder, and cannot make it in a read-only container.
+RUN mkdir -p staticfiles
 USER prosa
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
