@@ -49,31 +49,47 @@ def ensure_public(*, domains: Sequence[str]) -> Tenant:
     return tenant
 
 
+_known_complete: set[tuple[int, int]] = set()
+"""What `_fingerprint` said when this process last found every migration of its code in there."""
+
+
 def ensure_template() -> None:
     """Make sure that the template schema exists and has every migration; roles included."""
+    fingerprint = _fingerprint()
+    if fingerprint in _known_complete:
+        return
+    if fingerprint is None or _has_unapplied_migrations():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                sql.SQL("create schema if not exists {}").format(sql.Identifier(TEMPLATE_SCHEMA))
+            )
+        # Two processes that migrate it at once meet at Django's own migration table.
+        call_command("migrate_schemas", schema_name=TEMPLATE_SCHEMA, verbosity=0, interactive=False)
+        with schema_context(TEMPLATE_SCHEMA):
+            staff.ensure_roles()
+    if (fingerprint := _fingerprint()) is not None:
+        _known_complete.add(fingerprint)
+
+
+def _fingerprint() -> tuple[int, int] | None:
+    """Return how many migrations the template has and the newest's id; None without any."""
     with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_lock(hashtext(%s))", [TEMPLATE_SCHEMA])
-        try:
-            cursor.execute("select to_regnamespace(%s) is not null", [TEMPLATE_SCHEMA])
-            exists = bool(cursor.fetchone()[0])
-            if not exists:
-                cursor.execute(sql.SQL("create schema {}").format(sql.Identifier(TEMPLATE_SCHEMA)))
-            if exists and not _has_unapplied_migrations():
-                return
-        finally:
-            # Migrating closes the connection, which would drop the lock anyhow; two processes that
-            # migrate the template at once meet at Django's own migration table.
-            cursor.execute("select pg_advisory_unlock(hashtext(%s))", [TEMPLATE_SCHEMA])
-    call_command("migrate_schemas", schema_name=TEMPLATE_SCHEMA, verbosity=0, interactive=False)
-    with schema_context(TEMPLATE_SCHEMA):
-        staff.ensure_roles()
+        cursor.execute("select to_regclass(%s)", [f"{TEMPLATE_SCHEMA}.django_migrations"])
+        if cursor.fetchone()[0] is None:
+            return None
+        cursor.execute(
+            sql.SQL("select count(*), coalesce(max(id), 0) from {}.django_migrations").format(
+                sql.Identifier(TEMPLATE_SCHEMA)
+            )
+        )
+        n_applied, newest = cursor.fetchone()
+        return int(n_applied), int(newest)
 
 
 def _has_unapplied_migrations() -> bool:
     with schema_context(TEMPLATE_SCHEMA):
         loader = MigrationLoader(connection)
-        applied = set(loader.applied_migrations)
-        return not set(loader.graph.nodes) <= applied
+        return not set(loader.graph.nodes) <= set(loader.applied_migrations)
 
 
 def create_tenant(
