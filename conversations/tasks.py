@@ -10,12 +10,14 @@ from conversations.services import orchestrator, outbox
 
 
 @shared_task
-def run_turn(*, timer_id: int, token: str, **_: object) -> str:
-    """Answer the burst that a timer announces."""
-    return orchestrator.run_turn(timer_id=timer_id, token=uuid.UUID(token)).value
+def run_turns(*, bells: list[tuple[int, str]], **_: object) -> str:
+    """Answer the bursts that timers (id, token) announce."""
+    outcomes = orchestrator.run_turns([(timer_id, uuid.UUID(token)) for timer_id, token in bells])
+    return " ".join(outcomes)
 
 
 @shared_task
-def send_next(*, timer_id: int, token: str, **_: object) -> str:
-    """Send what one conversation's outbox holds."""
-    return outbox.send_next(timer_id=timer_id, token=uuid.UUID(token)).value
+def send_lines(*, bells: list[tuple[int, str]], **_: object) -> str:
+    """Send what the outboxes of conversations hold; announced by timers (id, token)."""
+    outcomes = outbox.send_lines([(timer_id, uuid.UUID(token)) for timer_id, token in bells])
+    return " ".join(outcomes)

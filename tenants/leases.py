@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
@@ -27,19 +27,20 @@ class _Keeper:
         self._thread: threading.Thread | None = None
         self._pid = 0
 
-    def add(self, claim: timers.Claim) -> None:
+    def add(self, claims: Sequence[timers.Claim]) -> None:
         with self._lock:
-            self._held[claim.timer_id] = claim.token
+            self._held.update({claim.timer_id: claim.token for claim in claims})
             # A forked child inherits the object, but no thread.
             if self._thread is None or self._pid != os.getpid():
                 self._pid = os.getpid()
                 self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
                 self._thread.start()
 
-    def remove(self, claim: timers.Claim) -> None:
+    def remove(self, claims: Sequence[timers.Claim]) -> None:
         with self._lock:
-            if self._held.get(claim.timer_id) == claim.token:
-                del self._held[claim.timer_id]
+            for claim in claims:
+                if self._held.get(claim.timer_id) == claim.token:
+                    del self._held[claim.timer_id]
 
     def _run(self) -> None:
         # A connection of its own: in the pool it would queue behind the work whose leases it keeps,
@@ -68,10 +69,10 @@ _keeper = _Keeper()
 
 
 @contextmanager
-def keep(claim: timers.Claim) -> Iterator[None]:
-    """Renew the lease of `claim` until the block ends."""
-    _keeper.add(claim)
+def keep(*claims: timers.Claim) -> Iterator[None]:
+    """Renew the leases of `claims` until the block ends; some may be given back before."""
+    _keeper.add(claims)
     try:
         yield
     finally:
-        _keeper.remove(claim)
+        _keeper.remove(claims)

@@ -6,7 +6,8 @@ The life of a timer:
 2. The dispatcher claims it when it is due (`claim_due`) and rings a task with the token. The ring
    may be lost: its short lease runs out and the timer is claimed again.
 3. The worker begins (`begin`): it swaps the token for its own, which only one of several workers
-   with the same doorbell can do, and `leases.keep` renews the lease while it works.
+   with the same doorbell can do, and `leases.keep` renews the lease while it works. Who has just
+   armed a timer may begin it in the same transaction, without a doorbell (`take`).
 4. In its last transaction the worker locks the row (`hold`): gone or under another token means
    that the work is somebody else's now, and nothing may be written. A raised generation means that
    the timer was armed again meanwhile.
@@ -151,32 +152,66 @@ def release(bells: Sequence[Doorbell]) -> None:
     )
 
 
-def begin(*, timer_id: int, token: uuid.UUID) -> Claim | None:
-    """Take the work that a doorbell announces; None when it is no longer this doorbell's.
+def begin(bells: Sequence[tuple[int, uuid.UUID]]) -> list[Claim]:
+    """Take the work that doorbells (timer id, token) announce; what is not theirs now is left out.
 
     The attempt is counted here, before the work, so that work that kills its worker is counted too.
+    """
+    rows = _rows(
+        """
+        update public.tenants_timer t
+        set lease_token = gen_random_uuid(), n_attempts = n_attempts + 1, n_rings = 0,
+            lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+        from unnest(%(ids)s::bigint[], %(tokens)s::uuid[]) as rung(id, token)
+        where t.id = rung.id and t.lease_token = rung.token
+        returning t.id, t.ref, t.lease_token, t.generation, t.n_attempts
+        """,
+        {
+            "ids": [timer_id for timer_id, _ in bells],
+            "tokens": [token for _, token in bells],
+            "lease": WORK_LEASE_S,
+        },
+    )
+    return [Claim(*row) for row in rows]
+
+
+def take(*, kind: str, ref: int) -> Claim | None:
+    """Begin a timer of the current tenant that is due and that nobody holds, without a doorbell.
+
+    Joins the caller's transaction, which has just armed it: the dispatcher never sees it free, and
+    finds it like any other if this worker dies.
     """
     rows = _rows(
         """
         update public.tenants_timer
         set lease_token = gen_random_uuid(), n_attempts = n_attempts + 1, n_rings = 0,
             lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
-        where id = %(id)s and lease_token = %(token)s
+        where schema_name = %(schema)s and kind = %(kind)s and ref = %(ref)s
+            and lease_token is null and due_at <= clock_timestamp()
         returning id, ref, lease_token, generation, n_attempts
         """,
-        {"id": timer_id, "token": token, "lease": WORK_LEASE_S},
+        {"schema": current_schema(), "kind": kind, "ref": ref, "lease": WORK_LEASE_S},
     )
     return Claim(*rows[0]) if rows else None
 
 
 def renew(tokens: dict[int, uuid.UUID]) -> None:
-    """Prolong the leases held under `tokens` (timer id -> token)."""
+    """Prolong the leases held under `tokens` (timer id -> token).
+
+    A row that is locked is passed over until the next round: to wait for it while others are held
+    could be a deadlock with a transaction that commits several.
+    """
     _rows(
         """
         update public.tenants_timer t
         set lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
-        from unnest(%(ids)s::bigint[], %(tokens)s::uuid[]) as held(id, token)
-        where t.id = held.id and t.lease_token = held.token
+        from (
+            select id from public.tenants_timer
+            join unnest(%(ids)s::bigint[], %(tokens)s::uuid[]) as held(id, token) using (id)
+            where lease_token = token
+            for update skip locked
+        ) as mine
+        where t.id = mine.id
         returning t.id
         """,
         {"ids": list(tokens), "tokens": list(tokens.values()), "lease": WORK_LEASE_S},
@@ -193,34 +228,56 @@ def hold(claim: Claim) -> bool:
     Raises:
         LeaseLost: the work is another worker's now.
     """
-    rows = _rows(
-        "select generation from public.tenants_timer"
-        " where id = %(id)s and lease_token = %(token)s for update",
-        {"id": claim.timer_id, "token": claim.token},
-    )
-    if not rows:
+    held = hold_all([claim])
+    if not held:
         raise LeaseLost
-    return bool(rows[0][0] != claim.generation)
+    return held[claim]
 
 
-def finish(claim: Claim) -> None:
-    """Give the work back as done, in the caller's transaction; a timer armed again stays armed."""
-    params: dict[str, Any] = {
-        "id": claim.timer_id,
-        "token": claim.token,
-        "generation": claim.generation,
+def hold_all(claims: Sequence[Claim]) -> dict[Claim, bool]:
+    """Lock the timers as `hold` does; what is another worker's now is left out."""
+    rows = _rows(
+        """
+        select id, generation from public.tenants_timer
+        join unnest(%(ids)s::bigint[], %(tokens)s::uuid[]) as held(id, token) using (id)
+        where lease_token = token order by id for update of tenants_timer
+        """,
+        {
+            "ids": [claim.timer_id for claim in claims],
+            "tokens": [claim.token for claim in claims],
+        },
+    )
+    generations = dict(rows)
+    return {
+        claim: generations[claim.timer_id] != claim.generation
+        for claim in claims
+        if claim.timer_id in generations
     }
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "delete from public.tenants_timer where id = %(id)s and lease_token = %(token)s"
-            " and generation = %(generation)s",
-            params,
+
+
+def finish(*claims: Claim) -> None:
+    """Give work back as done, in the caller's transaction; a timer armed again stays armed."""
+    _rows(
+        """
+        with held as (
+            select * from unnest(%(ids)s::bigint[], %(tokens)s::uuid[], %(generations)s::int[])
+                as held(id, token, generation)
+        ), gone as (
+            delete from public.tenants_timer t using held
+            where t.id = held.id and t.lease_token = held.token and t.generation = held.generation
         )
-        cursor.execute(
-            "update public.tenants_timer set lease_token = null, lease_until = null, n_attempts = 0"
-            " where id = %(id)s and lease_token = %(token)s",
-            params,
-        )
+        update public.tenants_timer t
+        set lease_token = null, lease_until = null, n_attempts = 0
+        from held
+        where t.id = held.id and t.lease_token = held.token and t.generation <> held.generation
+        returning t.id
+        """,
+        {
+            "ids": [claim.timer_id for claim in claims],
+            "tokens": [claim.token for claim in claims],
+            "generations": [claim.generation for claim in claims],
+        },
+    )
 
 
 def retry(claim: Claim, *, due_at: datetime) -> None:

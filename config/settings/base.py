@@ -196,16 +196,16 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "channels_whatsapp.tasks.*": {"queue": "inbound"},
-    "conversations.tasks.run_turn": {"queue": "turns"},
-    "conversations.tasks.send_next": {"queue": "outbound"},
+    "conversations.tasks.run_turns": {"queue": "turns"},
+    "conversations.tasks.send_lines": {"queue": "outbound"},
     "knowledge.tasks.*": {"queue": "knowledge"},
 }
 
 # What the dispatcher rings for each kind of due work, and how much of it may run at once.
 INBOX_TASK = "channels_whatsapp.tasks.receive_entries"
 TIMER_TASKS = {
-    "turn": "conversations.tasks.run_turn",
-    "send": "conversations.tasks.send_next",
+    "turn": "conversations.tasks.run_turns",
+    "send": "conversations.tasks.send_lines",
 }
 TIMER_MAX_RUNNING = {
     "turn": env.number("MAX_RUNNING_TURNS", default=250, minimum=1),

@@ -1,14 +1,40 @@
-"""What an agent is told about a message, whatever it is made of."""
+"""What an agent is told about the messages of a conversation, whatever they are made of."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
+from django.db import connection
 from django.utils.translation import gettext as _
 
-from conversations.models import InboundMessage
+from agents.types import TranscriptLine
+from conversations.models import OutboundMessage
 from conversations.types import MessageKind
 
+TRANSCRIPT_LINES = 20
 
-def describe(message: InboundMessage) -> str:
+_LATEST = """
+select asked.id, line.*
+from unnest(%(ids)s::bigint[], %(before)s::bigint[]) as asked(id, before)
+cross join lateral (
+    (
+        select 'contact' as origin, kind, text, received_at as at
+        from conversations_inboundmessage m
+        where m.conversation_id = asked.id and m.id < asked.before and m.deleted_at is null
+        order by m.id desc limit %(n)s
+    ) union all (
+        select o.origin, 'text', o.text, o.created_at
+        from conversations_outboundmessage o
+        where o.conversation_id = asked.id and o.status <> all(%(unsent)s)
+        order by o.id desc limit %(n)s
+    )
+) as line
+order by line.at
+"""
+
+
+def describe(*, kind: str, text: str) -> str:
     """Return a message as text, in the language that is active."""
     labels = {
         MessageKind.IMAGE: _("[image]"),
@@ -21,5 +47,32 @@ def describe(message: InboundMessage) -> str:
         MessageKind.POLL: _("[poll]"),
         MessageKind.OTHER: _("[message of an unknown kind]"),
     }
-    label = labels.get(MessageKind(message.kind), "")
-    return " ".join(part for part in (label, message.text) if part)
+    label = labels.get(MessageKind(kind), "")
+    return " ".join(part for part in (label, text) if part)
+
+
+def latest_lines(before: Mapping[int, int]) -> dict[int, tuple[TranscriptLine, ...]]:
+    """Return what was said last in some conversations, the oldest line first.
+
+    Args:
+        before: id of each conversation -> id of the inbound message that its burst begins with.
+    """
+    people = (OutboundMessage.Origin.PERSON, OutboundMessage.Origin.PHONE)
+    lines: dict[int, list[TranscriptLine]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _LATEST,
+            {
+                "ids": list(before),
+                "before": list(before.values()),
+                "n": TRANSCRIPT_LINES,
+                "unsent": [OutboundMessage.Status.CANCELLED, OutboundMessage.Status.FAILED],
+            },
+        )
+        for conversation_id, origin, kind, text, at in cursor.fetchall():
+            role: Literal["contact", "agent", "person"] = (
+                "contact" if origin == "contact" else "person" if origin in people else "agent"
+            )
+            shown = describe(kind=kind, text=text) if role == "contact" else text
+            lines.setdefault(conversation_id, []).append(TranscriptLine(role, shown, at))
+    return {ref: tuple(found[-TRANSCRIPT_LINES:]) for ref, found in lines.items()}

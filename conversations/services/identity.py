@@ -41,7 +41,9 @@ def ensure_contact(*, address: Address, name: str) -> Contact:
 
 def address_of(contact: Contact) -> Address:
     """Return all that is known of where a contact can be reached."""
-    known = dict(contact.addresses.order_by("-pk").values_list("kind", "value"))
+    # Sorted here, so that addresses that were fetched with the contact are used.
+    newest_first = sorted(contact.addresses.all(), key=lambda one: one.pk, reverse=True)
+    known = {one.kind: one.value for one in newest_first}
     return Address(
         phone=known.get(ContactAddress.Kind.PHONE, ""), lid=known.get(ContactAddress.Kind.LID, "")
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,9 +30,8 @@ from agents.types import (
     Reply,
     RunRequest,
     RunResult,
-    TranscriptLine,
 )
-from conversations.channels import sender_for
+from conversations.channels import ChannelAccount, sender_for
 from conversations.models import (
     Conversation,
     InboundMessage,
@@ -40,9 +39,8 @@ from conversations.models import (
     Turn,
     TurnStep,
 )
-from conversations.services import identity, outbox, takeover, typing
-from conversations.services.bursts import describe
-from tenants import timers
+from conversations.services import bursts, identity, outbox, takeover, typing
+from tenants import fanout, timers
 from tenants.context import current_schema, database_now, release_connection
 from tenants.failpoints import reach
 from tenants.leases import keep
@@ -57,7 +55,7 @@ MAX_SUPERSEDED = 3
 """How often in a row an answer is thrown away for a newer message. Then it is sent all the same, or
 who never stops writing would never be answered."""
 
-TRANSCRIPT_LINES = 20
+_BURST = ("n_pending", "n_superseded", "first_pending_at")
 
 
 class TurnOutcome(StrEnum):
@@ -81,158 +79,242 @@ class _Open:
     message_ids: tuple[int, ...]
 
 
-def run_turn(*, timer_id: int, token: uuid.UUID) -> TurnOutcome:
-    """Answer the burst that a timer announces.
+def run_turns(bells: Sequence[tuple[int, uuid.UUID]]) -> list[TurnOutcome]:
+    """Answer the bursts that timers (id, token) of the current tenant announce, all at once.
+
+    They are opened together, because the statements then cost little more than for one; each is
+    answered and committed by itself.
 
     Safe to run twice: only the doorbell that begins its timer works, and only the holder of the
     lease may commit.
     """
-    claim = timers.begin(timer_id=timer_id, token=token)
-    if claim is None:
-        return TurnOutcome.NOT_OURS
+    claims = timers.begin(bells)
+    lost = [TurnOutcome.NOT_OURS] * (len(bells) - len(claims))
+    if not claims:
+        return lost
     reach("turn_begun")
-    with keep(claim):
-        try:
-            opened = _open_turn(claim)
-            if isinstance(opened, TurnOutcome):
-                return opened
-            reach("turn_before_llm")
-            result = loop.answer(opened.request, assembly.run_context())
-            reach("turn_after_llm")
-            return _commit_turn(claim=claim, opened=opened, result=result)
-        except timers.LeaseLost:
-            return TurnOutcome.LEASE_LOST
-        except Exception:
-            # Whatever it was, the contact is waiting: the turn is tried again, then left to people.
-            logger.exception("turn failed", extra={"conversation_id": claim.ref})
-            _postpone(claim)
-            return TurnOutcome.FAILED
+    with keep(*claims):
+        opened = _open_together(claims) if len(claims) > 1 else {}
+        release_connection()
+        return fanout.run_all(lambda claim: _run_turn(claim, opened.get(claim)), claims) + lost
 
 
-def _open_turn(claim: timers.Claim) -> _Open | TurnOutcome:
+def run_turn(*, timer_id: int, token: uuid.UUID) -> TurnOutcome:
+    """Answer the burst that one timer announces; see `run_turns`."""
+    return run_turns([(timer_id, token)])[0]
+
+
+def _run_turn(claim: timers.Claim, opened: _Open | TurnOutcome | None) -> TurnOutcome:
+    """Answer one burst; the caller keeps the lease.
+
+    Args:
+        opened: None where the turn has yet to be opened.
+    """
+    try:
+        if opened is None:
+            opened = _open_turns([claim])[claim]
+        if isinstance(opened, TurnOutcome):
+            return opened
+        release_connection()
+        reach("turn_before_llm")
+        result = loop.answer(opened.request, assembly.run_context())
+        reach("turn_after_llm")
+        return _finish_turn(claim=claim, opened=opened, result=result)
+    except timers.LeaseLost:
+        return TurnOutcome.LEASE_LOST
+    except Exception:
+        # Whatever it was, the contact is waiting: the turn is tried again, then left to people.
+        logger.exception("turn failed", extra={"conversation_id": claim.ref})
+        _postpone(claim)
+        return TurnOutcome.FAILED
+
+
+def _finish_turn(*, claim: timers.Claim, opened: _Open, result: RunResult) -> TurnOutcome:
+    """Commit, and send what was written if this process sends at once."""
+    with outbox.sending_at_once() as may_send:
+        outcome, handed = _commit_turn(claim=claim, opened=opened, result=result, may_send=may_send)
+        if handed is not None:
+            outbox.send_handed(handed)
+    return outcome
+
+
+def _open_together(claims: Sequence[timers.Claim]) -> dict[timers.Claim, _Open | TurnOutcome]:
+    """Open turns in one transaction; what could not be opened so is left out, for one by itself."""
+    try:
+        return _open_turns(claims)
+    except Exception:
+        # One of them is at fault, and must not take the others with it.
+        logger.warning("turns not opened together", exc_info=True)
+        return {}
+
+
+def _open_turns(claims: Sequence[timers.Claim]) -> dict[timers.Claim, _Open | TurnOutcome]:
+    """Open the turns of some claims.
+
+    Of several, those whose conversation is locked elsewhere or gone are left out: waiting for one
+    while others are held could be a deadlock.
+    """
     now = database_now()
+    wait = len(claims) == 1
+    refs = [claim.ref for claim in claims]
+    opened: dict[timers.Claim, _Open | TurnOutcome] = {}
     with transaction.atomic(durable=True):
-        conversation = (
-            Conversation.objects.select_for_update(of=("self",))
+        conversations = {
+            one.pk: one
+            for one in Conversation.objects.select_for_update(of=("self",), skip_locked=not wait)
             .select_related("contact", "agent")
-            .filter(pk=claim.ref, status=Conversation.Status.OPEN)
-            .first()
+            .prefetch_related("contact__addresses")
+            .filter(pk__in=refs, status=Conversation.Status.OPEN)
+            .order_by("pk")
+        }
+        # After the conversations, which is everybody's order of locks.
+        ours = [claim for claim in claims if wait or claim.ref in conversations]
+        held = timers.hold_all(ours)
+        opened.update(dict.fromkeys(ours, TurnOutcome.LEASE_LOST))
+        # Whoever held these before us is gone, or its lease would still be there.
+        Turn.objects.filter(
+            conversation__in=[claim.ref for claim in held], status=Turn.Status.RUNNING
+        ).update(status=Turn.Status.FAILED, reason="its worker was lost", finished_at=now)
+        found = _pending([conversations[one.ref] for one in held if one.ref in conversations])
+        profiles_of = _Profiles()
+        begun: list[tuple[timers.Claim, Turn, AgentProfile]] = []
+        for claim in held:
+            conversation = conversations.get(claim.ref)
+            turn = _new_turn(claim, conversation, found.get(claim.ref, []), profiles_of, now=now)
+            if isinstance(turn, TurnOutcome):
+                opened[claim] = turn
+                timers.finish(claim)
+            else:
+                begun.append((claim, *turn))
+        Turn.objects.bulk_create(turn for _, turn, _ in begun)
+        opened.update(_with_requests(begun, found, now=now))
+    return opened
+
+
+def _new_turn(
+    claim: timers.Claim,
+    conversation: Conversation | None,
+    messages: Sequence[InboundMessage],
+    profiles_of: _Profiles,
+    *,
+    now: datetime,
+) -> tuple[Turn, AgentProfile] | TurnOutcome:
+    """Return a turn that is to be created, or why there is none."""
+    if conversation is None:
+        return TurnOutcome.NOTHING_PENDING
+    if not messages or conversation.mode != Conversation.Mode.AI:
+        _clear_burst(conversation)
+        conversation.save(update_fields=_BURST)
+        return TurnOutcome.NOTHING_PENDING
+    profile = profiles_of.conversation(conversation)
+    if profile is None or claim.n_attempts > MAX_ATTEMPTS:
+        reason = "no agent answers here" if profile is None else "answering failed repeatedly"
+        takeover.leave_to_people(conversation=conversation, reason=reason, now=now)
+        return TurnOutcome.LEFT_TO_PEOPLE
+    turn = Turn(
+        conversation=conversation,
+        agent_id=profile.agent_id,
+        agent_version=profile.version_number,
+        covered_upto=max(message.pk for message in messages),
+        n_messages=len(messages),
+        burst_started_at=conversation.first_pending_at or now,
+        started_at=now,
+    )
+    return turn, profile
+
+
+def _with_requests(
+    begun: Sequence[tuple[timers.Claim, Turn, AgentProfile]],
+    messages_of: Mapping[int, Sequence[InboundMessage]],
+    *,
+    now: datetime,
+) -> dict[timers.Claim, _Open]:
+    """Return what the runtime is asked for each new turn, and show that it is being written."""
+    if not begun:
+        return {}
+    tenant = Tenant.objects.get(schema_name=current_schema())
+    accounts: dict[tuple[str, uuid.UUID], ChannelAccount] = {}
+    opened = {}
+    with override(tenant.language):
+        transcripts = bursts.latest_lines(
+            {
+                turn.conversation_id: min(one.pk for one in messages_of[turn.conversation_id])
+                for _, turn, _ in begun
+            }
         )
-        timers.hold(claim)  # after the conversation, which is everybody's order of locks
-        if conversation is None:
-            timers.finish(claim)
-            return TurnOutcome.NOTHING_PENDING
-        # Whoever held this before us is gone, or its lease would still be there.
-        Turn.objects.filter(conversation=conversation, status=Turn.Status.RUNNING).update(
-            status=Turn.Status.FAILED, reason="its worker was lost", finished_at=now
+    for claim, turn, profile in begun:
+        conversation, messages = turn.conversation, messages_of[turn.conversation_id]
+        request = RunRequest(
+            tenant_name=tenant.name,
+            language=tenant.language,
+            timezone=tenant.timezone,
+            agent=profile,
+            # What has no words is nothing to search for: alone it goes to a person.
+            burst=tuple(message.text for message in messages if message.text),
+            transcript=transcripts.get(conversation.pk, ()),
+            contact_name=conversation.contact.name,
+            now=now,
         )
-        messages = pending_messages(conversation)
-        if not messages or conversation.mode != Conversation.Mode.AI:
-            _clear_burst(conversation)
-            timers.finish(claim)
-            return TurnOutcome.NOTHING_PENDING
-        profile = _profile(conversation)
-        if profile is None or claim.n_attempts > MAX_ATTEMPTS:
-            reason = "no agent answers here" if profile is None else "answering failed repeatedly"
-            takeover.leave_to_people(conversation=conversation, reason=reason, now=now)
-            timers.finish(claim)
-            return TurnOutcome.LEFT_TO_PEOPLE
-        turn = Turn.objects.create(
-            conversation=conversation,
-            agent_id=profile.agent_id,
-            agent_version=profile.version_number,
-            covered_upto=max(message.pk for message in messages),
-            n_messages=len(messages),
-            burst_started_at=conversation.first_pending_at or now,
-            started_at=now,
-        )
-        opened = _Open(
-            turn=turn,
-            request=_request(
-                conversation=conversation, profile=profile, messages=messages, now=now
-            ),
-            message_ids=tuple(message.pk for message in messages),
-        )
-        typing.show(
-            account=sender_for(conversation.channel_kind).open_account(
-                conversation.channel_account_ref
-            ),
-            to=identity.address_of(conversation.contact),
-        )
-    release_connection()
+        opened[claim] = _Open(turn, request, tuple(message.pk for message in messages))
+        address = (conversation.channel_kind, conversation.channel_account_ref)
+        if address not in accounts:
+            accounts[address] = sender_for(address[0]).open_account(address[1])
+        typing.show(account=accounts[address], to=identity.address_of(conversation.contact))
     return opened
 
 
 def pending_messages(conversation: Conversation) -> list[InboundMessage]:
     """Return what waits for an answer, in the order in which the contact wrote it."""
-    return list(
-        InboundMessage.objects.filter(
-            conversation=conversation,
-            pk__gt=conversation.handled_upto,
-            turn=None,
-            silence_reason="",
-            deleted_at=None,
-        ).order_by("sent_at", "pk")
-    )
+    return _pending([conversation]).get(conversation.pk, [])
 
 
-def _profile(conversation: Conversation) -> AgentProfile | None:
-    agent = conversation.agent
-    if agent is None or not agent.is_active or agent.published_version_id is None:
-        return None
-    if agent.kind == Agent.Kind.HUMAN:
-        return None
-    return profiles.profile(agent_id=agent.pk)
+def _pending(conversations: Sequence[Conversation]) -> dict[int, list[InboundMessage]]:
+    """Return what waits for an answer, by conversation."""
+    marks = {one.pk: one.handled_upto for one in conversations}
+    found: dict[int, list[InboundMessage]] = {}
+    for message in InboundMessage.objects.filter(
+        conversation__in=list(marks),
+        pk__gt=min(marks.values(), default=0),
+        turn=None,
+        silence_reason="",
+        deleted_at=None,
+    ).order_by("sent_at", "pk"):
+        if message.pk > marks[message.conversation_id]:
+            found.setdefault(message.conversation_id, []).append(message)
+    return found
 
 
-def _request(
-    *,
-    conversation: Conversation,
-    profile: AgentProfile,
-    messages: list[InboundMessage],
-    now: datetime,
-) -> RunRequest:
-    tenant = Tenant.objects.get(schema_name=current_schema())
-    with override(tenant.language):
-        transcript = _transcript(conversation, before=min(message.pk for message in messages))
-    return RunRequest(
-        tenant_name=tenant.name,
-        language=tenant.language,
-        timezone=tenant.timezone,
-        agent=profile,
-        # What has no words is nothing to search for: alone it goes to a person.
-        burst=tuple(message.text for message in messages if message.text),
-        transcript=transcript,
-        contact_name=conversation.contact.name,
-        now=now,
-    )
+class _Profiles:
+    """The published agents of some conversations, each read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, AgentProfile] = {}
+
+    def conversation(self, conversation: Conversation) -> AgentProfile | None:
+        """Return who answers a conversation; None where nobody does."""
+        agent = conversation.agent
+        if agent is None or not agent.is_active or agent.published_version_id is None:
+            return None
+        if agent.kind == Agent.Kind.HUMAN:
+            return None
+        if agent.pk not in self._known:
+            self._known[agent.pk] = profiles.profile(agent_id=agent.pk)
+        return self._known[agent.pk]
 
 
-def _transcript(conversation: Conversation, *, before: int) -> tuple[TranscriptLine, ...]:
-    inbound = InboundMessage.objects.filter(
-        conversation=conversation, pk__lt=before, deleted_at=None
-    ).order_by("-pk")[:TRANSCRIPT_LINES]
-    outbound = (
-        OutboundMessage.objects.filter(conversation=conversation)
-        .exclude(status__in=(OutboundMessage.Status.CANCELLED, OutboundMessage.Status.FAILED))
-        .order_by("-pk")[:TRANSCRIPT_LINES]
-    )
-    people = (OutboundMessage.Origin.PERSON, OutboundMessage.Origin.PHONE)
-    lines = [TranscriptLine(role="contact", text=describe(m), at=m.received_at) for m in inbound]
-    lines += [
-        TranscriptLine(
-            role="person" if m.origin in people else "agent", text=m.text, at=m.created_at
-        )
-        for m in outbound
-    ]
-    return tuple(sorted(lines, key=lambda line: line.at)[-TRANSCRIPT_LINES:])
-
-
-def _commit_turn(*, claim: timers.Claim, opened: _Open, result: RunResult) -> TurnOutcome:
+def _commit_turn(
+    *, claim: timers.Claim, opened: _Open, result: RunResult, may_send: bool
+) -> tuple[TurnOutcome, outbox.Handed | None]:
+    """Write the turn and its reply; with `may_send`, begin sending it in the same transaction."""
     now = database_now()
     reach("turn_before_commit")
+    handed = None
     with transaction.atomic(durable=True):
-        conversation = Conversation.objects.select_for_update().get(pk=claim.ref)
+        conversation = (
+            Conversation.objects.select_for_update(of=("self",))
+            .select_related("contact")
+            .get(pk=claim.ref)
+        )
         has_newer = timers.hold(claim)
         turn = opened.turn
         _describe_turn(turn=turn, result=result, now=now)
@@ -247,6 +329,8 @@ def _commit_turn(*, claim: timers.Claim, opened: _Open, result: RunResult) -> Tu
             _apply(conversation=conversation, opened=opened, result=result, now=now)
         turn.save()
         timers.finish(claim)
+        if may_send and turn.status == Turn.Status.DONE and result.outcome.text:
+            handed = outbox.hand_over(conversation=conversation, now=now)
     reach("turn_after_commit")
     logger.info(
         "turn finished",
@@ -257,7 +341,8 @@ def _commit_turn(*, claim: timers.Claim, opened: _Open, result: RunResult) -> Tu
             "ms": round((now - turn.started_at).total_seconds() * 1000),
         },
     )
-    return TurnOutcome.ANSWERED if turn.status == Turn.Status.DONE else TurnOutcome.SUPERSEDED
+    is_done = turn.status == Turn.Status.DONE
+    return TurnOutcome.ANSWERED if is_done else TurnOutcome.SUPERSEDED, handed
 
 
 def _describe_turn(*, turn: Turn, result: RunResult, now: datetime) -> None:
@@ -298,8 +383,13 @@ def _apply(*, conversation: Conversation, opened: _Open, result: RunResult, now:
     InboundMessage.objects.filter(pk__in=opened.message_ids).update(turn=opened.turn)
     conversation.agent_id = result.agent_id
     conversation.handled_upto = max(conversation.handled_upto, opened.turn.covered_upto)
-    conversation.save(update_fields=["agent", "handled_upto"])
+    match result.outcome:
+        case HandOff(to_agent_id=agent_id):
+            conversation.agent_id = agent_id
+        case NeedsHuman(to_agent_id=int(agent_id)):
+            conversation.agent_id = agent_id
     _clear_burst(conversation)
+    conversation.save(update_fields=["agent", "handled_upto", *_BURST])
     if result.outcome.text:
         outbox.add_message(
             conversation=conversation,
@@ -310,23 +400,15 @@ def _apply(*, conversation: Conversation, opened: _Open, result: RunResult, now:
             now=now,
             turn=opened.turn,
         )
-    match result.outcome:
-        case HandOff(to_agent_id=agent_id):
-            conversation.agent_id = agent_id
-            conversation.save(update_fields=["agent"])
-        case NeedsHuman(reason=reason, to_agent_id=agent_id):
-            if agent_id is not None:
-                conversation.agent_id = agent_id
-                conversation.save(update_fields=["agent"])
-            takeover.leave_to_people(conversation=conversation, reason=reason, now=now)
+    if isinstance(result.outcome, NeedsHuman):
+        takeover.leave_to_people(conversation=conversation, reason=result.outcome.reason, now=now)
 
 
 def _clear_burst(conversation: Conversation) -> None:
-    """Start counting anew: what is still unanswered is the next burst."""
+    """Start counting anew: what is still unanswered is the next burst. The row is not saved."""
     left = pending_messages(conversation)
     conversation.n_pending, conversation.n_superseded = len(left), 0
     conversation.first_pending_at = min((m.received_at for m in left), default=None)
-    conversation.save(update_fields=["n_pending", "n_superseded", "first_pending_at"])
 
 
 def _postpone(claim: timers.Claim) -> None:

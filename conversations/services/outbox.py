@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,7 +18,7 @@ from conversations.channels import ChannelAccount, sender_for
 from conversations.models import Conversation, OutboundMessage, Turn
 from conversations.services import identity, takeover
 from conversations.types import Address
-from tenants import timers
+from tenants import fanout, timers
 from tenants.context import database_now, release_connection
 from tenants.errors import Permanent, Temporary
 from tenants.failpoints import reach
@@ -30,6 +32,13 @@ STALE_AFTER = timedelta(minutes=15)
 
 MAX_RETRY_S = 30.0
 """The longest pause between two tries, in seconds; doubling it doubles the wait after an outage."""
+
+AT_ONCE = 40
+"""Replies of one process that are sent at the same time by the threads that wrote them. The others
+wait for the dispatcher, which shares between tenants: were there no bound, one tenant whose bridge
+hangs would take every thread."""
+
+_at_once = threading.BoundedSemaphore(AT_ONCE)
 
 _OPEN = (OutboundMessage.Status.CREATED, OutboundMessage.Status.HANDED)
 
@@ -52,6 +61,14 @@ class _Call:
     to: Address
     text: str
     ref: str
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A line that this worker has begun in the transaction that wrote a message into it."""
+
+    claim: timers.Claim
+    call: _Call
 
 
 def add_message(
@@ -78,77 +95,150 @@ def add_message(
     return message
 
 
-def send_next(*, timer_id: int, token: uuid.UUID) -> SendOutcome:
-    """Send the messages of one conversation, head of the line first, until none is left.
+def send_lines(bells: Sequence[tuple[int, uuid.UUID]]) -> list[SendOutcome]:
+    """Send what the lines of several conversations hold; announced by timers (id, token).
 
     Safe to run twice: only the doorbell that begins its timer sends.
     """
-    claim = timers.begin(timer_id=timer_id, token=token)
+    claims = timers.begin(bells)
+    lost = [SendOutcome.NOT_OURS] * (len(bells) - len(claims))
+    if not claims:
+        return lost
+    with keep(*claims):
+        return fanout.run_all(_send_line, claims) + lost
+
+
+def send_next(*, timer_id: int, token: uuid.UUID) -> SendOutcome:
+    """Send one conversation's line; see `send_lines`."""
+    return send_lines([(timer_id, token)])[0]
+
+
+@contextmanager
+def sending_at_once() -> Iterator[bool]:
+    """Say whether this process may send what it is about to write, without a doorbell."""
+    may_send = _at_once.acquire(blocking=False)
+    try:
+        yield may_send
+    finally:
+        if may_send:
+            _at_once.release()
+
+
+def hand_over(*, conversation: Conversation, now: datetime) -> Handed | None:
+    """Begin the line of a conversation in the transaction that wrote a message into it.
+
+    Joins that transaction, which holds the conversation's lock. None where another worker is
+    sending the line, which will find the message, or where nothing is to be sent now.
+    """
+    claim = timers.take(kind=TIMER, ref=conversation.pk)
     if claim is None:
-        return SendOutcome.NOT_OURS
-    outcome = SendOutcome.NOTHING_LEFT
-    with keep(claim):
-        try:
-            while True:
-                step = _claim_head(claim)
-                if isinstance(step, SendOutcome):
-                    return outcome if step is SendOutcome.NOTHING_LEFT else step
-                if step is not None:
-                    _commit(claim, step, error=_call(step))
-                    outcome = SendOutcome.SENT
-        except timers.LeaseLost:
-            return SendOutcome.LEASE_LOST
-        except Exception:
-            # Whatever it was, the line must not be tried without a pause.
-            logger.exception("sending failed", extra={"conversation_id": claim.ref})
-            wait_s = min(MAX_RETRY_S, 2.0 ** min(claim.n_attempts, 10))
-            timers.retry(claim, due_at=database_now() + timedelta(seconds=wait_s))
-            return SendOutcome.FAILED
+        return None
+    call = _next_call(claim=claim, conversation=conversation, now=now)
+    return None if isinstance(call, SendOutcome) else Handed(claim, call)
 
 
-def _claim_head(claim: timers.Claim) -> _Call | SendOutcome | None:
-    """Return the call to make next, why there is none, or None where the head was set aside."""
+def send_handed(handed: Handed) -> SendOutcome:
+    """Send a line from the message on that `hand_over` gave, after its transaction."""
+    with keep(handed.claim):
+        return _send_line(handed.claim, first=handed.call)
+
+
+def _send_line(claim: timers.Claim, *, first: _Call | None = None) -> SendOutcome:
+    """Send head after head until none is left; the caller keeps the lease."""
+    try:
+        if first is not None:
+            reach("send_claimed")
+        step = first or _advance(claim)
+        outcome = SendOutcome.NOTHING_LEFT
+        while isinstance(step, _Call):
+            step = _advance(claim, called=step, error=_call(step))
+            outcome = SendOutcome.SENT
+    except timers.LeaseLost:
+        return SendOutcome.LEASE_LOST
+    except Exception:
+        # Whatever it was, the line must not be tried without a pause.
+        logger.exception("sending failed", extra={"conversation_id": claim.ref})
+        wait_s = min(MAX_RETRY_S, 2.0 ** min(claim.n_attempts, 10))
+        timers.retry(claim, due_at=database_now() + timedelta(seconds=wait_s))
+        return SendOutcome.FAILED
+    return outcome if step is SendOutcome.NOTHING_LEFT else step
+
+
+def _advance(
+    claim: timers.Claim, *, called: _Call | None = None, error: Temporary | Permanent | None = None
+) -> _Call | SendOutcome:
+    """Write what came of a call, and return the next one or why there is none; one transaction."""
     now = database_now()
     with transaction.atomic(durable=True):
         # Before the timer, as who writes a message does: the other order would be a deadlock.
-        conversation = Conversation.objects.select_for_update().filter(pk=claim.ref).first()
-        is_armed_again = timers.hold(claim)
-        head = (
-            OutboundMessage.objects.filter(conversation_id=claim.ref, status__in=_OPEN)
-            .order_by("pk")
+        conversation = (
+            Conversation.objects.select_for_update(of=("self",))
+            .select_related("contact")
+            .filter(pk=claim.ref)
             .first()
         )
-        if conversation is None or head is None:
+        is_armed_again = timers.hold(claim)
+        if called is not None:
+            _write_result(called, error=error, now=now)
+        step: _Call | SendOutcome = SendOutcome.NOTHING_LEFT
+        if conversation is not None:
+            step = _next_call(claim=claim, conversation=conversation, now=now)
+        if step is SendOutcome.NOTHING_LEFT:
             # Armed again since it was claimed: what came in meanwhile was just looked for, and
             # whatever commits later arms the row that this leaves behind.
             timers.finish(claim)
-            return SendOutcome.WAITING if is_armed_again else SendOutcome.NOTHING_LEFT
+            if is_armed_again:
+                step = SendOutcome.WAITING
+    if called is not None:
+        reach("send_after_commit")
+        logger.info(
+            "message sent" if error is None else "send failed",
+            extra={
+                "message_id": called.message_id,
+                "reason": "" if error is None else error.reason,
+            },
+        )
+    if isinstance(step, _Call):
+        reach("send_claimed")
+    return step
+
+
+def _next_call(
+    *, claim: timers.Claim, conversation: Conversation, now: datetime
+) -> _Call | SendOutcome:
+    """Hand the head of the line over, setting aside what must not be sent; joins a transaction."""
+    while True:
+        head = (
+            OutboundMessage.objects.filter(conversation=conversation, status__in=_OPEN)
+            .order_by("pk")
+            .first()
+        )
+        if head is None:
+            return SendOutcome.NOTHING_LEFT
         if head.is_waiting(now):
             timers.retry(claim, due_at=head.next_attempt_at or now)
             return SendOutcome.WAITING
         if refusal := _veto(head=head, conversation=conversation, now=now):
             head.status, head.failure_reason = OutboundMessage.Status.CANCELLED, refusal
             head.save(update_fields=["status", "failure_reason"])
-            return None
+            continue
         try:
             account = sender_for(conversation.channel_kind).open_account(
                 conversation.channel_account_ref
             )
         except Permanent as error:
             _fail(head=head, conversation=conversation, reason=error.reason, now=now)
-            return None
+            continue
         head.status, head.handed_at = OutboundMessage.Status.HANDED, now
         head.n_attempts = min(head.n_attempts + 1, 32_000)  # a person's text is tried for ever
         head.save(update_fields=["status", "handed_at", "n_attempts"])
-        call = _Call(
+        return _Call(
             message_id=head.pk,
             account=account,
             to=identity.address_of(conversation.contact),
             text=head.text,
             ref=head.provider_ref,
         )
-    reach("send_claimed")
-    return call
 
 
 def _call(call: _Call) -> Temporary | Permanent | None:
@@ -162,28 +252,17 @@ def _call(call: _Call) -> Temporary | Permanent | None:
     return None
 
 
-def _commit(claim: timers.Claim, call: _Call, *, error: Temporary | Permanent | None) -> None:
-    now = database_now()
-    with transaction.atomic(durable=True):
-        Conversation.objects.select_for_update().filter(pk=claim.ref).first()
-        timers.hold(claim)
-        message = OutboundMessage.objects.select_for_update().get(pk=call.message_id)
-        if error is None:
-            # A receipt may have overtaken the answer to the call; it says more.
-            if message.status in _OPEN:
-                message.status = OutboundMessage.Status.ACKED
-            message.acked_at, message.next_attempt_at, message.failure_reason = now, None, ""
-            message.save(update_fields=["status", "acked_at", "next_attempt_at", "failure_reason"])
-        elif message.status in _OPEN:
-            _postpone_or_fail(message=message, error=error, now=now)
-    reach("send_after_commit")
-    logger.info(
-        "message sent" if error is None else "send failed",
-        extra={
-            "message_id": call.message_id,
-            "reason": "" if error is None else error.reason,
-        },
-    )
+def _write_result(call: _Call, *, error: Temporary | Permanent | None, now: datetime) -> None:
+    """Note what came of a call; joins the caller's transaction."""
+    message = OutboundMessage.objects.select_for_update().get(pk=call.message_id)
+    if error is None:
+        # A receipt may have overtaken the answer to the call; it says more.
+        if message.status in _OPEN:
+            message.status = OutboundMessage.Status.ACKED
+        message.acked_at, message.next_attempt_at, message.failure_reason = now, None, ""
+        message.save(update_fields=["status", "acked_at", "next_attempt_at", "failure_reason"])
+    elif message.status in _OPEN:
+        _postpone_or_fail(message=message, error=error, now=now)
 
 
 def _postpone_or_fail(

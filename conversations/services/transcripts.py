@@ -151,7 +151,9 @@ def _inbound_line(message: InboundMessage) -> Line:
         side="in",
         who="contact",
         who_name="",
-        text=message.text if message.kind == MessageKind.REACTION else describe(message),
+        text=message.text
+        if message.kind == MessageKind.REACTION
+        else describe(kind=message.kind, text=message.text),
         at=message.received_at,
         note=note,
         is_struck=is_deleted,

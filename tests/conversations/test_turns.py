@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import threading
+import uuid
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django_tenants.utils import schema_context, tenant_context
 
 from channels_whatsapp.models import Device
 from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn
-from conversations.services import orchestrator, takeover
+from conversations.services import orchestrator, outbox, takeover
 from tenants import timers
 from tenants.context import database_now
 from tenants.models import Timer
 from tests.factories import learn, make_agent, make_device, message_body, receive, work
 from tests.fakes.bridge import FakeBridge
-from tests.fakes.http import Answer, Received
+from tests.fakes.http import Answer, Received, wait_until
 from tests.fakes.llm import FakeLLM, Mode
 
 
@@ -166,7 +168,7 @@ def test_a_worker_whose_lease_ran_out_commits_nothing(committed_alpha, bridge):
         receive(device, message_body("quanto custa a limpeza?"))
         slow = work()
 
-    assert outcomes == ["other", "turn:answered", "send:sent"]
+    assert outcomes == ["other", "turn:answered"]
     assert "turn:lease_lost" in slow
     assert len(bridge.sent) == 1
     assert sorted(Turn.objects.values_list("status", flat=True)) == ["done", "failed"]
@@ -206,7 +208,7 @@ def test_a_burst_that_kills_its_workers_is_left_to_people(alpha, bridge):
     receive(device, message_body("quanto custa a limpeza?"))
     for _ in range(orchestrator.MAX_ATTEMPTS):  # each begins and is never heard of again
         bell = timers.claim_due(kind="turn", max_running=10, limit=10)[0]
-        timers.begin(timer_id=bell.timer_id, token=bell.token)
+        timers.begin([(bell.timer_id, bell.token)])
         Timer.objects.update(lease_until=database_now() - timedelta(seconds=1))
 
     assert work() == ["turn:left_to_people"]
@@ -351,3 +353,103 @@ def typing(state: str) -> bytes:
         .replace("False", "false")
         .encode()
     )
+
+
+def ring_all(kind: str) -> list[tuple[int, uuid.UUID]]:
+    """Return what one task would be given for all that is due."""
+    return [
+        (bell.timer_id, bell.token)
+        for bell in timers.claim_due(kind=kind, max_running=100, limit=100)
+    ]
+
+
+def test_bursts_that_one_task_announces_are_each_answered_once(committed_alpha, bridge):
+    learn()
+    phones = [f"55119888877{number:02d}" for number in range(5)]
+    with FakeLLM(Mode.EVIDENCE) as llm:
+        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
+        for phone in phones:
+            receive(device, message_body("quanto custa a limpeza?", phone=phone, ref=f"A{phone}"))
+        due_now()
+        outcomes = orchestrator.run_turns(ring_all("turn"))
+
+    assert outcomes == ["answered"] * 5
+    assert sorted(one.phone for one in bridge.sent) == phones
+    assert Turn.objects.filter(status="done").count() == 5
+    assert not Timer.objects.exists()
+
+
+def test_one_burst_that_cannot_be_opened_does_not_harm_the_others(committed_alpha, bridge):
+    learn()
+    good = make_device(make_agent(), bridge_url=bridge.url)
+    gone = make_device(good.entry_agent, name="dois", bridge_url=bridge.url)
+    receive(good, message_body("quanto custa a limpeza?", phone="5511900000001", ref="A1"))
+    receive(gone, message_body("quanto custa a limpeza?", phone="5511900000002", ref="A2"))
+    Device.objects.filter(pk=gone.pk).update(is_enabled=False)
+    due_now()
+
+    outcomes = orchestrator.run_turns(ring_all("turn"))
+
+    assert sorted(outcomes) == ["answered", "failed"]
+    assert [one.phone for one in bridge.sent] == ["5511900000001"]
+
+
+def test_a_conversation_that_is_locked_does_not_hold_up_the_others(committed_alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    for phone in ("5511900000001", "5511900000002"):
+        receive(device, message_body("quanto custa a limpeza?", phone=phone, ref=phone))
+    due_now()
+    locked = Conversation.objects.order_by("pk").first()
+    results: list[str] = []
+
+    def run() -> None:
+        try:
+            with tenant_context(committed_alpha):
+                results.extend(orchestrator.run_turns(ring_all("turn")))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    with transaction.atomic():
+        Conversation.objects.select_for_update().get(pk=locked.pk)
+        thread.start()
+        wait_until(lambda: len(bridge.sent) == 1)
+    thread.join()
+
+    assert results == ["answered"] * 2
+    assert sorted(one.phone for one in bridge.sent) == ["5511900000001", "5511900000002"]
+
+
+def test_a_reply_whose_worker_died_before_the_send_is_sent_by_another(committed_alpha, bridge):
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    receive(device, message_body("bom dia"))
+    Timer.objects.all().delete()
+    conversation, now = Conversation.objects.get(), database_now()
+    with transaction.atomic():
+        outbox.add_message(
+            conversation=conversation, text="olá", origin=OutboundMessage.Origin.AGENT, now=now
+        )
+        handed = outbox.hand_over(conversation=conversation, now=now)
+    assert handed is not None  # and here it died
+
+    assert work() == []  # its lease is still running
+    Timer.objects.update(lease_until=database_now() - timedelta(seconds=1))
+    assert work() == ["send:sent"]
+    assert outbox.send_handed(handed) == "lease_lost"
+    assert {one.ref for one in bridge.sent} == {OutboundMessage.objects.get().provider_ref}
+
+
+def test_without_a_place_to_send_at_once_the_dispatcher_rings(committed_alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    receive(device, message_body("quanto custa a limpeza?"))
+    due_now()
+    with ExitStack() as others:
+        for _ in range(outbox.AT_ONCE):
+            others.enter_context(outbox.sending_at_once())
+        orchestrator.run_turns(ring_all("turn"))
+        assert bridge.sent == []
+
+    assert work() == ["send:sent"]
+    assert len(bridge.sent) == 1

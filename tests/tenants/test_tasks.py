@@ -89,7 +89,7 @@ def test_two_tenants_in_one_worker_do_not_mix_even_after_an_error(
 
 
 def test_a_tenants_task_without_a_schema_fails_loudly(db):
-    result = conversation_tasks.run_turn.apply(kwargs={"timer_id": 1, "token": ""}, headers={})
+    result = conversation_tasks.run_turns.apply(kwargs={"bells": []}, headers={})
 
     assert isinstance(result.result, MissingSchema)
 

@@ -29,6 +29,11 @@ def expire_leases() -> None:
     )
 
 
+def begin(bell):
+    """Begin what one doorbell announces, or nothing."""
+    return next(iter(timers.begin([(bell.timer_id, bell.token)])), None)
+
+
 def test_what_is_not_due_is_not_claimed(alpha):
     arm(1, seconds=60)
     arm(2)
@@ -48,7 +53,7 @@ def test_two_tenants_have_timers_of_the_same_row(alpha, beta):
 def test_arming_again_moves_the_instant_and_is_seen_by_the_worker(alpha):
     arm(1)
     bell = claim_all()[0]
-    claim = timers.begin(timer_id=bell.timer_id, token=bell.token)
+    claim = begin(bell)
     arm(1, seconds=30)
 
     assert timers.hold(claim) is True
@@ -61,7 +66,7 @@ def test_arming_again_moves_the_instant_and_is_seen_by_the_worker(alpha):
 def test_finished_work_leaves_nothing(alpha):
     arm(1)
     bell = claim_all()[0]
-    claim = timers.begin(timer_id=bell.timer_id, token=bell.token)
+    claim = begin(bell)
 
     assert timers.hold(claim) is False
     timers.finish(claim)
@@ -74,17 +79,17 @@ def test_a_lost_doorbell_is_rung_again_and_the_old_one_opens_nothing(alpha):
     expire_leases()
     second = claim_all()[0]
 
-    assert timers.begin(timer_id=lost.timer_id, token=lost.token) is None
-    assert timers.begin(timer_id=second.timer_id, token=second.token) is not None
+    assert begin(lost) is None
+    assert begin(second) is not None
 
 
 def test_a_worker_that_lost_its_lease_may_not_commit(alpha):
     arm(1)
     bell = claim_all()[0]
-    slow = timers.begin(timer_id=bell.timer_id, token=bell.token)
+    slow = begin(bell)
     expire_leases()
     again = claim_all()[0]
-    quick = timers.begin(timer_id=again.timer_id, token=again.token)
+    quick = begin(again)
 
     assert quick.n_attempts == 2
     with pytest.raises(timers.LeaseLost):
@@ -97,7 +102,7 @@ def test_retried_work_keeps_its_attempts(alpha):
     arm(1)
     for attempt in (1, 2, 3):
         bell = claim_all()[0]
-        claim = timers.begin(timer_id=bell.timer_id, token=bell.token)
+        claim = begin(bell)
         assert claim.n_attempts == attempt
         timers.retry(claim, due_at=database_now())
 
@@ -141,7 +146,7 @@ def test_postponing_leaves_running_work_alone(alpha):
     arm(1)
     bell = claim_all()[0]
     timers.postpone(kind="turn", ref=1, due_at=database_now() + timedelta(seconds=60))
-    assert timers.begin(timer_id=bell.timer_id, token=bell.token) is not None
+    assert begin(bell) is not None
 
 
 def test_one_of_four_workers_begins(committed_alpha):
@@ -153,7 +158,7 @@ def test_one_of_four_workers_begins(committed_alpha):
         try:
             with schema_context("t_alpha"):
                 gate.wait()
-                wins.append(timers.begin(timer_id=bell.timer_id, token=bell.token))
+                wins.append(begin(bell))
         finally:
             connection.close()
 
@@ -187,7 +192,7 @@ def test_a_claim_is_not_lost_to_a_rolled_back_transaction(committed_alpha):
 
 def test_an_unknown_token_begins_nothing(alpha):
     arm(1)
-    assert timers.begin(timer_id=Timer.objects.get().pk, token=uuid.uuid4()) is None
+    assert timers.begin([(Timer.objects.get().pk, uuid.uuid4())]) == []
 
 
 def run_threads(work, n: int) -> None:
@@ -205,7 +210,7 @@ def test_a_lease_is_kept_though_the_pool_is_used_up(committed_alpha, monkeypatch
     monkeypatch.setitem(connections.settings, "default", pooled)  # of threads that begin now
     arm(1)
     bell = claim_all()[0]
-    claim = timers.begin(timer_id=bell.timer_id, token=bell.token)
+    claim = begin(bell)
     before = Timer.objects.get().lease_until
     taken, done = threading.Event(), threading.Event()
 
