@@ -28,6 +28,10 @@ from tests.stack import Stack
 
 LIMIT = 1.5
 MAX_CONNECTIONS = 20
+QUIET_S = 5.0
+"""How long nobody has written when all become due, in seconds: a device's quiet window if nothing
+else is set. What is prepared for an answer is prepared in it."""
+
 FAR_S = 60.0
 """The quiet window: longer than it takes to write all messages."""
 
@@ -134,8 +138,9 @@ def drain(
     due_at = float(
         stack.rows(
             "update tenants_timer set due_at = moment from (select clock_timestamp()"
-            " + interval '1 s' as moment) one where kind = 'turn'"
-            " returning extract(epoch from due_at)"
+            " + make_interval(secs => %s) as moment) one where kind = 'turn'"
+            " returning extract(epoch from due_at)",
+            QUIET_S,
         )[0][0]
     )
     deadline = time.monotonic() + FAR_S

@@ -92,6 +92,14 @@ def answer(request: RunRequest, context: RunContext) -> RunResult:
     return _Run(request, context).answer()
 
 
+def question_in(text: str) -> str:
+    """Return what will be searched for a message that stays alone; empty where nothing will."""
+    cleaned = prompts.visible(text).strip()[:MAX_BURST]
+    if not cleaned or routing.wants_person(cleaned) or routing.small_talk(cleaned) is not None:
+        return ""
+    return " ".join(cleaned.split())
+
+
 class _Run:
     """The state of one run."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
+from agents.runtime import loop
 from agents.runtime.context import RunContext
 from agents.services import profiles
 from agents.types import AgentProfile, RetrievedPassage, RetrieveResult
@@ -43,6 +44,15 @@ def retrieve(*, query: str, category_ids: Sequence[int], previous: str) -> Retri
         confidence=found.confidence,
         normalised_query=found.normalised_query,
     )
+
+
+def anticipate(text: str) -> None:
+    """Do ahead what can be done for the answer to a message that has just come in.
+
+    Returns at once; the current schema's knowledge is what will be searched.
+    """
+    if question := loop.question_in(text):
+        retrieval.anticipate(question)
 
 
 def evidence(passage: Passage) -> Evidence:

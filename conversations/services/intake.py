@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import IntegrityError, transaction
 
+from agents.services import assembly
 from conversations.models import (
     Contact,
     ContactAddress,
@@ -85,6 +87,7 @@ def receive_message(*, message: NewMessage, now: datetime) -> Received:
     conversation.save(update_fields=["last_message_at", "agent"])
     if not silence:
         accumulator.add_message(conversation=conversation, burst=message.burst, now=now)
+        transaction.on_commit(partial(assembly.anticipate, row.text))
     return Received(row, is_new=True, silence=silence)
 
 

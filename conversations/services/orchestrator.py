@@ -40,7 +40,7 @@ from conversations.models import (
     TurnStep,
 )
 from conversations.services import bursts, identity, outbox, takeover, typing
-from tenants import fanout, timers
+from tenants import parallel, timers
 from tenants.context import current_schema, database_now, release_connection
 from tenants.failpoints import reach
 from tenants.leases import keep
@@ -95,8 +95,7 @@ def run_turns(bells: Sequence[tuple[int, uuid.UUID]]) -> list[TurnOutcome]:
     reach("turn_begun")
     with keep(*claims):
         opened = _open_together(claims) if len(claims) > 1 else {}
-        release_connection()
-        return fanout.run_all(lambda claim: _run_turn(claim, opened.get(claim)), claims) + lost
+        return parallel.run_all(lambda claim: _run_turn(claim, opened.get(claim)), claims) + lost
 
 
 def run_turn(*, timer_id: int, token: uuid.UUID) -> TurnOutcome:

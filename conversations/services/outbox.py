@@ -18,7 +18,7 @@ from conversations.channels import ChannelAccount, sender_for
 from conversations.models import Conversation, OutboundMessage, Turn
 from conversations.services import identity, takeover
 from conversations.types import Address
-from tenants import fanout, timers
+from tenants import parallel, timers
 from tenants.context import database_now, release_connection
 from tenants.errors import Permanent, Temporary
 from tenants.failpoints import reach
@@ -105,7 +105,7 @@ def send_lines(bells: Sequence[tuple[int, uuid.UUID]]) -> list[SendOutcome]:
     if not claims:
         return lost
     with keep(*claims):
-        return fanout.run_all(_send_line, claims) + lost
+        return parallel.run_all(_send_line, claims) + lost
 
 
 def send_next(*, timer_id: int, token: uuid.UUID) -> SendOutcome:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+from integrations.llm.shared_vectors import SharedVectors
+
 BATCH = 16
 """Texts for one call of the engine. Larger batches gain nothing on two cores and hold the lock
 longer, so that a contact's question waits behind an ingestion."""
@@ -29,7 +31,9 @@ class LocalEmbedder:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._queries_lock = threading.Lock()  # a question that is known waits for no other
         self._queries: dict[str, list[float]] = {}
+        self._shared = SharedVectors(model=self.model)
 
     @cached_property
     def _engine(self) -> Any:
@@ -57,12 +61,32 @@ class LocalEmbedder:
 
     def embed_query(self, text: str) -> list[float]:
         """Return float[384] of unit length for a question (prefix ``query: ``)."""
-        with self._lock:
-            known = self._queries.get(text)
+        known = self._known(text)
         if known is None:
             known = self._encode([text], is_query=True)[0]
-            with self._lock:
-                self._queries[text] = known
-                if len(self._queries) > KEPT_QUERIES:
-                    del self._queries[next(iter(self._queries))]
+            self._keep(text, known)
         return list(known)
+
+    def embed_ahead(self, text: str) -> None:
+        """Make the vector of a question that will soon be asked, of whichever process."""
+        if self._known(text) is None:
+            vector = self._encode([text], is_query=True)[0]
+            self._keep(text, vector)
+            self._shared.put(text, vector)
+
+    def _known(self, text: str) -> list[float] | None:
+        with self._queries_lock:
+            known = self._queries.get(text)
+        if known is not None:
+            return known
+        shared = self._shared.get(text)
+        if shared is None or len(shared) != self.dimensions:
+            return None
+        self._keep(text, shared)
+        return shared
+
+    def _keep(self, text: str, vector: list[float]) -> None:
+        with self._queries_lock:
+            self._queries[text] = vector
+            if len(self._queries) > KEPT_QUERIES:
+                del self._queries[next(iter(self._queries))]

@@ -239,3 +239,6 @@ class Embedder(Protocol):
 
     def embed_query(self, text: str) -> list[float]:
         """Return the vector of a question."""
+
+    def embed_ahead(self, text: str) -> None:
+        """Make the vector of a question that will soon be asked, of whichever process."""

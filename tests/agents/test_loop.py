@@ -463,3 +463,16 @@ def test_a_flood_is_cut_before_it_costs_anything(world: World, llm: FakeLLM) -> 
     run(world, "preço da limpeza? " * 10_000, agent=remote(llm))
 
     assert len(llm.prompts[0][1]["content"]) < 3 * loop.MAX_BURST
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("quanto custa\n a  limpeza?", "quanto custa a limpeza?"),
+        ("bom dia", ""),
+        ("quero falar com um atendente", ""),
+        ("\u200b", ""),
+    ],
+)
+def test_what_a_message_alone_will_be_searched_for_is_known_ahead(text: str, question: str) -> None:
+    assert loop.question_in(text) == question

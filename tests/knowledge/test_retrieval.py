@@ -4,6 +4,7 @@ import pytest
 from django.db import transaction
 from django_tenants.utils import tenant_context
 
+from integrations.llm import factory
 from knowledge import retrieval
 from knowledge.models import Document
 from knowledge.services import documents
@@ -214,3 +215,14 @@ def test_words_of_a_new_document_are_known_at_once(alpha: Tenant) -> None:
 
     assert "ortodontai" in before.normalised_query
     assert "ortodontia" in after.normalised_query
+
+
+def test_a_question_that_was_anticipated_is_known_to_the_search(committed_alpha):
+    ready()
+    question = "quanto custa a limpeza que anticipei?"
+
+    retrieval.anticipate(question)
+    retrieval._ahead.submit(lambda: None).result(timeout=60)
+
+    found = retrieval.search(query=question, category_ids=None)
+    assert found.normalised_query.lower() in factory.embedder("local")._queries

@@ -9,7 +9,7 @@ from typing import TypeVar
 from django.db import connection
 from django_tenants.utils import schema_context
 
-from tenants.context import current_schema
+from tenants.context import current_schema, release_connection
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -18,17 +18,19 @@ MAX_THREADS = 500
 """Threads of one process, made as they are needed. At least what the dispatcher lets run at once
 (`TIMER_MAX_RUNNING`), because one worker may get more than its share; who finds none waits."""
 
-_pool = ThreadPoolExecutor(max_workers=MAX_THREADS, thread_name_prefix="fanout")
+_pool = ThreadPoolExecutor(max_workers=MAX_THREADS, thread_name_prefix="parallel")
 
 
 def run_all(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """Call `function` with each item, all at once and in the current schema; return when all ended.
 
-    A single item is worked on by the calling thread.
+    A single item is worked on by the calling thread. Otherwise no transaction may be open: this
+    thread's database connection is given back.
     """
     if len(items) == 1:
         return [function(items[0])]
     schema = current_schema()
+    release_connection()  # each of the threads needs one, and this one would wait for them with its
     futures = [_pool.submit(_in_schema, schema, function, item) for item in items]
     return [future.result() for future in futures]
 
