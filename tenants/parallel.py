@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from django.db import connection
@@ -32,6 +32,7 @@ def run_all(function: Callable[[Item], Result], items: Sequence[Item]) -> list[R
     schema = current_schema()
     release_connection()  # each of the threads needs one, and this one would wait for them with its
     futures = [_pool.submit(_in_schema, schema, function, item) for item in items]
+    wait(futures)  # all of them, also where one fails: the caller keeps their leases meanwhile
     return [future.result() for future in futures]
 
 

@@ -94,7 +94,9 @@ def run_turns(bells: Sequence[tuple[int, uuid.UUID]]) -> list[TurnOutcome]:
         return lost
     reach("turn_begun")
     with keep(*claims):
-        opened = _open_together(claims) if len(claims) > 1 else {}
+        # What has failed before may have killed its worker: it shall not take others with it.
+        fresh = [claim for claim in claims if claim.n_attempts == 1]
+        opened = _open_together(fresh) if len(fresh) > 1 else {}
         return parallel.run_all(lambda claim: _run_turn(claim, opened.get(claim)), claims) + lost
 
 

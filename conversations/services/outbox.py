@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.db import transaction
+from django.db.models import Case, F, Value, When
 
 from conversations.channels import ChannelAccount, sender_for
 from conversations.models import Conversation, OutboundMessage, Turn
@@ -134,7 +135,11 @@ def hand_over(*, conversation: Conversation, now: datetime) -> Handed | None:
     if claim is None:
         return None
     call = _next_call(claim=claim, conversation=conversation, now=now)
-    return None if isinstance(call, SendOutcome) else Handed(claim, call)
+    if isinstance(call, _Call):
+        return Handed(claim, call)
+    if call is SendOutcome.NOTHING_LEFT:
+        timers.finish(claim)
+    return None
 
 
 def send_handed(handed: Handed) -> SendOutcome:
@@ -254,14 +259,19 @@ def _call(call: _Call) -> Temporary | Permanent | None:
 
 def _write_result(call: _Call, *, error: Temporary | Permanent | None, now: datetime) -> None:
     """Note what came of a call; joins the caller's transaction."""
-    message = OutboundMessage.objects.select_for_update().get(pk=call.message_id)
+    messages = OutboundMessage.objects.filter(pk=call.message_id)
     if error is None:
         # A receipt may have overtaken the answer to the call; it says more.
-        if message.status in _OPEN:
-            message.status = OutboundMessage.Status.ACKED
-        message.acked_at, message.next_attempt_at, message.failure_reason = now, None, ""
-        message.save(update_fields=["status", "acked_at", "next_attempt_at", "failure_reason"])
-    elif message.status in _OPEN:
+        is_open = When(status__in=_OPEN, then=Value(OutboundMessage.Status.ACKED))
+        messages.update(
+            status=Case(is_open, default=F("status")),
+            acked_at=now,
+            next_attempt_at=None,
+            failure_reason="",
+        )
+        return
+    message = messages.select_for_update().get()
+    if message.status in _OPEN:
         _postpone_or_fail(message=message, error=error, now=now)
 
 
