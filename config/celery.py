@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from typing import Any
 
 from celery import Celery, signals
@@ -23,14 +22,16 @@ def refuse_unsafe_database(**_: Any) -> None:
     refuse_unsafe_database()
 
 
-@signals.worker_ready.connect
+@signals.worker_init.connect
 def warm_up(sender: Any = None, **_: Any) -> None:
-    """Load the models beside the first tasks, in workers that answer contacts."""
-    pool = getattr(sender, "pool_cls", None) or getattr(sender.controller, "pool_cls", "")
-    if "thread" in f"{getattr(pool, '__module__', '')}{pool}":
+    """Load the models before the first task, in workers that answer contacts.
+
+    A worker that takes work while it loads lets contacts wait whom another would have answered.
+    """
+    if "thread" in str(getattr(sender, "pool_cls", "")):
         from agents.services import assembly
 
-        threading.Thread(target=assembly.warm_up, name="warm-up", daemon=True).start()
+        assembly.warm_up()
 
 
 @signals.setup_logging.connect

@@ -42,10 +42,23 @@ class Program:
 
 
 class Supervisor:
-    """Keeps programs running and stops them together; a program that dies is started again."""
+    """Keeps programs running and stops them together; a program that dies is started again.
 
-    def __init__(self, *, out: IO[str] = sys.stderr) -> None:
+    Args:
+        name_of: gives each process that starts a name, set in its environment as `name_in`.
+        ended: is told that name once the process and all that it forked are gone.
+    """
+
+    def __init__(
+        self,
+        *,
+        out: IO[str] = sys.stderr,
+        name_in: str = "",
+        name_of: Callable[[], str] = str,
+        ended: Callable[[str], object] = str,
+    ) -> None:
         self._out = out
+        self._name_in, self._name_of, self._ended = name_in, name_of, ended
         self._lock = threading.Lock()
         self._running: dict[str, subprocess.Popen[str]] = {}
         self._stopping = threading.Event()
@@ -96,7 +109,8 @@ class Supervisor:
             with self._lock:
                 if self._stopping.is_set():
                     return
-                process = _open(program)
+                name = self._name_of()
+                process = _open(program, {self._name_in: name} if self._name_in else {})
                 self._running[program.name] = process
             # Read beside: what it forked keeps the pipe open, and its end alone is what counts.
             reader = threading.Thread(target=self._relay, args=(program, process), daemon=True)
@@ -109,6 +123,8 @@ class Supervisor:
                 self._running.pop(program.name, None)
             if self._stopping.is_set():
                 return
+            # Beside: where the servers are away it may take long, and the program need not wait.
+            threading.Thread(target=self._tell, args=(name,), daemon=True).start()
             self._say(f"{program.name:<10} | ended with {code}; starting it again")
             lived_long = time.monotonic() - began > 10
             pause = RESTART_AFTER_S if lived_long else min(pause * 2, RESTART_AT_MOST_EVERY_S)
@@ -119,6 +135,12 @@ class Supervisor:
             with process.stdout as lines:
                 for line in lines:
                     self._say(f"{program.name:<10} | {line.rstrip()}")
+
+    def _tell(self, name: str) -> None:
+        try:
+            self._ended(name)
+        except Exception as error:
+            self._say(f"leases     | {error}")
 
     def _watch(self, ensure: Callable[[], object]) -> None:
         while not self._stopping.wait(WATCH_EVERY_S):
@@ -132,11 +154,11 @@ class Supervisor:
         self._out.flush()
 
 
-def _open(program: Program) -> subprocess.Popen[str]:
+def _open(program: Program, env: Mapping[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - our own commands
         program.command,
         cwd=BASE_DIR,
-        env={**os.environ, **program.env},
+        env={**os.environ, **program.env, **env},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -10,6 +10,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from tenants import owners
+
 LEASE_S = 5
 """How long a claimed batch may take, in seconds, before another worker gets it."""
 
@@ -162,7 +164,7 @@ def begin(*, entry_ids: Sequence[int], token: uuid.UUID) -> Held | None:
 
     The attempt is counted here, before the work, so that work that kills its worker is counted too.
     """
-    own = uuid.uuid4()
+    own = owners.new_token()
     rows = _rows(
         """
         update public.tenants_inboxentry

@@ -26,6 +26,7 @@ from typing import Any
 
 from django.db import connection
 
+from tenants import owners
 from tenants.context import current_schema
 
 RING_LEASE_S = 4
@@ -39,7 +40,8 @@ hangs leaves room for the others."""
 
 WORK_LEASE_S = 6
 """How long a worker that stopped renewing keeps its work, in seconds. Renewed three times in that
-span; bounds the wait after a worker was killed."""
+span; bounds the wait after a worker was lost with its machine. Of one that was killed `owners`
+frees the leases at once."""
 
 
 @dataclass(frozen=True)
@@ -160,15 +162,17 @@ def begin(bells: Sequence[tuple[int, uuid.UUID]]) -> list[Claim]:
     rows = _rows(
         """
         update public.tenants_timer t
-        set lease_token = gen_random_uuid(), n_attempts = n_attempts + 1, n_rings = 0,
+        set lease_token = rung.own, n_attempts = n_attempts + 1, n_rings = 0,
             lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
-        from unnest(%(ids)s::bigint[], %(tokens)s::uuid[]) as rung(id, token)
+        from unnest(%(ids)s::bigint[], %(tokens)s::uuid[], %(own)s::uuid[])
+            as rung(id, token, own)
         where t.id = rung.id and t.lease_token = rung.token
         returning t.id, t.ref, t.lease_token, t.generation, t.n_attempts
         """,
         {
             "ids": [timer_id for timer_id, _ in bells],
             "tokens": [token for _, token in bells],
+            "own": [owners.new_token() for _ in bells],
             "lease": WORK_LEASE_S,
         },
     )
@@ -184,13 +188,19 @@ def take(*, kind: str, ref: int) -> Claim | None:
     rows = _rows(
         """
         update public.tenants_timer
-        set lease_token = gen_random_uuid(), n_attempts = n_attempts + 1, n_rings = 0,
+        set lease_token = %(own)s, n_attempts = n_attempts + 1, n_rings = 0,
             lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
         where schema_name = %(schema)s and kind = %(kind)s and ref = %(ref)s
             and lease_token is null and due_at <= clock_timestamp()
         returning id, ref, lease_token, generation, n_attempts
         """,
-        {"schema": current_schema(), "kind": kind, "ref": ref, "lease": WORK_LEASE_S},
+        {
+            "schema": current_schema(),
+            "kind": kind,
+            "ref": ref,
+            "own": owners.new_token(),
+            "lease": WORK_LEASE_S,
+        },
     )
     return Claim(*rows[0]) if rows else None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -49,41 +50,88 @@ def ensure_public(*, domains: Sequence[str]) -> Tenant:
     return tenant
 
 
-_known_complete: set[tuple[int, int]] = set()
-"""What `_fingerprint` said when this process last found every migration of its code in there."""
+class TemplateChanged(DomainError):
+    """A new version is being installed; try again in a moment."""
+
+    code = "template_changed"
 
 
-def ensure_template() -> None:
-    """Make sure that the template schema exists and has every migration; roles included."""
-    fingerprint = _fingerprint()
-    if fingerprint in _known_complete:
-        return
-    if fingerprint is None or _has_unapplied_migrations():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                sql.SQL("create schema if not exists {}").format(sql.Identifier(TEMPLATE_SCHEMA))
+_known_complete: set[str] = set()
+"""The versions of the template in which this process found every migration of its code."""
+
+
+def ensure_template() -> str:
+    """Make sure that the template schema has every migration and the roles; return its version."""
+    version = _template_version()
+    if version in _known_complete:
+        return version
+    with _changing_template():
+        version = _template_version()
+        if version is None or _has_unapplied_migrations():
+            _execute("create schema if not exists {}")
+            call_command(
+                "migrate_schemas", schema_name=TEMPLATE_SCHEMA, verbosity=0, interactive=False
             )
-        # Two processes that migrate it at once meet at Django's own migration table.
-        call_command("migrate_schemas", schema_name=TEMPLATE_SCHEMA, verbosity=0, interactive=False)
-        with schema_context(TEMPLATE_SCHEMA):
-            staff.ensure_roles()
-    if (fingerprint := _fingerprint()) is not None:
-        _known_complete.add(fingerprint)
+            with schema_context(TEMPLATE_SCHEMA):
+                staff.ensure_roles()
+            # Last: a template without it was left by a crash, and is gone through again.
+            version = _template_state()
+            _execute("comment on schema {} is " + sql.Literal(version).as_string(None))
+    _known_complete.add(version)
+    return version
 
 
-def _fingerprint() -> tuple[int, int] | None:
-    """Return how many migrations the template has and the newest's id; None without any."""
+@contextmanager
+def _changing_template() -> Iterator[None]:
+    """Let one process change the template; a crash ends this with its connection."""
     with connection.cursor() as cursor:
-        cursor.execute("select to_regclass(%s)", [f"{TEMPLATE_SCHEMA}.django_migrations"])
-        if cursor.fetchone()[0] is None:
-            return None
+        cursor.execute("select pg_advisory_lock(hashtext('template'))")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_unlock(hashtext('template'))")
+
+
+def _execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL(statement).format(sql.Identifier(TEMPLATE_SCHEMA)))
+
+
+def _template_version() -> str | None:
+    """Return what names the template's state; None while it is missing, or not complete."""
+    with connection.cursor() as cursor:
         cursor.execute(
-            sql.SQL("select count(*), coalesce(max(id), 0) from {}.django_migrations").format(
-                sql.Identifier(TEMPLATE_SCHEMA)
-            )
+            "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = %s",
+            [TEMPLATE_SCHEMA],
         )
-        n_applied, newest = cursor.fetchone()
-        return int(n_applied), int(newest)
+        row = cursor.fetchone()
+    version: str | None = row[0] if row else None
+    return version if version and version == _template_state() else None
+
+
+def _template_state() -> str:
+    """Return the template's own id, how many migrations it has and the newest's id."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(
+                "select {}::regnamespace::oid || ':' || count(*) || ':' || max(id)"
+                " from {}.django_migrations"
+            ).format(sql.Literal(f'"{TEMPLATE_SCHEMA}"'), sql.Identifier(TEMPLATE_SCHEMA))
+        )
+        return str(cursor.fetchone()[0])
+
+
+def _hold_template(version: str) -> None:
+    """Keep the template as it is until the open transaction ends.
+
+    Raises:
+        TemplateChanged: it is another one by now.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock_shared(hashtext('template'))")
+    if _template_version() != version:
+        raise TemplateChanged
 
 
 def _has_unapplied_migrations() -> bool:
@@ -109,9 +157,10 @@ def create_tenant(
     Raises:
         BadTenant: a slug, time zone or domain that cannot be used.
         DomainTaken: a domain of another tenant.
+        TemplateChanged: a new version of the product is being installed at this moment.
     """
     _check(slug=slug, timezone=timezone, domains=domains)
-    ensure_template()
+    version = ensure_template()
     with transaction.atomic():
         tenant, _ = Tenant.objects.get_or_create(
             schema_name=f"t_{slug}",
@@ -121,7 +170,8 @@ def create_tenant(
     with transaction.atomic():
         tenant = Tenant.objects.select_for_update().get(pk=tenant.pk)
         if tenant.status == Tenant.Status.CREATING:
-            clone_schema(source=TEMPLATE_SCHEMA, target=tenant.schema_name)
+            _hold_template(version)
+            clone_schema(source=TEMPLATE_SCHEMA, target=tenant.schema_name, version=version)
             tenant.status = Tenant.Status.READY
             tenant.save(update_fields=["status"])
             record(action="tenant.created", actor=actor, target=f"tenant {tenant.uuid}", data={})

@@ -50,3 +50,21 @@ def test_a_killed_program_is_started_again_without_what_it_forked():
         assert not is_running(child)
     finally:
         supervisor.stop()
+
+
+def test_the_name_of_a_process_is_told_once_it_has_died():
+    out, names, ended = io.StringIO(), iter(["first", "second", "third"]), []
+    supervisor = Supervisor(
+        out=out, name_in="OWN_NAME", name_of=lambda: next(names), ended=ended.append
+    )
+    show = "import os, time; print(os.environ['OWN_NAME'], flush=True); time.sleep(600)"
+    supervisor.start(Program("named", [sys.executable, "-c", show]))
+    try:
+        wait_for(lambda: "first" in out.getvalue())
+        os.kill(supervisor.pids()["named"], signal.SIGKILL)
+
+        wait_for(lambda: "second" in out.getvalue())
+        wait_for(lambda: ended)
+        assert ended == ["first"]
+    finally:
+        supervisor.stop()

@@ -120,6 +120,18 @@ def test_the_shop_knows_no_price_of_the_clinic(stack: Stack, page: Page) -> None
     expect(answer.first).not_to_contain_text("220")
 
 
+def test_a_contact_that_nobody_knows_shows_nobody_elses_chat(stack: Stack, page: Page) -> None:
+    write(page, stack, "demo-loja", "5511987650020", "oi")
+    page.goto(f"{stack.base_url}/simulator/?numero=demo-loja&contato=5511999990000")
+    page.wait_for_selector('#app[data-ready="true"]')
+
+    expect(page.get_by_test_id("stranger")).to_contain_text("5511999990000")
+    expect(page.get_by_test_id("bubble-out")).to_have_count(0)
+    page.get_by_role("button", name="Escolher uma pessoa").click()
+    page.get_by_role("dialog").get_by_text("Contato 5511987650020").first.click()
+    expect(page.get_by_test_id("stranger")).to_be_hidden()
+
+
 def test_the_owner_reads_why_it_was_answered_so(stack: Stack, page: Page) -> None:
     write(page, stack, "demo-clinica", "5511987650003", "quanto ta a limpeza?")
     expect(page.get_by_test_id("bubble-in").first).to_be_visible(timeout=40_000)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django_tenants.utils import schema_context
 
-from tenants.services import tenants
+from tenants.models import Tenant
+from tenants.services import staff, tenants
 
 
 def test_no_model_waits_for_a_migration(db):
@@ -21,6 +23,28 @@ def test_every_schema_has_every_migration(alpha, schema):
         loader = MigrationLoader(connection)
 
     assert set(loader.graph.nodes) <= set(loader.applied_migrations)
+
+
+def test_a_template_that_a_crash_left_without_roles_is_gone_through_again(db):
+    connection.set_schema_to_public()
+    tenants.ensure_template()
+    with connection.cursor() as cursor:
+        cursor.execute("comment on schema t_0template is null")
+        cursor.execute("truncate t_0template.auth_group cascade")
+
+    tenant = tenants.create_tenant(slug="lambda", name="Lambda", domains=["lambda.localhost"])
+    with schema_context(tenant.schema_name):
+        assert set(Group.objects.values_list("name", flat=True)) == set(staff.Role)
+
+
+def test_a_template_that_changes_meanwhile_is_not_copied(db, monkeypatch):
+    connection.set_schema_to_public()
+    tenants.ensure_template()
+    monkeypatch.setattr(tenants, "ensure_template", lambda: "as it was a moment ago")
+
+    with pytest.raises(tenants.TemplateChanged):
+        tenants.create_tenant(slug="my", name="My", domains=["my.localhost"])
+    assert not Tenant.objects.ready().filter(slug="my").exists()
 
 
 def test_a_template_that_lacks_a_migration_is_brought_up_before_it_is_copied(transactional_db):

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, connections, transaction
 from django_tenants.utils import schema_context, tenant_context
 
-from tenants import leases, timers
+from tenants import leases, owners, timers
 from tenants.context import database_now
 from tenants.models import Timer
 
@@ -96,6 +96,23 @@ def test_a_worker_that_lost_its_lease_may_not_commit(alpha):
         timers.hold(slow)
     timers.finish(slow)  # and it cannot take the work away from the other
     assert timers.hold(quick) is False
+
+
+def test_what_a_dead_worker_held_is_free_at_once_and_nothing_else(alpha, monkeypatch):
+    claims = []
+    for ref in (1, 2):
+        arm(ref)
+        (bell,) = claim_all()
+        monkeypatch.setenv(owners.VARIABLE, owners.new_name())
+        claims.append(timers.begin(timer_id=bell.timer_id, token=bell.token))
+    dead, living = claims
+
+    assert owners.free_leases(name=dead.token.hex[:16]) == 1
+    with pytest.raises(timers.LeaseLost), transaction.atomic():
+        timers.hold(dead)
+    assert timers.hold(living) is False
+    (bell,) = claim_all()
+    assert timers.begin(timer_id=bell.timer_id, token=bell.token).n_attempts == 2
 
 
 def test_retried_work_keeps_its_attempts(alpha):

@@ -15,6 +15,11 @@ let viewing;
 function renderMe() {
   const person = me();
   const button = byId("me");
+  if (state.stranger) {
+    button.replaceChildren(make("span", { className: "avatar" }, icon("add")), make("span", { className: "names" }, make("strong", { textContent: "Pessoa desconhecida" }), make("small", { textContent: "escolha quem escreve" })));
+    button.setAttribute("aria-label", "Pessoa desconhecida. Escolher quem escreve");
+    return;
+  }
   if (!person) {
     button.replaceChildren(make("span", { className: "avatar" }, icon("add")), make("span", { className: "names" }, make("strong", { textContent: "Criar uma pessoa" }), make("small", { textContent: "quem vai escrever?" })));
     return;
@@ -61,7 +66,9 @@ function lastLine(user, last) {
 function renderHeader() {
   const user = openUser();
   byId("chat-open").hidden = !user;
-  byId("chat-empty").hidden = Boolean(user);
+  byId("chat-empty").hidden = Boolean(user) || Boolean(state.stranger);
+  byId("chat-stranger").hidden = Boolean(user) || !state.stranger;
+  byId("stranger").textContent = state.stranger;
   panels.renderDevice();
   if (!user) return;
   byId("chat-name").textContent = user.name;
@@ -119,8 +126,11 @@ async function show(userId) {
   tellViewed();
 }
 
+const viewWithoutChat = () => (state.stranger ? "chat" : "list");
+
 async function choose(key) {
   await attempt(choosePerson(key));
+  if (!state.open && app.dataset.view === "chat") app.dataset.view = "list";
   renderAll();
   tellViewed();
 }
@@ -161,7 +171,7 @@ function onTyping(news) {
 async function reload() {
   await attempt(load());
   if (state.open && !state.users.has(state.open)) await openChat("");
-  if (!state.open) app.dataset.view = app.dataset.view === "faults" ? "faults" : "list";
+  if (!state.open) app.dataset.view = app.dataset.view === "faults" ? "faults" : viewWithoutChat();
   renderAll();
 }
 
@@ -183,7 +193,7 @@ function start() {
   composer.start();
   panels.start(choose);
   messages.setMenu(panels.openMenu);
-  byId("me").addEventListener("click", panels.openPeople);
+  for (const id of ["me", "stranger-choose"]) byId(id).addEventListener("click", panels.openPeople);
   byId("back").addEventListener("click", () => show(""));
   for (const id of ["faults-open", "faults-open-chat"]) byId(id).addEventListener("click", () => toggleFaults(app.dataset.faults !== "open" || app.dataset.view !== "faults" && matchMedia("(max-width: 759px)").matches));
   byId("faults-close").addEventListener("click", () => toggleFaults(false));
@@ -195,7 +205,7 @@ function start() {
     message: onMessage,
     typing: onTyping,
     user: (user) => { state.users.set(user.id, user); renderList(); renderHeader(); },
-    contact: (contact) => { state.contacts.set(contact.key, contact); panels.renderPeople(choose); if (!state.me) choose(contact.key); else renderMe(); },
+    contact: (contact) => { state.contacts.set(contact.key, contact); panels.renderPeople(choose); if (!state.me && (!state.stranger || state.stranger === contact.key)) choose(contact.key); else renderMe(); },
     faults: (faults) => { state.faults = faults; panels.renderFaults(); renderHeader(); },
     settings: (settings) => { state.settings = settings; panels.renderFaults(); },
     reload,
@@ -211,6 +221,9 @@ function wantedUser() {
 start();
 await attempt(load());
 const first = wantedUser();
-if (first) await show(first.id);
-else renderAll();
+if (first && !state.stranger) await show(first.id);
+else {
+  app.dataset.view = viewWithoutChat();
+  renderAll();
+}
 app.dataset.ready = "true";

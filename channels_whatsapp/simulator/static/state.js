@@ -12,6 +12,7 @@ export const state = {
   faults: {},
   settings: {},
   me: "",
+  stranger: "", // whom the address names, and the simulator does not know
   open: "",
 };
 
@@ -30,7 +31,11 @@ export async function load() {
   state.faults = found.faults;
   state.settings = found.settings;
   const wanted = new URLSearchParams(location.search).get("contato");
-  if (!state.contacts.has(state.me)) state.me = [wanted, recall("me"), ...state.contacts.keys()].find((key) => state.contacts.has(key)) || "";
+  if (!state.contacts.has(state.me)) {
+    // Nobody else's chats in place of those that were asked for.
+    state.stranger = wanted && !state.contacts.has(wanted) ? wanted : "";
+    state.me = state.stranger ? "" : [wanted, recall("me"), ...state.contacts.keys()].find((key) => state.contacts.has(key)) || "";
+  }
   readChats(found.chats);
   if (state.open) await loadMessages();
 }
@@ -46,6 +51,7 @@ function readChats(chats) {
 
 export async function choosePerson(key) {
   state.me = key;
+  state.stranger = "";
   remember("me", key);
   state.typing.clear();
   readChats((await get(`state?contact=${encodeURIComponent(key)}`)).chats);

@@ -12,9 +12,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from config import embedded, local
 from config.processes import Program, Supervisor, is_free, wait_for
+from tenants import owners
 
 PYTHON = sys.executable
 MANAGE = [PYTHON, "manage.py"]
@@ -22,6 +24,14 @@ MANAGE = [PYTHON, "manage.py"]
 THREADS = 200
 """Tasks that one worker process has under way at most. They wait, so a thread costs little memory
 and no database connection; doubling it doubles what a crash of the process has to do again."""
+
+
+def free_leases(name: str) -> None:
+    """Let others take over what a process that died was doing."""
+    try:
+        owners.free_leases(name=name)
+    finally:
+        connection.close()
 
 
 class Command(BaseCommand):
@@ -36,7 +46,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Start everything and wait."""
         self._check_ports(options)
-        supervisor = Supervisor()
+        supervisor = Supervisor(name_in=owners.VARIABLE, name_of=owners.new_name, ended=free_leases)
         # Both stop it in order, also where it was started in the background with Ctrl-C ignored.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
@@ -51,9 +61,11 @@ class Command(BaseCommand):
                 supervisor.watch(partial(embedded.ensure_postgres, settings.DATA_DIR))
             if settings.EMBEDDED_BROKER:
                 supervisor.watch(partial(embedded.ensure_valkey, settings.DATA_DIR))
-            for program in self.programs(options):
+            *programs, spare = self.programs(options)
+            for program in programs:
                 supervisor.start(program)
             self._wait_until_up(options)
+            supervisor.start(spare)
             self.after_start(options)
             self.stdout.write("READY")
             self.stdout.flush()
@@ -127,6 +139,9 @@ class Command(BaseCommand):
             simulator += ["--time-scale", "0.1"]
             simulator += ["--admin-token", settings.BRIDGE_ADMIN_TOKEN]
             programs.insert(0, Program("simulator", simulator, env))
+        # Both ring, and claim what the other has not; alone, its restart would stop everything for
+        # seconds. It costs a hundredth of a core. Last: it may start when the rest is up.
+        programs.append(Program("dispatcher2", [*MANAGE, "dispatcher"], {**shares, **env}))
         return programs
 
     def _wait_until_up(self, options: dict[str, Any]) -> None:
