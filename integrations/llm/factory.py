@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
+from typing import Protocol
 
 from integrations.llm.errors import NoProviderAnswered
 from integrations.llm.local_embedder import LocalEmbedder
@@ -38,19 +39,46 @@ LEAST_S = 1.0
 """A try with less time than this, in seconds, is not begun: no model answers that fast."""
 
 
+class Gate(Protocol):
+    """Says who may be asked now and hears how it went, between the calls of a chain."""
+
+    def refusal(self, config: ChatConfig) -> str:
+        """Return why `config` must not be asked now; an empty text where it may."""
+
+    def answered(self, config: ChatConfig) -> None:
+        """Hear that `config` answered."""
+
+    def failed(self, config: ChatConfig, error: Temporary | Permanent) -> None:
+        """Hear that `config` failed."""
+
+
+class OpenGate:
+    """Lets everybody through and remembers nothing."""
+
+    def refusal(self, config: ChatConfig) -> str:
+        """Return nothing: everybody may be asked."""
+        return ""
+
+    def answered(self, config: ChatConfig) -> None:
+        """Forget it."""
+
+    def failed(self, config: ChatConfig, error: Temporary | Permanent) -> None:
+        """Forget it."""
+
+
 def chat_client(config: ChatConfig) -> ChatClient:
     """Return a client that asks `config` and, when it fails, its fallbacks."""
     return Chain(config)
 
 
-def chat(config: ChatConfig, request: ChatRequest) -> ChatResult:
+def chat(config: ChatConfig, request: ChatRequest, *, gate: Gate | None = None) -> ChatResult:
     """Answer `request` with `config` or its fallbacks.
 
     Raises:
         NoProviderAnswered: every provider failed.
         RuntimeError: a transaction is open; nothing may wait for the network under it.
     """
-    return chat_client(config).chat(request)
+    return Chain(config, gate=gate or OpenGate()).chat(request)
 
 
 @cache
@@ -82,6 +110,14 @@ def single(config: ChatConfig) -> ChatClient:
             from integrations.llm.openai_compatible import OpenAICompatible
 
             return OpenAICompatible(config)
+        case Provider.ANTHROPIC:
+            from integrations.llm.anthropic import Anthropic
+
+            return Anthropic(config)
+        case Provider.GEMINI:
+            from integrations.llm.gemini import Gemini
+
+            return Gemini(config)
         case _:
             raise Permanent(f"provider {config.provider} is not available")
 
@@ -96,6 +132,7 @@ class Chain:
     """
 
     config: ChatConfig
+    gate: Gate = field(default_factory=OpenGate)
     clock: Callable[[], float] = field(default=time.monotonic)
     wait: Callable[[float], None] = field(default=time.sleep)
 
@@ -110,6 +147,7 @@ class Chain:
             except (Temporary, Permanent) as error:
                 run.failed(config, error, began)
                 continue
+            run.gate.answered(config)
             return replace(result, tries=tuple(run.tries))
         raise run.exhausted()
 
@@ -136,6 +174,7 @@ class Chain:
                 if given_out:  # a second provider would begin the answer anew
                     break
                 continue
+            run.gate.answered(config)
             return
         raise run.exhausted()
 
@@ -144,7 +183,7 @@ class _Run:
     """The state of one answer: time left, who may still be asked, what failed."""
 
     def __init__(self, chain: Chain, request: ChatRequest) -> None:
-        self.clock, self.wait = chain.clock, chain.wait
+        self.clock, self.wait, self.gate = chain.clock, chain.wait, chain.gate
         self.first, self.request = chain.config, request
         self.until = self.clock() + request.timeout_s
         self.left = [chain.config, *chain.config.fallbacks]
@@ -161,6 +200,10 @@ class _Run:
                 remaining = self.until - self.clock()
                 if self.tries and remaining < LEAST_S:
                     return
+                if refusal := self.gate.refusal(config):
+                    self.refused(config, refusal)
+                    continue
+                release_connection()
                 share = remaining if place == len(round_) - 1 else remaining * FIRST_SHARE
                 yield config, min(config.timeout_s, share)
             if not self._pause():
@@ -186,8 +229,13 @@ class _Run:
         self.wait(pause)
         return True
 
+    def refused(self, config: ChatConfig, reason: str) -> None:
+        """Note that one was not asked at all."""
+        self.tries.append(Try(config.provider, config.model, "refused", reason, 0))
+
     def failed(self, config: ChatConfig, error: Temporary | Permanent, began: float) -> None:
         """Note one failed try."""
+        self.gate.failed(config, error)
         temporary = isinstance(error, Temporary)
         self.tries.append(
             Try(

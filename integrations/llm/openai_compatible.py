@@ -5,7 +5,7 @@ The SDK is imported by this module only, and this module only when such a provid
 
 from __future__ import annotations
 
-import re
+import base64
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ from openai import OpenAI
 from pydantic import BaseModel, ValidationError
 
 from integrations import http
+from integrations.llm import wire
 from integrations.llm.types import (
     NOT_MEASURED,
     ChatConfig,
@@ -25,6 +26,7 @@ from integrations.llm.types import (
     ChatRequest,
     ChatResult,
     FinishReason,
+    Image,
     Provider,
     ToolCall,
     Usage,
@@ -35,15 +37,6 @@ BASE_URLS = {
     Provider.OPENAI: "https://api.openai.com/v1",
     Provider.DEEPSEEK: "https://api.deepseek.com/v1",
 }
-
-_TRY_LATER = frozenset({408, 409, 425, 429})
-
-_NEVER_HELPS = frozenset({"insufficient_quota", "billing_not_active", "account_deactivated"})
-"""Codes that come with a 429 although no wait helps: somebody has to pay first."""
-
-_CODE = re.compile(r"[a-z_]{1,40}")
-"""What a provider's error code looks like. Narrow on purpose: a hostile server could send the key
-back in this place, and the reason is stored."""
 
 
 class _WireFunction(BaseModel):
@@ -120,20 +113,17 @@ class OpenAICompatible:
             Permanent: the server refuses this key, model or request.
         """
         if request.stream:
-            for delta in self.stream(request):
-                if delta.result:
-                    return delta.result
-            raise Temporary("the stream ended early")
+            return wire.last_result(self.stream(request))
         began = time.monotonic()
         with self._mapped(), http.deadline(self._timeout_s(request)):
             raw = self._sdk.chat.completions.with_raw_response.create(**self._payload(request))
-            wire = _WireCompletion.model_validate_json(raw.content)
-        if not wire.choices or wire.choices[0].message is None:
+            whole = _WireCompletion.model_validate_json(raw.content)
+        if not whole.choices or whole.choices[0].message is None:
             raise Temporary("the answer has no choices")
-        choice, message = wire.choices[0], wire.choices[0].message
-        answer = _Answer(wire.model or self._model(request))
+        choice, message = whole.choices[0], whole.choices[0].message
+        answer = _Answer(whole.model or self._model(request))
         answer.add(message, choice.finish_reason)
-        answer.usage = _usage(wire.usage)
+        answer.usage = _usage(whole.usage)
         return answer.result(self._config.provider, began)
 
     def stream(self, request: ChatRequest) -> Iterator[ChatDelta]:
@@ -156,8 +146,8 @@ class OpenAICompatible:
                 if piece is None:
                     break
                 # The SDK does not judge what it read, and warns when asked to give it back.
-                wire = _WireCompletion.model_validate(piece.to_dict(warnings=False))
-            if text := answer.add_piece(wire):
+                part = _WireCompletion.model_validate(piece.to_dict(warnings=False))
+            if text := answer.add_piece(part):
                 yield ChatDelta(text)
         if answer.finish is None:
             raise Temporary("the stream ended early")
@@ -222,7 +212,9 @@ class OpenAICompatible:
         except openai.APIConnectionError as error:
             raise Temporary("the server cannot be reached or hung up") from error
         except openai.APIStatusError as error:
-            raise _from_status(error) from error
+            raise wire.from_status(
+                error.status_code, code=str(error.code or ""), headers=error.response.headers
+            ) from error
         except (openai.OpenAIError, ValidationError, ValueError) as error:
             raise Temporary("the answer cannot be read") from error
         except httpx2.TimeoutException as error:
@@ -242,13 +234,13 @@ class _Answer:
         self.usage = NOT_MEASURED
         self.calls: dict[int, ToolCall] = {}
 
-    def add_piece(self, wire: _WireCompletion) -> str:
+    def add_piece(self, piece: _WireCompletion) -> str:
         """Take in one streamed piece and return its text."""
-        if wire.usage is not None:
-            self.usage = _usage(wire.usage)
-        self.model = wire.model or self.model
+        if piece.usage is not None:
+            self.usage = _usage(piece.usage)
+        self.model = piece.model or self.model
         text = ""
-        for choice in wire.choices[:1]:
+        for choice in piece.choices[:1]:
             message = choice.delta or _WireMessage()
             self.add(message, choice.finish_reason)
             text = message.content or ""
@@ -259,12 +251,12 @@ class _Answer:
             self.texts.append(message.content)
         self.refused = self.refused or bool(message.refusal)
         self.finish = finish or self.finish
-        for place, wire in enumerate(message.tool_calls or []):
-            index = place if wire.index is None else wire.index
+        for place, called in enumerate(message.tool_calls or []):
+            index = place if called.index is None else called.index
             known = self.calls.get(index, ToolCall("", "", ""))
-            function = wire.function or _WireFunction()
+            function = called.function or _WireFunction()
             self.calls[index] = ToolCall(
-                known.call_id or wire.id or "",
+                known.call_id or called.id or "",
                 known.name or function.name or "",
                 known.arguments + (function.arguments or ""),
             )
@@ -298,22 +290,30 @@ class _Answer:
         return FinishReason.LENGTH if self.finish == "length" else FinishReason.STOP
 
 
-def _usage(wire: _WireUsage | None) -> Usage:
-    if wire is None:
+def _usage(counted: _WireUsage | None) -> Usage:
+    if counted is None:
         return NOT_MEASURED
-    prompt, completion = wire.prompt_tokens_details, wire.completion_tokens_details
+    prompt, completion = counted.prompt_tokens_details, counted.completion_tokens_details
     return Usage(
-        wire.prompt_tokens,
-        wire.completion_tokens,
+        counted.prompt_tokens,
+        counted.completion_tokens,
         prompt.cached_tokens if prompt else None,
         completion.reasoning_tokens if completion else None,
     )
 
 
 def _message(message: ChatMessage) -> dict[str, Any]:
-    wire: dict[str, Any] = {"role": message.role, "content": message.text}
+    sent: dict[str, Any] = {"role": message.role, "content": message.text}
+    if message.images:
+        sent["content"] = [
+            {"type": "text", "text": message.text},
+            *(
+                {"type": "image_url", "image_url": {"url": _data_url(image)}}
+                for image in message.images
+            ),
+        ]
     if message.tool_calls:
-        wire["tool_calls"] = [
+        sent["tool_calls"] = [
             {
                 "id": call.call_id,
                 "type": "function",
@@ -322,32 +322,9 @@ def _message(message: ChatMessage) -> dict[str, Any]:
             for call in message.tool_calls
         ]
     if message.tool_call_id:
-        wire["tool_call_id"] = message.tool_call_id
-    return wire
+        sent["tool_call_id"] = message.tool_call_id
+    return sent
 
 
-def _from_status(error: openai.APIStatusError) -> Temporary | Permanent:
-    """Return our error; of the body only a short code is kept."""
-    status = error.status_code
-    code = str(error.code or "")
-    reason = f"HTTP {status} {code}" if _CODE.fullmatch(code) else f"HTTP {status}"
-    if code in _NEVER_HELPS:
-        return Permanent(reason)
-    if status in _TRY_LATER or status >= 500:
-        return Temporary(reason, retry_after_s=_retry_after_s(error.response.headers))
-    return Permanent(reason)
-
-
-def _retry_after_s(headers: httpx2.Headers) -> float | None:
-    """Return the wait asked for, in seconds; a date is not understood and counts as none.
-
-    Source: RFC 9110, 10.2.3; `retry-after-ms` is OpenAI's own and finer.
-    """
-    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers[name]) * unit_s
-        except (KeyError, ValueError):
-            continue
-        if 0 <= seconds < 86_400:
-            return seconds
-    return None
+def _data_url(image: Image) -> str:
+    return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"

@@ -50,11 +50,13 @@ class ToolCall:
 
     Args:
         arguments: JSON text as the model wrote it, unchecked.
+        signature: opaque; some providers want it back with the call.
     """
 
     call_id: str
     name: str
     arguments: str
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,18 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that the model is shown.
+
+    Args:
+        media_type: ``image/jpeg``, ``image/png``, ``image/webp`` or ``image/gif``.
+    """
+
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ChatMessage:
     """One message of the prompt; `tool_call_id` is set where the role is ``tool``."""
 
@@ -82,6 +96,7 @@ class ChatMessage:
     text: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +172,13 @@ class Try:
     """One failed call of the chain that led to an answer or to none.
 
     Args:
-        error: ``"temporary"`` or ``"permanent"``.
+        error: ``"temporary"``, ``"permanent"``, or ``"refused"`` where nobody was asked.
         reason: a short cause without any secret.
     """
 
     provider: str
     model: str
-    error: Literal["temporary", "permanent"]
+    error: Literal["temporary", "permanent", "refused"]
     reason: str
     latency_ms: int
 
@@ -175,6 +190,7 @@ class ChatResult:
     Args:
         evidence_refs: the passages quoted, where the provider knows them.
         tries: what failed before this answer.
+        degraded: why another than the chosen model answered, such as ``"budget"``; mostly empty.
     """
 
     text: str
@@ -186,6 +202,7 @@ class ChatResult:
     tool_calls: tuple[ToolCall, ...] = ()
     evidence_refs: tuple[str, ...] = ()
     tries: tuple[Try, ...] = ()
+    degraded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +219,7 @@ class ChatConfig:
 
     Args:
         timeout_s: longest time for one answer of this provider, in seconds.
+        credential: the uuid of the key's row; empty where there is none.
         fallbacks: tried in this order; their own fallbacks are not followed.
     """
 
@@ -211,6 +229,37 @@ class ChatConfig:
     base_url: str = ""
     timeout_s: float = 20.0
     fallbacks: tuple[ChatConfig, ...] = ()
+    credential: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A voice note or another recording.
+
+    Args:
+        media_type: such as ``audio/ogg``; parameters after a semicolon are left out.
+        seconds: its length where the channel told it; None where not.
+    """
+
+    media_type: str
+    data: bytes = field(repr=False)
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said.
+
+    Args:
+        seconds: of sound as the provider measured it; None where it does not say.
+    """
+
+    text: str
+    usage: Usage
+    model: str
+    provider: str
+    latency_ms: int
+    seconds: float | None = None
 
 
 class ChatClient(Protocol):

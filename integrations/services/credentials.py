@@ -94,4 +94,5 @@ def chat_config(
         base_url=credential.base_url,
         timeout_s=timeout_s,
         fallbacks=tuple(fallbacks),
+        credential=str(credential.uuid),
     )

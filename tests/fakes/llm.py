@@ -19,6 +19,7 @@ from typing import Any
 from tests.fakes.http import Answer, Received, ScriptedServer, json_answer
 
 COMPLETIONS = "/v1/chat/completions"
+TRANSCRIPTIONS = "/v1/audio/transcriptions"
 
 _PASSAGE = re.compile(r"<passage n=\"\d+\" source=\"[^\"]*\">\n(.*?)\n</passage>", re.DOTALL)
 _ORDER = re.compile(
@@ -36,6 +37,11 @@ class Mode(StrEnum):
     ECHO = "echo"  # the whole prompt
     OBEDIENT = "obedient"  # does what the last instruction anywhere in its context says
     UNAUTHORIZED = "unauthorized"  # 401
+    BAD_REQUEST = "bad_request"  # 400
+    NO_MODEL = "no_model"  # 404
+    OVERLOADED = "overloaded"  # 503, or 529 of who has a number of its own for it
+    LATE_ERROR = "late_error"  # an error inside a stream that began well
+    LENGTH = "length"  # cut off at the limit of tokens
     BUSY = "busy"  # 429 with Retry-After
     BROKE = "broke"  # 429 that no wait helps
     BROKEN = "broken"  # 500
@@ -99,6 +105,8 @@ class FakeLLM(ScriptedServer):
             return scripted
         if request.method == "GET" and request.path == "/v1/models":
             return json_answer({"object": "list", "data": [{"id": "fake-1", "object": "model"}]})
+        if request.path == TRANSCRIPTIONS:
+            return self._transcription()
         if request.path != COMPLETIONS:
             return None
         payload = _payload(request)
@@ -109,6 +117,13 @@ class FakeLLM(ScriptedServer):
         if text is None:
             return None
         return _completion(payload, text, mode=self.mode, delay_s=self.delay_s)
+
+    def _transcription(self) -> Answer:
+        failed = self._failure({})
+        if failed is not None:
+            return failed
+        text = self._texts.popleft() if self._texts else ""
+        return json_answer({"text": text, "usage": {"type": "duration", "seconds": 3}})
 
     def _text(self, messages: Sequence[dict[str, Any]]) -> str | None:
         match self.mode:
@@ -125,41 +140,63 @@ class FakeLLM(ScriptedServer):
     def _filler(self) -> str | None:
         return None if self.mode is Mode.SCRIPTED else "Tudo certo."
 
-    def _failure(self, payload: dict[str, Any]) -> Answer | None:  # noqa: C901 - one case a mode
+    def _failure(self, payload: dict[str, Any]) -> Answer | None:
         match self.mode:
             case Mode.UNAUTHORIZED:
                 return _error(401, "invalid_api_key", "Incorrect API key provided: sk-secret")
+            case Mode.BAD_REQUEST:
+                return _error(400, "invalid_request_error")
+            case Mode.NO_MODEL:
+                return _error(404, "model_not_found")
+            case Mode.OVERLOADED:
+                return _error(503, "overloaded")
             case Mode.BUSY:
                 return _error(429, "rate_limit_exceeded", retry_after=self.retry_after)
             case Mode.BROKE:
                 return _error(429, "insufficient_quota")
             case Mode.BROKEN:
                 return _error(500, "server_error")
-            case Mode.SLOW:
-                return Answer(delay_s=30)
-            case Mode.DRIP:
-                return Answer(
-                    headers={"content-type": "application/json"},
-                    parts=(b" ",) * 300,
-                    part_delay_s=0.1,
-                )
-            case Mode.INVALID_JSON:
-                return _raw(payload, b'{"choices": [{"message": ')
-            case Mode.NOT_JSON:
-                return Answer(headers={"content-type": "text/html"}, body=b"<h1>Bad gateway</h1>")
             case Mode.WRONG_SHAPE:
                 return _raw(payload, b'{"choices": "none", "usage": 3}')
             case Mode.NO_CHOICES:
                 return _raw(payload, b'{"id": "x", "model": "fake-1", "choices": []}')
-            case Mode.REDIRECT:
-                return Answer(302, {"location": "http://127.0.0.1:1/"})
-            case Mode.PACKED:
-                return Answer(
-                    headers={"content-type": "application/json", "content-encoding": "gzip"},
-                    body=b"\x1f\x8b\x08",
-                )
             case _:
-                return None
+                return common_failure(self.mode, streams=bool(payload.get("stream")))
+
+
+def common_failure(mode: Mode, *, streams: bool) -> Answer | None:
+    """Return how any server fails, whatever it speaks; None where `mode` is no such failure."""
+    match mode:
+        case Mode.SLOW:
+            return Answer(delay_s=30)
+        case Mode.DRIP:
+            return Answer(
+                headers={"content-type": "application/json"},
+                parts=(b" ",) * 300,
+                part_delay_s=0.1,
+            )
+        case Mode.INVALID_JSON if streams:
+            return _events([b'data: {"choices": [{"message": \n\n'])
+        case Mode.INVALID_JSON:
+            return Answer(
+                headers={"content-type": "application/json"}, body=b'{"choices": [{"message": '
+            )
+        case Mode.NOT_JSON:
+            return Answer(headers={"content-type": "text/html"}, body=b"<h1>Bad gateway</h1>")
+        case Mode.REDIRECT:
+            return Answer(302, {"location": "http://127.0.0.1:1/"})
+        case Mode.PACKED:
+            return Answer(
+                headers={"content-type": "application/json", "content-encoding": "gzip"},
+                body=b"\x1f\x8b\x08",
+            )
+        case _:
+            return None
+
+
+def words(text: str) -> list[str]:
+    """Return a text in the pieces in which the servers stream it."""
+    return re.findall(r"\s*\S+\s*", text)
 
 
 def _payload(request: Received) -> dict[str, Any]:
@@ -209,9 +246,13 @@ def _usage(payload: dict[str, Any], text: str) -> dict[str, Any]:
 
 def _completion(payload: dict[str, Any], text: str, *, mode: Mode, delay_s: float) -> Answer:
     head = {"id": "chatcmpl-1", "created": int(time.time()), "model": payload["model"]}
-    finish = {Mode.FILTERED: "content_filter", Mode.TOOL_CALLS: "tool_calls"}.get(mode, "stop")
+    finish = {
+        Mode.FILTERED: "content_filter",
+        Mode.TOOL_CALLS: "tool_calls",
+        Mode.LENGTH: "length",
+    }.get(mode, "stop")
     content: str | None = None if mode in {Mode.EMPTY, Mode.FILTERED, Mode.TOOL_CALLS} else text
-    calls = _CALLS if mode is Mode.TOOL_CALLS else None
+    calls = CALLS if mode is Mode.TOOL_CALLS else None
     usage = _usage(payload, text)
     if payload.get("stream"):
         return _stream(head, content, calls, finish, usage, mode, delay_s)
@@ -231,8 +272,12 @@ def _completion(payload: dict[str, Any], text: str, *, mode: Mode, delay_s: floa
     return Answer(headers=answer_headers, body=raw, delay_s=delay_s)
 
 
-_CALLS = [
-    {"id": "call_1", "type": "function", "function": {"name": "find_slot", "arguments": '{"day":'}},
+CALLS = [
+    {
+        "id": "call_1",
+        "type": "function",
+        "function": {"name": "find_slot", "arguments": '{"day": "sábado"}'},
+    },
     {"id": "call_2", "type": "function", "function": {"name": "price", "arguments": "{}"}},
 ]
 
@@ -252,7 +297,7 @@ def _stream(
         return b"data: " + json.dumps(body).encode() + b"\n\n"
 
     parts = [chunk({"role": "assistant", "content": ""})]
-    parts += [chunk({"content": piece}) for piece in re.findall(r"\s*\S+\s*", content or "")]
+    parts += [chunk({"content": piece}) for piece in words(content or "")]
     for index, call in enumerate(calls or []):
         name, arguments = call["function"]["name"], call["function"]["arguments"]
         parts += [
@@ -263,6 +308,9 @@ def _stream(
         return _events(parts[: max(2, len(parts) // 2)], cut=True, delay_s=delay_s)
     if mode is Mode.SILENT_END:
         return _events(parts, delay_s=delay_s)
+    if mode is Mode.LATE_ERROR:
+        late = {"error": {"message": "busy", "type": "server_error", "code": "server_error"}}
+        return _events([*parts, b"data: " + json.dumps(late).encode() + b"\n\n"], delay_s=delay_s)
     parts.append(chunk({}, finish))
     end = {**head, "object": "chat.completion.chunk", "choices": [], "usage": usage}
     parts += [b"data: " + json.dumps(end).encode() + b"\n\n", b"data: [DONE]\n\n"]

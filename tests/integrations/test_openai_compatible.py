@@ -105,7 +105,7 @@ def test_tool_calls_are_put_together(llm: FakeLLM, stream: bool) -> None:
 
     assert result.finish_reason is FinishReason.TOOL_CALLS
     assert result.tool_calls == (
-        ToolCall("call_1", "find_slot", '{"day":'),
+        ToolCall("call_1", "find_slot", '{"day": "sábado"}'),
         ToolCall("call_2", "price", "{}"),
     )
 

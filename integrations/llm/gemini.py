@@ -1,0 +1,289 @@
+"""Google's Gemini API, reached through the `google-genai` SDK.
+
+The SDK is imported by this module only, and this module only when the provider is used.
+Source of the wire format: the provider's "generateContent" reference page.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+from google import genai
+from google.genai import errors, types
+from pydantic import ValidationError
+
+from integrations import http
+from integrations.llm import wire
+from integrations.llm.types import (
+    NOT_MEASURED,
+    ChatConfig,
+    ChatDelta,
+    ChatMessage,
+    ChatRequest,
+    ChatResult,
+    FinishReason,
+    ToolCall,
+    Usage,
+)
+from tenants.errors import Permanent, Temporary
+
+BASE_URL = "https://generativelanguage.googleapis.com"
+
+_REFUSALS = frozenset(
+    {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR"}
+)
+_DELAY = re.compile(r'"retryDelay": "(\d{1,5}(?:\.\d+)?)s"')
+
+
+class Gemini:
+    """One key; safe to share between threads."""
+
+    def __init__(self, config: ChatConfig) -> None:
+        self._config = config
+        base_url = config.base_url or BASE_URL
+        http.check_url(base_url)
+        if not config.api_key:
+            raise Permanent("no key is configured")
+        self._sdk = genai.Client(
+            api_key=config.api_key,
+            vertexai=False,  # else the operator's environment could choose another service
+            http_options=types.HttpOptions(
+                base_url=base_url,
+                api_version="v1beta",
+                httpx_client=http.client(),
+                retry_options=types.HttpRetryOptions(attempts=1),  # the chain retries
+            ),
+        )
+
+    def chat(self, request: ChatRequest) -> ChatResult:
+        """Answer at once; streams below where `request.stream` asks for it.
+
+        Raises:
+            Temporary: the server is away, busy, slow, or answered nothing usable.
+            Permanent: the server refuses this key, model or request.
+        """
+        if request.stream:
+            return wire.last_result(self.stream(request))
+        began = time.monotonic()
+        with _mapped(), http.deadline(self._timeout_s(request)):
+            response = self._sdk.models.generate_content(**self._payload(request))
+        answer = _Answer(self._model(request))
+        answer.add(response)
+        return answer.result(self._config.provider, began)
+
+    def stream(self, request: ChatRequest) -> Iterator[ChatDelta]:
+        """Answer piece by piece.
+
+        Raises:
+            Temporary: as `chat`, and where the stream is cut before its finish reason.
+            Permanent: as `chat`.
+        """
+        began = time.monotonic()
+        until = began + self._timeout_s(request)
+        answer = _Answer(self._model(request))
+        pieces: Iterator[types.GenerateContentResponse] | None = None
+        while True:
+            # The deadline is set for each step: while the caller holds a piece, time is its own.
+            with _mapped(), http.deadline(until - time.monotonic()):
+                if pieces is None:
+                    pieces = self._sdk.models.generate_content_stream(**self._payload(request))
+                piece = next(pieces, None)
+            if piece is None:
+                break
+            if text := answer.add(piece):
+                yield ChatDelta(text)
+        if not answer.finish:
+            raise Temporary("the stream ended early")
+        yield ChatDelta("", answer.result(self._config.provider, began))
+
+    def _model(self, request: ChatRequest) -> str:
+        return request.model or self._config.model
+
+    def _timeout_s(self, request: ChatRequest) -> float:
+        return min(request.timeout_s, self._config.timeout_s)
+
+    def _payload(self, request: ChatRequest) -> dict[str, Any]:
+        rules = [message.text for message in request.messages if message.role == "system"]
+        config: dict[str, Any] = {
+            "temperature": request.temperature,
+            "max_output_tokens": request.max_output_tokens,
+            # Never run by the SDK: a model may ask, code decides.
+            "automatic_function_calling": {"disable": True},
+        }
+        if rules:
+            config["system_instruction"] = "\n\n".join(rules)
+        if request.tools:
+            config["tools"] = [
+                {
+                    "function_declarations": [
+                        {
+                            "name": tool.name,
+                            "description": tool.description,
+                            "parameters_json_schema": dict(tool.parameters),
+                        }
+                        for tool in request.tools
+                    ]
+                }
+            ]
+        if request.response_schema is not None:
+            config["response_mime_type"] = "application/json"
+            config["response_json_schema"] = dict(request.response_schema)
+        return {
+            "model": self._model(request),
+            "contents": _contents(request.messages),
+            "config": types.GenerateContentConfig.model_validate(config),
+        }
+
+
+def _contents(messages: Sequence[ChatMessage]) -> list[types.Content]:
+    """Return the turns; neighbours of one role are joined, as the API asks for turns in turn."""
+    names = {call.call_id: call.name for one in messages for call in one.tool_calls}
+    turns: list[types.Content] = []
+    for message in messages:
+        if message.role == "system":
+            continue
+        role = "model" if message.role == "assistant" else "user"
+        parts = _parts(message, names)
+        if turns and turns[-1].role == role:
+            turns[-1].parts = [*(turns[-1].parts or []), *parts]
+        else:
+            turns.append(types.Content(role=role, parts=parts))
+    return turns
+
+
+def _parts(message: ChatMessage, names: Mapping[str, str]) -> list[types.Part]:
+    if message.role == "tool":
+        name = names.get(message.tool_call_id, message.tool_call_id)
+        return [types.Part.from_function_response(name=name, response={"result": message.text})]
+    parts = [
+        types.Part.from_bytes(data=image.data, mime_type=image.media_type)
+        for image in message.images
+    ]
+    if message.text:
+        parts.append(types.Part.from_text(text=message.text))
+    for call in message.tool_calls:
+        part = types.Part.from_function_call(name=call.name, args=wire.arguments_of(call))
+        if call.signature:
+            part.thought_signature = base64.b64decode(call.signature)
+        parts.append(part)
+    return parts or [types.Part.from_text(text="-")]
+
+
+class _Answer:
+    """What has come of an answer so far."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.texts: list[str] = []
+        self.calls: list[ToolCall] = []
+        self.finish = ""
+        self.usage = NOT_MEASURED
+
+    def add(self, response: types.GenerateContentResponse) -> str:
+        """Take in a whole answer or a streamed piece of one, and return its text."""
+        self.model = response.model_version or self.model
+        if response.usage_metadata is not None:
+            self.usage = _usage(response.usage_metadata)
+        blocked = response.prompt_feedback
+        if blocked is not None and blocked.block_reason is not None:
+            self.finish = "SAFETY"
+        if not response.candidates:
+            return ""
+        candidate = response.candidates[0]
+        if candidate.finish_reason is not None:
+            self.finish = candidate.finish_reason.value
+        content = candidate.content
+        texts = [self._add_part(part) for part in (content.parts if content else None) or []]
+        return "".join(texts)
+
+    def _add_part(self, part: types.Part) -> str:
+        if (called := part.function_call) is not None:
+            self.calls.append(
+                ToolCall(
+                    called.id or f"call_{len(self.calls)}",  # not every model gives an id
+                    called.name or "",
+                    json.dumps(called.args or {}, ensure_ascii=False),
+                    base64.b64encode(part.thought_signature or b"").decode(),
+                )
+            )
+        if not part.text or part.thought:
+            return ""
+        self.texts.append(part.text)
+        return part.text
+
+    def result(self, provider: str, began: float) -> ChatResult:
+        """Return the whole answer.
+
+        Raises:
+            Temporary: it is empty.
+        """
+        text = "".join(self.texts).strip()
+        reason = self._reason()
+        if not text and not self.calls and reason is not FinishReason.REFUSED:
+            raise Temporary("the answer is empty")
+        return ChatResult(
+            text=text,
+            finish_reason=reason,
+            usage=self.usage,
+            model=self.model,
+            provider=provider,
+            latency_ms=round((time.monotonic() - began) * 1000),
+            tool_calls=tuple(self.calls),
+        )
+
+    def _reason(self) -> FinishReason:
+        if self.finish in _REFUSALS:
+            return FinishReason.REFUSED
+        if self.calls:
+            return FinishReason.TOOL_CALLS
+        return FinishReason.LENGTH if self.finish == "MAX_TOKENS" else FinishReason.STOP
+
+
+def _usage(counted: types.GenerateContentResponseUsageMetadata) -> Usage:
+    """Return the counts; this provider counts thoughts beside the output, not in it."""
+    if counted.prompt_token_count is None:
+        return NOT_MEASURED
+    thoughts = counted.thoughts_token_count
+    output = counted.candidates_token_count
+    return Usage(
+        counted.prompt_token_count + (counted.tool_use_prompt_token_count or 0),
+        None if output is None and thoughts is None else (output or 0) + (thoughts or 0),
+        counted.cached_content_token_count,
+        thoughts,
+    )
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    """Turn what the SDK raises into our two families; bodies and keys stay out of the text."""
+    try:
+        yield
+    except errors.APIError as error:
+        raise _from_error(error) from error
+    except httpx2.TimeoutException as error:
+        raise Temporary("timed out") from error
+    except httpx2.TransportError as error:
+        raise Temporary("the server cannot be reached or hung up") from error
+    except (errors.UnknownApiResponseError, ValidationError, ValueError, AttributeError) as error:
+        raise Temporary("the answer cannot be read") from error
+
+
+def _from_error(error: errors.APIError) -> Temporary | Permanent:
+    status = error.code or 0  # typed as a number, yet absent from some bodies
+    headers = {str(k): str(v) for k, v in getattr(error.response, "headers", {}).items()}
+    if (asked_s := _asked_delay_s(error.details)) is not None:
+        headers.setdefault("retry-after", str(asked_s))
+    return wire.from_status(status, code=str(error.status or ""), headers=headers)
+
+
+def _asked_delay_s(details: object) -> float | None:
+    """Return the wait that stands in the body, in seconds (google.rpc.RetryInfo)."""
+    found = _DELAY.search(json.dumps(details, default=str))
+    return float(found[1]) if found else None

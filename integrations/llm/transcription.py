@@ -1,0 +1,153 @@
+"""Voice notes to text, by whoever of the providers can hear.
+
+OpenAI and servers like it take the file as a form; Gemini takes it as part of a prompt.
+"""
+
+from __future__ import annotations
+
+import time
+
+import openai
+from openai import OpenAI
+from pydantic import BaseModel, ValidationError
+
+from integrations import http
+from integrations.llm import wire
+from integrations.llm.openai_compatible import BASE_URLS
+from integrations.llm.types import (
+    NOT_MEASURED,
+    ChatConfig,
+    ChatMessage,
+    ChatRequest,
+    FinishReason,
+    Image,
+    Provider,
+    Sound,
+    Transcript,
+    Usage,
+)
+from tenants.context import release_connection
+from tenants.errors import Permanent, Temporary
+
+MAX_BYTES = 25 * 1024 * 1024
+"""The largest file that the providers take (source: OpenAI, "Speech to text")."""
+
+_ENDINGS = {
+    "audio/ogg": "ogg",
+    "audio/opus": "ogg",
+    "audio/mpeg": "mp3",
+    "audio/mp4": "m4a",
+    "audio/aac": "m4a",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "audio/webm": "webm",
+    "audio/flac": "flac",
+}
+
+_ORDER = (
+    "Transcribe the recording word for word in the language that is spoken. Write nothing but the"
+    " words; where nothing is said, write nothing at all."
+)
+_OPENAI_LIKE = frozenset({Provider.OPENAI, Provider.OPENAI_COMPATIBLE})
+
+
+class _WireUsage(BaseModel):
+    type: str = ""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    seconds: float | None = None
+
+
+class _WireTranscript(BaseModel):
+    text: str = ""
+    duration: float | None = None
+    usage: _WireUsage | None = None
+
+
+def transcribe(config: ChatConfig, sound: Sound, *, language: str) -> Transcript:
+    """Return what is said in a recording; an empty text where nothing is.
+
+    Args:
+        language: of the tenant, such as ``"pt-br"``; a hint, not an order.
+
+    Raises:
+        Temporary: the server is away, busy or slow.
+        Permanent: too large, an unknown kind of sound, or a provider that cannot hear.
+        RuntimeError: a transaction is open.
+    """
+    release_connection()
+    kind = sound.media_type.partition(";")[0].strip().lower()
+    if kind not in _ENDINGS:
+        raise Permanent(f"sound of the kind {kind or 'unknown'} cannot be transcribed")
+    if not sound.data or len(sound.data) > MAX_BYTES:
+        raise Permanent("the recording is empty or larger than 25 MB")
+    if config.provider == Provider.GEMINI:
+        return _by_prompt(config, Sound(kind, sound.data, sound.seconds))
+    if config.provider in _OPENAI_LIKE:
+        return _by_form(config, sound, name=f"voice.{_ENDINGS[kind]}", language=language)
+    raise Permanent(f"{config.provider} cannot transcribe sound")
+
+
+def _by_form(config: ChatConfig, sound: Sound, *, name: str, language: str) -> Transcript:
+    began = time.monotonic()
+    base_url = config.base_url or BASE_URLS[Provider.OPENAI]
+    http.check_url(base_url)
+    sdk = OpenAI(
+        api_key=config.api_key or "none",
+        base_url=base_url,
+        max_retries=0,
+        http_client=http.client(),
+    )
+    sdk.organization = sdk.project = None  # else the operator's own, from the environment
+    try:
+        with http.network_errors(), http.deadline(config.timeout_s):
+            raw = sdk.audio.transcriptions.with_raw_response.create(
+                file=(name, sound.data),
+                model=config.model,
+                language=language.partition("-")[0],
+                response_format="json",
+                timeout=config.timeout_s,
+            )
+            heard = _WireTranscript.model_validate_json(raw.content)
+    except openai.APITimeoutError as error:
+        raise Temporary("timed out") from error
+    except openai.APIConnectionError as error:
+        raise Temporary("the server cannot be reached or hung up") from error
+    except openai.APIStatusError as error:
+        raise wire.from_status(
+            error.status_code, code=str(error.code or ""), headers=error.response.headers
+        ) from error
+    except (openai.OpenAIError, ValidationError) as error:
+        raise Temporary("the answer cannot be read") from error
+    counted = heard.usage or _WireUsage()
+    return Transcript(
+        text=heard.text.strip(),
+        usage=Usage(counted.input_tokens, counted.output_tokens),
+        model=config.model,
+        provider=config.provider,
+        latency_ms=round((time.monotonic() - began) * 1000),
+        seconds=counted.seconds or heard.duration or sound.seconds,
+    )
+
+
+def _by_prompt(config: ChatConfig, sound: Sound) -> Transcript:
+    from integrations.llm.gemini import Gemini
+
+    began = time.monotonic()
+    message = ChatMessage("user", _ORDER, images=(Image(sound.media_type, sound.data),))
+    request = ChatRequest((message,), max_output_tokens=4_000, timeout_s=config.timeout_s)
+    try:
+        result = Gemini(config).chat(request)
+    except Temporary as error:
+        if error.reason != "the answer is empty":
+            raise
+        return Transcript("", NOT_MEASURED, config.model, config.provider, 0, sound.seconds)
+    text = "" if result.finish_reason is FinishReason.REFUSED else result.text
+    return Transcript(
+        text=text,
+        usage=result.usage,
+        model=result.model,
+        provider=result.provider,
+        latency_ms=round((time.monotonic() - began) * 1000),
+        seconds=sound.seconds,
+    )

@@ -1,0 +1,211 @@
+"""Budgets: money is set aside before a call and settled after it, so that none is spent twice.
+
+The marks: from 80 % people are warned, from 95 % the cheaper model answers, at 100 % no model is
+asked. The counters are rows; parallel calls queue for them only as long as one update takes.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import F
+
+from integrations.models import Budget, Reservation, Spend
+from tenants.errors import Permanent
+
+WARN_PERCENT, CHEAPER_PERCENT = 80, 95
+
+RESERVED_FOR = timedelta(minutes=5)
+"""Longer than any call may take. A reservation that is still there then belonged to a process that
+died; its call was probably paid for, so it counts as spent."""
+
+NOBODY = uuid.UUID(int=0)
+SWEEP_BATCH = 500
+
+
+class BudgetExhausted(Permanent):
+    """The money for this is used up; no model may be asked.
+
+    Args:
+        level: one of `Budget.Level`.
+    """
+
+    def __init__(self, level: str) -> None:
+        super().__init__(f"the budget of the {level} is used up")
+        self.level = level
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a call is made for; what is None has no budget of its own."""
+
+    agent_uuid: uuid.UUID | None = None
+    contact_uuid: uuid.UUID | None = None
+    conversation_uuid: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """Money set aside.
+
+    Args:
+        reservation: None where no budget watches this call.
+        percent: of the tightest budget, with this call, 0 to 100.
+        warned: budgets that have just passed a mark that nobody was told of: name -> percent.
+    """
+
+    reservation: uuid.UUID | None = None
+    percent: int = 0
+    warned: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def wants_cheaper(self) -> bool:
+        """Tell whether the cheaper model is to answer."""
+        return self.percent >= CHEAPER_PERCENT
+
+
+def period_start(budget: Budget, *, now: datetime, timezone: str) -> date:
+    """Return the first day of the budget's present period, in the tenant's time zone."""
+    today = now.astimezone(ZoneInfo(timezone)).date()
+    return today if budget.period == Budget.Period.DAY else today.replace(day=1)
+
+
+def reserve(*, subject: Subject, usd: Decimal | None, now: datetime, timezone: str) -> Promise:
+    """Set aside what a call will cost at most.
+
+    Args:
+        usd: the estimate; None where nobody knows the price: then only calls are counted.
+        timezone: IANA name, for where days and months begin.
+
+    Raises:
+        BudgetExhausted: it does not fit into one of the budgets.
+    """
+    budgets = [one for one in Budget.objects.filter(is_active=True) if _holds(one, subject)]
+    if not budgets:
+        return Promise()
+    amount = usd or Decimal(0)
+    with transaction.atomic():
+        spends = _locked(budgets, subject=subject, now=now, timezone=timezone)
+        percents = {}
+        for budget, spend in spends:
+            percent = _percent(budget, spend, amount)
+            if percent > 100:
+                raise BudgetExhausted(budget.level)
+            percents[spend.pk] = percent
+        Spend.objects.filter(pk__in=percents).update(
+            reserved_usd=F("reserved_usd") + amount, n_calls=F("n_calls") + 1
+        )
+        kept = Reservation.objects.create(
+            spend_ids=list(percents), usd=amount, expires_at=now + RESERVED_FOR
+        )
+        warned = _mark(spends, percents)
+    return Promise(kept.uuid, max(percents.values()), warned)
+
+
+def settle(*, reservation: uuid.UUID | None, usd: Decimal | None) -> None:
+    """Book what a call really cost in place of what was set aside; safe to repeat.
+
+    Args:
+        usd: None where it is not known; then the estimate counts.
+    """
+    if reservation is None:
+        return
+    with transaction.atomic():
+        held = Reservation.objects.select_for_update().filter(uuid=reservation).first()
+        if held is not None:
+            _settle(held, spent=held.usd if usd is None else usd)
+
+
+def settle_abandoned(*, now: datetime) -> int:
+    """Book what callers that died had set aside; return how many there were."""
+    with transaction.atomic():
+        expired = list(
+            Reservation.objects.select_for_update(skip_locked=True)
+            .filter(expires_at__lt=now)
+            .order_by("pk")[:SWEEP_BATCH]
+        )
+        for held in expired:
+            _settle(held, spent=held.usd)
+    return len(expired)
+
+
+def _settle(held: Reservation, *, spent: Decimal) -> None:
+    # In the order of their ids, like every other writer: two calls cannot block each other.
+    list(Spend.objects.select_for_update().filter(pk__in=held.spend_ids).order_by("pk"))
+    Spend.objects.filter(pk__in=held.spend_ids).update(
+        reserved_usd=F("reserved_usd") - held.usd, spent_usd=F("spent_usd") + spent
+    )
+    held.delete()
+
+
+def _holds(budget: Budget, subject: Subject) -> bool:
+    return _subject_of(budget, subject) is not None
+
+
+def _subject_of(budget: Budget, subject: Subject) -> uuid.UUID | None:
+    match budget.level:
+        case Budget.Level.TENANT:
+            return NOBODY
+        case Budget.Level.AGENT:
+            return subject.agent_uuid if subject.agent_uuid == budget.agent_uuid else None
+        case Budget.Level.CONTACT:
+            return subject.contact_uuid
+        case _:
+            return subject.conversation_uuid
+
+
+def _locked(
+    budgets: Sequence[Budget], *, subject: Subject, now: datetime, timezone: str
+) -> list[tuple[Budget, Spend]]:
+    """Return the counters of the present period, made where missing, locked in one order."""
+    by_id = {budget.pk: budget for budget in budgets}
+    starts = {pk: period_start(one, now=now, timezone=timezone) for pk, one in by_id.items()}
+    subjects = {pk: _subject_of(one, subject) or NOBODY for pk, one in by_id.items()}
+    Spend.objects.bulk_create(
+        [Spend(budget_id=pk, subject=subjects[pk], period_start=starts[pk]) for pk in by_id],
+        ignore_conflicts=True,
+    )
+    found = Spend.objects.select_for_update().filter(
+        budget_id__in=by_id, subject__in=set(subjects.values()), period_start__in=starts.values()
+    )
+    return [
+        (by_id[spend.budget_id], spend)
+        for spend in found.order_by("pk")
+        if spend.subject == subjects[spend.budget_id]
+        and spend.period_start == starts[spend.budget_id]
+    ]
+
+
+def _percent(budget: Budget, spend: Spend, amount: Decimal) -> int:
+    """Return how full a budget is with this call; more than 100 where it does not fit."""
+    shares = [Decimal(0)]
+    if budget.limit_usd is not None:
+        used = spend.spent_usd + spend.reserved_usd
+        fits = used + amount <= budget.limit_usd
+        share = (used + amount) / budget.limit_usd if budget.limit_usd else Decimal(1)
+        shares.append(share if fits and budget.limit_usd else Decimal(2))
+    if budget.limit_calls is not None:
+        n_calls = spend.n_calls + 1
+        fits = n_calls <= budget.limit_calls
+        shares.append(Decimal(n_calls) / budget.limit_calls if fits else Decimal(2))
+    return int(max(shares) * 100)
+
+
+def _mark(
+    spends: Sequence[tuple[Budget, Spend]], percents: Mapping[int, int]
+) -> tuple[tuple[str, int], ...]:
+    """Keep which marks were passed, so that people are told once; return the new ones."""
+    warned = []
+    for budget, spend in spends:
+        passed = [mark for mark in (WARN_PERCENT, CHEAPER_PERCENT) if percents[spend.pk] >= mark]
+        mark = max(passed, default=0)
+        if mark > spend.warned_at_percent:
+            Spend.objects.filter(pk=spend.pk).update(warned_at_percent=mark)
+            warned.append((str(budget.level), mark))
+    return tuple(warned)

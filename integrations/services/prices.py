@@ -1,0 +1,168 @@
+"""What a call costs: the tenant's own price, else the platform's, on the day of the call."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from django.db import connection
+
+from integrations.llm.types import Provider, Usage
+from integrations.models import ModelCall
+from integrations.prices.models import ModelPrice
+
+SHIPPED = Path(__file__).resolve().parent.parent / "prices" / "shipped.csv"
+MILLION = Decimal(1_000_000)
+CHARACTERS_PER_TOKEN = 3.5
+"""For estimates of Portuguese text. English has about 4; the lower figure errs towards more."""
+
+_FREE = frozenset({Provider.OFFLINE.value, "local"})
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model takes, in US$ for a million tokens or a minute of sound.
+
+    Args:
+        source: ``"own"``, ``"platform"`` or ``"free"``.
+    """
+
+    input_usd: Decimal
+    output_usd: Decimal
+    cached_input_usd: Decimal | None
+    minute_usd: Decimal | None
+    valid_from: date | None
+    source: str
+
+    def as_json(self) -> dict[str, object]:
+        """Return what the ledger keeps: later prices change nothing about earlier calls."""
+        kept = {
+            "input_usd": self.input_usd,
+            "output_usd": self.output_usd,
+            "cached_input_usd": self.cached_input_usd,
+            "minute_usd": self.minute_usd,
+            "valid_from": self.valid_from,
+            "source": self.source,
+        }
+        return {name: str(value) for name, value in kept.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one call cost; `usd` is None where it is unknown, which is not the same as nothing."""
+
+    kind: ModelCall.CostKind
+    usd: Decimal | None
+
+
+UNKNOWN = Cost(ModelCall.CostKind.UNKNOWN, None)
+FREE = Price(Decimal(0), Decimal(0), None, None, None, "free")
+
+_FIND = """
+select input_usd, output_usd, cached_input_usd, minute_usd, valid_from, source from (
+    select *, 'own' as source, 0 as place from prices_modelprice
+    union all
+    select *, 'platform' as source, 1 as place from public.prices_modelprice
+) p
+where provider = %(provider)s and valid_from <= %(on)s
+  and (model = %(model)s or left(%(model)s, length(model) + 1) = model || '-')
+order by place, length(model) desc, valid_from desc limit 1
+"""
+
+_RATE = """
+select usd_brl from (
+    select *, 0 as place from prices_exchangerate
+    union all
+    select *, 1 as place from public.prices_exchangerate
+) r where valid_from <= %(on)s order by place, valid_from desc limit 1
+"""
+
+
+def price_of(*, provider: str, model: str, on: date) -> Price | None:
+    """Return what a model takes on a day; None where nobody knows.
+
+    ``gpt-4o-2024-11-20`` is found as ``gpt-4o``; the longest name that fits wins.
+    """
+    if provider in _FREE:
+        return FREE
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND, {"provider": provider, "model": model.lower(), "on": on})
+        row = cursor.fetchone()
+    return None if row is None else Price(*row)
+
+
+def rate_on(on: date) -> Decimal | None:
+    """Return how many reais a dollar is worth on a day; None where no rate was ever given."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RATE, {"on": on})
+        row = cursor.fetchone()
+    return None if row is None else Decimal(row[0])
+
+
+def cost_of(*, usage: Usage, price: Price | None, seconds: float | None = None) -> Cost:
+    """Return what a call cost.
+
+    Args:
+        usage: as the provider counted it.
+        price: None where nobody knows it.
+        seconds: of sound, where that is what is paid for.
+    """
+    if price is None:
+        return UNKNOWN
+    if seconds is not None and price.minute_usd is not None:
+        minutes = Decimal(str(seconds)) / 60
+        return Cost(ModelCall.CostKind.EXACT, minutes * price.minute_usd)
+    if price.source == "free":
+        return Cost(ModelCall.CostKind.EXACT, Decimal(0))
+    if usage.input_tokens is None or usage.output_tokens is None:
+        return UNKNOWN
+    return Cost(
+        ModelCall.CostKind.EXACT,
+        _usd(usage.input_tokens, usage.output_tokens, usage.cached_input_tokens, price),
+    )
+
+
+def estimate(*, n_input_characters: int, n_output_tokens: int, price: Price | None) -> Cost:
+    """Return what a call will cost at most, before it is made or where nothing was counted."""
+    if price is None:
+        return UNKNOWN
+    n_input = int(n_input_characters / CHARACTERS_PER_TOKEN) + 1
+    return Cost(ModelCall.CostKind.ESTIMATED, _usd(n_input, n_output_tokens, None, price))
+
+
+def _usd(n_input: int, n_output: int, n_cached: int | None, price: Price) -> Decimal:
+    cached = min(n_cached or 0, n_input)
+    cached_usd = price.input_usd if price.cached_input_usd is None else price.cached_input_usd
+    total = (n_input - cached) * price.input_usd + cached * cached_usd + n_output * price.output_usd
+    return total / MILLION
+
+
+def ensure_shipped() -> int:
+    """Add the prices that came with the product where the current schema has none for that day.
+
+    Returns how many were added. Rows that people changed stay as they are.
+    """
+    with SHIPPED.open(encoding="utf-8", newline="") as lines:
+        rows = [
+            ModelPrice(
+                provider=row["provider"],
+                model=row["model"],
+                valid_from=date.fromisoformat(row["valid_from"]),
+                input_usd=Decimal(row["input_usd"]),
+                output_usd=Decimal(row["output_usd"]),
+                cached_input_usd=_optional(row["cached_input_usd"]),
+                minute_usd=_optional(row["minute_usd"]),
+                is_shipped=True,
+            )
+            for row in csv.DictReader(lines)
+        ]
+    before = ModelPrice.objects.count()
+    ModelPrice.objects.bulk_create(rows, ignore_conflicts=True)
+    return ModelPrice.objects.count() - before
+
+
+def _optional(text: str) -> Decimal | None:
+    return Decimal(text) if text else None

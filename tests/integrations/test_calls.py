@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django_tenants.utils import tenant_context
+
+from integrations.llm.errors import NoProviderAnswered
+from integrations.llm.types import ChatConfig, ChatMessage, ChatRequest, ChatResult, Purpose
+from integrations.models import Breaker, Budget, ModelCall, Reservation, Spend
+from integrations.prices.models import ModelPrice
+from integrations.services import breakers, calls
+from integrations.services.budgets import BudgetExhausted
+from integrations.services.calls import Caller
+from tenants.models import Tenant
+from tests.fakes.llm import FakeLLM, Mode, count
+
+PROMPT = (ChatMessage("system", "You answer."), ChatMessage("user", "quanto é a limpeza?"))
+AGENT = uuid.UUID(int=7)
+
+
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[None]:
+    breakers.forget()
+    yield
+    breakers.forget()
+
+
+@pytest.fixture
+def llm() -> Iterator[FakeLLM]:
+    with FakeLLM() as llm:
+        yield llm
+
+
+@pytest.fixture
+def other() -> Iterator[FakeLLM]:
+    with FakeLLM(Mode.EVIDENCE) as llm:
+        yield llm
+
+
+def config(llm: FakeLLM, model: str = "fake-1", **more: object) -> ChatConfig:
+    return ChatConfig(
+        "openai_compatible", model, "k", llm.base_url, credential=model, timeout_s=5, **more
+    )  # type: ignore[arg-type]
+
+
+def caller(**more: object) -> Caller:
+    return Caller(
+        Purpose.CHAT,
+        ModelCall.Origin.CUSTOMER,
+        "America/Sao_Paulo",
+        agent_uuid=AGENT,
+        agent_name="Recepção",
+        **more,
+    )  # type: ignore[arg-type]
+
+
+def ask(chosen: ChatConfig, **more: object) -> ChatResult:
+    request = ChatRequest(PROMPT, max_output_tokens=100, timeout_s=5)
+    return calls.chat(chosen, request, caller=caller(**more))
+
+
+def priced(model: str = "fake-1", *, usd: str = "1000") -> None:
+    ModelPrice.objects.create(
+        provider="openai_compatible",
+        model=model,
+        valid_from=date(2026, 1, 1),
+        input_usd=Decimal(usd),
+        output_usd=Decimal(usd),
+    )
+
+
+def test_the_ledger_holds_what_the_provider_counted(alpha: Tenant, llm: FakeLLM) -> None:
+    priced()
+    llm.say("A limpeza custa R$ 220,00.", "Sim.")
+
+    ask(config(llm))
+    ask(config(llm))
+
+    asked = sum(count(message.text) for message in PROMPT)
+    rows = list(ModelCall.objects.order_by("pk"))
+    assert [row.input_tokens for row in rows] == [asked, asked]
+    assert [row.output_tokens for row in rows] == [5, 1]
+    assert sum(row.cost_usd or 0 for row in rows) == Decimal(2 * asked + 6) / 1000
+    assert {(row.cost_kind, row.origin, row.agent_name) for row in rows} == {
+        ("exact", "customer", "Recepção")
+    }
+    assert rows[0].price["source"] == "own"
+
+
+def test_without_a_price_the_cost_is_not_measured(alpha: Tenant, llm: FakeLLM) -> None:
+    llm.say("Sim.")
+
+    ask(config(llm))
+
+    row = ModelCall.objects.get()
+    assert (row.cost_kind, row.cost_usd, row.output_tokens) == ("unknown", None, 1)
+
+
+def test_each_hop_of_a_fallback_stands_in_the_ledger(
+    alpha: Tenant, llm: FakeLLM, other: FakeLLM
+) -> None:
+    llm.mode = Mode.UNAUTHORIZED
+
+    result = ask(config(llm, fallbacks=(config(other, "fake-2"),)))
+
+    assert result.model == "fake-2"
+    hops = ModelCall.objects.order_by("hop").values_list("model", "hop", "failure")
+    assert list(hops) == [("fake-1", 0, "HTTP 401 invalid_api_key"), ("fake-2", 1, "")]
+
+
+def test_a_provider_that_dies_is_paused_and_the_fallback_answers_meanwhile(
+    alpha: Tenant, llm: FakeLLM, other: FakeLLM
+) -> None:
+    llm.mode = Mode.BROKEN
+    chain = config(llm, fallbacks=(config(other, "fake-2"),))
+
+    results = [ask(chain) for _ in range(12)]
+
+    assert [result.model for result in results] == ["fake-2"] * 12
+    assert len(llm.received) == breakers.MAX_FAILURES
+    assert Breaker.objects.get(model="fake-1").state == Breaker.State.OPEN
+
+
+def test_nobody_left_to_ask_is_said_so(alpha: Tenant, llm: FakeLLM) -> None:
+    llm.mode = Mode.UNAUTHORIZED
+    for _ in range(breakers.MAX_FAILURES):
+        with pytest.raises(NoProviderAnswered):
+            ask(config(llm))
+
+    with pytest.raises(NoProviderAnswered) as caught:
+        ask(config(llm))
+
+    assert [one.error for one in caught.value.tries] == ["refused"]
+    assert len(llm.received) == breakers.MAX_FAILURES
+
+
+def test_from_95_percent_the_cheaper_model_answers(
+    alpha: Tenant, llm: FakeLLM, other: FakeLLM
+) -> None:
+    priced("fake-1")
+    priced("fake-2", usd="1")
+    Budget.objects.create(level="tenant", limit_usd=Decimal("1"))
+    cheaper = config(other, "fake-2")
+    llm.say("caro")
+    first = ask(config(llm), cheaper=cheaper)
+    Spend.objects.update(spent_usd=Decimal("0.96"))
+
+    second = ask(config(llm), cheaper=cheaper)
+
+    assert (first.model, second.model) == ("fake-1", "fake-2")
+    assert second.degraded == "budget"
+    assert ModelCall.objects.get(model="fake-2").degraded == "budget"
+
+
+def test_at_100_percent_nobody_is_asked(alpha: Tenant, llm: FakeLLM) -> None:
+    priced()
+    Budget.objects.create(level="agent", agent_uuid=AGENT, limit_usd=Decimal("0.01"))
+
+    with pytest.raises(BudgetExhausted):
+        ask(config(llm))
+
+    assert not llm.received
+    assert not ModelCall.objects.exists()
+
+
+def test_what_failed_gives_its_money_back(alpha: Tenant, llm: FakeLLM) -> None:
+    priced()
+    Budget.objects.create(level="tenant", limit_usd=Decimal("10"))
+    llm.mode = Mode.UNAUTHORIZED
+
+    with pytest.raises(NoProviderAnswered):
+        ask(config(llm))
+
+    spend = Spend.objects.get()
+    assert (spend.spent_usd, spend.reserved_usd) == (0, 0)
+    assert not Reservation.objects.exists()
+
+
+def test_two_tenants_keep_their_own_ledgers(alpha: Tenant, beta: Tenant, llm: FakeLLM) -> None:
+    llm.say("Sim.", "Não.")
+    ask(config(llm))
+
+    with tenant_context(beta):
+        assert not ModelCall.objects.exists()
+        ask(config(llm))
+        assert ModelCall.objects.count() == 1

@@ -1,0 +1,250 @@
+"""Every provider's client against a server that speaks its wire format, whole and streamed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from integrations.llm import factory
+from integrations.llm.types import (
+    ChatClient,
+    ChatConfig,
+    ChatMessage,
+    ChatRequest,
+    ChatResult,
+    FinishReason,
+    Image,
+    ToolCall,
+    ToolSpec,
+)
+from tenants.errors import Permanent, Temporary
+from tests.fakes.anthropic import FakeAnthropic
+from tests.fakes.gemini import FakeGemini
+from tests.fakes.llm import FakeLLM, Mode, count
+
+Server = FakeLLM | FakeAnthropic | FakeGemini
+
+KEY = "sk-test-0123456789"
+PROMPT = (
+    ChatMessage("system", "You answer."),
+    ChatMessage("user", "quanto é a limpeza?"),
+)
+TOOLS = (
+    ToolSpec("find_slot", "Finds a free slot.", {"type": "object", "properties": {"day": {}}}),
+    ToolSpec("price", "Tells a price.", {"type": "object", "properties": {}}),
+)
+SERVERS: dict[str, type[Server]] = {
+    "openai": FakeLLM,
+    "deepseek": FakeLLM,
+    "openai_compatible": FakeLLM,
+    "anthropic": FakeAnthropic,
+    "gemini": FakeGemini,
+}
+
+
+@pytest.fixture(params=list(SERVERS))
+def provider(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def server(provider: str) -> Iterator[Server]:
+    with SERVERS[provider]() as server:
+        yield server
+
+
+@pytest.fixture(params=[False, True], ids=["whole", "streamed"])
+def stream(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+def client(provider: str, server: Server, *, timeout_s: float = 5.0) -> ChatClient:
+    return factory.single(ChatConfig(provider, "fake-1", KEY, server.base_url, timeout_s=timeout_s))
+
+
+def ask(
+    provider: str,
+    server: Server,
+    *,
+    stream: bool = False,
+    timeout_s: float = 5.0,
+    messages: tuple[ChatMessage, ...] = PROMPT,
+    **more: Any,
+) -> ChatResult:
+    chosen = client(provider, server, timeout_s=timeout_s)
+    return chosen.chat(ChatRequest(messages, stream=stream, **more))
+
+
+def payload_of(server: Server) -> dict[str, Any]:
+    value = server.received[-1].json()
+    assert isinstance(value, dict)
+    return value
+
+
+def test_an_answer_comes_with_its_usage(provider: str, server: Server, stream: bool) -> None:
+    server.say("A limpeza custa R$ 220,00.")
+
+    result = ask(provider, server, stream=stream)
+
+    assert result.text == "A limpeza custa R$ 220,00."
+    assert result.finish_reason is FinishReason.STOP
+    assert (result.provider, result.model) == (provider, "fake-1")
+    assert result.usage.input_tokens == sum(count(message.text) for message in PROMPT)
+    assert result.usage.output_tokens == count(result.text)
+    assert (result.usage.cached_input_tokens, result.usage.reasoning_tokens) == (3, 0)
+
+
+def test_a_stream_comes_in_pieces(provider: str, server: Server) -> None:
+    server.say("A limpeza custa R$ 220,00.")
+
+    deltas = list(client(provider, server).stream(ChatRequest(PROMPT)))
+
+    assert len(deltas) > 3
+    assert "".join(delta.text for delta in deltas) == "A limpeza custa R$ 220,00."
+    assert deltas[-1].result is not None
+
+
+def test_the_model_may_ask_for_several_tools_at_once(
+    provider: str, server: Server, stream: bool
+) -> None:
+    server.mode = Mode.TOOL_CALLS
+
+    result = ask(provider, server, stream=stream, tools=TOOLS)
+
+    assert result.finish_reason is FinishReason.TOOL_CALLS
+    assert [call.name for call in result.tool_calls] == ["find_slot", "price"]
+    assert json.loads(result.tool_calls[0].arguments) == {"day": "sábado"}
+    assert json.loads(result.tool_calls[1].arguments) == {}
+    assert len({call.call_id for call in result.tool_calls}) == 2
+    assert "find_slot" in json.dumps(payload_of(server))
+
+
+def test_what_the_tools_gave_goes_back_to_the_model(provider: str, server: Server) -> None:
+    server.say("Sábado às 9h.")
+    messages = (
+        *PROMPT,
+        ChatMessage("assistant", "", (ToolCall("call_1", "find_slot", '{"day": "sábado"}'),)),
+        ChatMessage("tool", "livre às 9h", tool_call_id="call_1"),
+    )
+
+    result = ask(provider, server, messages=messages, tools=TOOLS)
+
+    assert result.text == "Sábado às 9h."
+    sent = json.dumps(payload_of(server), ensure_ascii=False)
+    assert "livre às 9h" in sent
+    assert "find_slot" in sent
+
+
+def test_an_image_is_shown(provider: str, server: Server) -> None:
+    server.say("Um recibo.")
+    picture = Image("image/png", b"\x89PNG picture")
+
+    ask(provider, server, messages=(ChatMessage("user", "o que é?", images=(picture,)),))
+
+    sent = json.dumps(payload_of(server))
+    assert "iVBORyBwaWN0dXJl" in sent.replace("-", "+").replace("_", "/")
+    assert "image/png" in sent
+
+
+def test_a_schema_is_asked_for(provider: str, server: Server) -> None:
+    server.say('{"answer": "sim"}')
+    schema = {"type": "object", "properties": {"answer": {"type": "string"}}}
+
+    result = ask(provider, server, response_schema=schema)
+
+    assert json.loads(result.text) == {"answer": "sim"}
+    assert '"answer"' in json.dumps(payload_of(server))
+
+
+def test_an_answer_that_was_cut_off_says_so(provider: str, server: Server, stream: bool) -> None:
+    server.mode = Mode.LENGTH
+    server.say("A limpeza custa")
+
+    assert ask(provider, server, stream=stream).finish_reason is FinishReason.LENGTH
+
+
+def test_a_refusal_is_no_error(provider: str, server: Server, stream: bool) -> None:
+    server.mode = Mode.FILTERED
+
+    result = ask(provider, server, stream=stream)
+
+    assert (result.finish_reason, result.text) == (FinishReason.REFUSED, "")
+
+
+@pytest.mark.parametrize(
+    "mode", [Mode.UNAUTHORIZED, Mode.BAD_REQUEST, Mode.NO_MODEL, Mode.BROKE, Mode.REDIRECT]
+)
+def test_what_no_wait_helps_is_permanent(
+    provider: str, server: Server, stream: bool, mode: Mode
+) -> None:
+    server.mode = mode
+
+    with pytest.raises(Permanent) as caught:
+        ask(provider, server, stream=stream)
+
+    assert "secret" not in caught.value.reason
+    assert KEY not in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        Mode.BUSY,
+        Mode.BROKEN,
+        Mode.OVERLOADED,
+        Mode.CUT,
+        Mode.INVALID_JSON,
+        Mode.NOT_JSON,
+        Mode.EMPTY,
+    ],
+)
+def test_what_another_try_may_help_is_temporary(
+    provider: str, server: Server, stream: bool, mode: Mode
+) -> None:
+    server.mode = mode
+
+    with pytest.raises(Temporary) as caught:
+        ask(provider, server, stream=stream)
+
+    assert "secret" not in caught.value.reason
+    assert caught.value.retry_after_s == (7.0 if mode is Mode.BUSY else None)
+
+
+@pytest.mark.parametrize("mode", [Mode.SILENT_END, Mode.LATE_ERROR])
+def test_a_stream_that_does_not_end_well_is_temporary(
+    provider: str, server: Server, mode: Mode
+) -> None:
+    server.mode = mode
+    server.say("A limpeza custa R$ 220,00.")
+
+    with pytest.raises(Temporary):
+        ask(provider, server, stream=True)
+
+
+@pytest.mark.parametrize("mode", [Mode.SLOW, Mode.DRIP])
+def test_a_slow_server_is_given_up_in_time(
+    provider: str, server: Server, stream: bool, mode: Mode
+) -> None:
+    server.mode = mode
+    began = time.monotonic()
+
+    with pytest.raises(Temporary, match="timed out"):
+        ask(provider, server, stream=stream, timeout_s=0.4)
+
+    assert time.monotonic() - began < 4
+
+
+def test_the_key_is_sent_in_a_header_and_never_in_the_address(
+    provider: str, server: Server
+) -> None:
+    server.say("ok")
+
+    ask(provider, server)
+
+    received = server.received[-1]
+    assert KEY in " ".join(received.headers.values())
+    assert KEY not in received.path + received.query
