@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Literal
 
 from integrations.llm.types import ChatConfig, Evidence, Usage
+from knowledge.types import Decision as Decision
+from knowledge.types import SearchResult
 
 
 class AgentKind(StrEnum):
@@ -102,11 +104,33 @@ class RetrieveResult:
     Args:
         confidence: estimated probability, 0 to 1, that the passages answer the query.
         normalised_query: the query as it was searched.
+        threshold: the confidence from which `decision` would be to answer.
+        found: the same as the knowledge returned it, for its log; None where nobody keeps one.
     """
 
     passages: tuple[RetrievedPassage, ...]
     confidence: float
     normalised_query: str
+    decision: Decision = Decision.ANSWER
+    threshold: float = 0.0
+    found: SearchResult | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What a run asked of the knowledge, and the result that decided.
+
+    Args:
+        question: as it was searched for, in the contact's words or rewritten.
+        previous: the message before it; empty where it was not needed.
+        agent_name: of the agent that searched, after routing.
+    """
+
+    question: str
+    previous: str
+    agent_name: str
+    category_ids: tuple[int, ...]
+    result: SearchResult
 
 
 class StepKind(StrEnum):
@@ -144,6 +168,7 @@ class Reason(StrEnum):
     LLM_UNAVAILABLE = "llm_unavailable"
     LIMIT_REACHED = "limit_reached"
     NO_TEXT = "no_text"  # the burst holds nothing that can be read
+    ACCOUNT_DATA = "account_data"  # only the contact's own record answers, and no document is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +213,8 @@ class RunResult:
         version_number: of that agent.
         passages: what the model was given.
         evidence_refs: the passages that the reply rests on, as far as known.
+        searched: the search that decided; None where nothing was searched.
+        asked_back: the reply is a question about what the contact means.
         confidence: of the retrieval, 0 to 1; 0 where nothing was searched.
         model: empty where no model was asked.
     """
@@ -202,3 +229,5 @@ class RunResult:
     agent_id: int
     version_number: int
     evidence_refs: tuple[str, ...] = ()
+    searched: Searched | None = None
+    asked_back: bool = False

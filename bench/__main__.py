@@ -7,7 +7,7 @@ import sys
 
 MEASUREMENTS = ("new_tenant", "timers", "intake", "overhead", "waiting", "chaos")
 """In this order; each prints its table and adds to `bench/results/latest.json`. The retrieval's
-(`python bench/retrieval.py KIT`) needs a kit of documents and questions and runs by itself."""
+(`python -m bench.retrieval [KIT]`) takes about four minutes and runs by itself."""
 
 
 def main() -> int:

@@ -17,10 +17,11 @@ from django.conf import settings  # noqa: E402
 from django.core.asgi import get_asgi_application  # noqa: E402
 
 from channels_whatsapp.webhooks import PREFIX, Receive, Scope, Send, WebhookDoor  # noqa: E402
+from config.body_limit import BodyLimit  # noqa: E402
 from config.simulator_proxy import SimulatorProxy  # noqa: E402
 from tenants.checks import refuse_unsafe_database  # noqa: E402
 
-_django = get_asgi_application()
+_django = BodyLimit(get_asgi_application())
 _door = WebhookDoor()
 _simulator = SimulatorProxy(settings.SIMULATOR_URL) if settings.SIMULATOR_URL else None
 
@@ -36,7 +37,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif _simulator is not None and path.startswith("/simulator"):
         await _simulator(scope, receive, send)
     else:
-        await _django(dict(scope), receive, send)  # type: ignore[arg-type]  # asgiref is stricter
+        await _django(scope, receive, send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -53,10 +53,37 @@ def tenant(request: HttpRequest) -> list[Item]:
             _("Assistant"),
             [
                 _model(_("Agents"), "support_agent", "agents.agent"),
-                _model(_("Documents"), "description", "knowledge.document"),
-                _model(_("Categories"), "folder", "knowledge.category"),
                 _model(_("Devices"), "smartphone", "channels_whatsapp.device"),
                 _model(_("Credentials"), "key", "integrations.credential"),
+            ],
+        ),
+        _group(
+            request,
+            _("Knowledge"),
+            [
+                _model(_("Documents"), "description", "knowledge.document"),
+                _page(
+                    _("Questions and answers"),
+                    "quiz",
+                    "knowledge_faq_list",
+                    "knowledge.view_document",
+                ),
+                _model(_("Web pages"), "language", "knowledge.websource"),
+                _model(_("Without an answer"), "contact_support", "knowledge.unansweredquestion"),
+                _page(
+                    _("Asked and found"),
+                    "monitoring",
+                    "knowledge_coverage",
+                    "knowledge.view_search",
+                ),
+                _model(_("Contradictions"), "difference", "knowledge.finding"),
+                _model(_("Categories"), "folder", "knowledge.category"),
+                _page(
+                    _("Test the search"), "search_check", "knowledge_test", "knowledge.view_search"
+                ),
+                _model(_("Evaluations"), "grading", "knowledge.evaluationset"),
+                _model(_("Embedding model"), "hub", "knowledge.embeddingspace"),
+                _model(_("Knowledge settings"), "tune", "knowledge.knowledgesettings"),
             ],
         ),
         _group(
@@ -83,7 +110,25 @@ def tenant(request: HttpRequest) -> list[Item]:
         groups[0]["items"].append(
             {"title": _("Simulator"), "icon": "phone_iphone", "link": "/simulator/"}
         )
+    _mark_active(request, groups)
     return [group for group in groups if group["items"]]
+
+
+def _mark_active(request: HttpRequest, groups: list[Item]) -> None:
+    """Mark the entry that leads nearest to the page; others only begin like its address."""
+    items = [item for group in groups for item in group["items"]]
+    index = reverse("admin:index")
+    nearest = max(
+        (
+            len(item["link"])
+            for item in items
+            if request.path.startswith(item["link"]) and item["link"] != index
+        ),
+        default=0,
+    )
+    for item in items:
+        is_nearest = len(item["link"]) == nearest and request.path.startswith(item["link"])
+        item["active"] = is_nearest or request.path == item["link"] == index
 
 
 def public(request: HttpRequest) -> list[Item]:
@@ -125,6 +170,11 @@ def _group(request: HttpRequest, title: str, items: list[Item]) -> Item:
 
 def _entry(title: str, icon: str, name: str) -> Item:
     return {"title": title, "icon": icon, "link": reverse(f"admin:{name}"), "permissions": ()}
+
+
+def _page(title: str, icon: str, name: str, permission: str) -> Item:
+    """Return an entry for a page that is not a list of rows."""
+    return {**_entry(title, icon, name), "permissions": (permission,)}
 
 
 def _model(title: str, icon: str, label: str, *, badge: int = 0) -> Item:

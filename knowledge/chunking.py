@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 from knowledge import text
@@ -27,6 +28,7 @@ MAX_CHUNKS = 10_000
 PATH_SEPARATOR = " > "
 
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+")
+_CODE = re.compile(r"[A-Z]{1,4}[-./]?\d+")
 _DASHES = {"-", "–", "—", "--"}
 _MONEY_NAME = re.compile(
     r"\b(?:valor|valores|preco|precos|price|prices|mensalidade|mensalidades|anuidade|anuidades|"
@@ -38,11 +40,15 @@ _AMOUNT = re.compile(
 )
 
 
-def cut(blocks: Iterable[Block], *, name: str) -> list[Draft]:
+def cut(
+    blocks: Iterable[Block], *, name: str, phrasings: Sequence[str] = (), is_faq: bool = False
+) -> list[Draft]:
     """Cut the blocks of one document into chunks, in order, without repeated ones.
 
     Args:
         name: the file's name; it is the title of what stands under no other.
+        phrasings: other ways of asking for each question and answer.
+        is_faq: the document is one question and its answer, however the question ends.
 
     Raises:
         Unreadable: nothing to search in it, or more than `MAX_CHUNKS` chunks.
@@ -51,7 +57,10 @@ def cut(blocks: Iterable[Block], *, name: str) -> list[Draft]:
     drafts: list[Draft] = []
     seen: set[bytes] = set()
     for path, section in _sections(blocks):
-        for draft in _cut_section(_join_path(path, title), section, is_faq=_asks(path)):
+        is_answer = is_faq or _asks(path)
+        for draft in _cut_section(_join_path(path, title), section, is_faq=is_answer):
+            if draft.kind is ChunkKind.FAQ and phrasings:
+                draft = replace(draft, phrasings=tuple(phrasings))
             key = sha256(text.fold(draft.heading_path + "\n" + draft.body).encode()).digest()
             if key not in seen:
                 seen.add(key)
@@ -72,15 +81,26 @@ def title_of(name: str) -> str:
 def embedding_text(draft: Draft) -> str:
     """Return what is embedded: the two innermost titles and the body, in lower case.
 
-    Lower case makes the model deaf to how people type; more titles drown the body.
+    What a row is about is the innermost title of that row. Lower case makes the model deaf to how
+    people type; more titles drown the body.
     """
-    nearest = draft.heading_path.split(PATH_SEPARATOR)[-2:]
-    return f"{PATH_SEPARATOR.join(nearest)}. {draft.body}".lower()
+    titles = draft.heading_path.split(PATH_SEPARATOR)
+    if draft.kind is ChunkKind.ROW:
+        titles.append(_subject(draft.body))
+    return f"{PATH_SEPARATOR.join(titles[-2:])}. {draft.body}".lower()
 
 
 def indexed_text(draft: Draft) -> str:
-    """Return what the words are taken from: all titles and the body."""
-    return f"{draft.heading_path} {draft.body}"
+    """Return what the words are taken from: all titles, the innermost twice, and the body."""
+    innermost = draft.heading_path.rpartition(PATH_SEPARATOR)[2]
+    return f"{draft.heading_path} {innermost} {draft.body}"
+
+
+def _subject(row: str) -> str:
+    """Return what a row is about: its first value that is neither a number nor a code."""
+    values = [part.partition(": ")[2] or part for part in row.split("; ")]
+    words = (value for value in values if text.words(value) and not _CODE.fullmatch(value))
+    return next((value for value in words if any(map(str.isalpha, value))), values[0])
 
 
 def row_sentence(row: Row) -> str:
@@ -222,6 +242,6 @@ def names_money(column: str) -> bool:
 
 def with_currency(value: str) -> str:
     """Return `value` with R$ before each amount that has none, such as "2x R$ 110,00"."""
-    if re.search(r"R\$|US\$|[€£]", value):
+    if re.search(r"[$€£]", value):
         return value
     return _AMOUNT.sub(r"R$ \1", value)

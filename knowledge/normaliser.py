@@ -14,17 +14,21 @@ from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
 
+from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 
 from knowledge import text
 
 # In characters; what is longer is cut, for no question needs it and the model reads 512 tokens.
 MAX_QUERY = 1_000
-# Shorter words have too many neighbours, in letters.
+# Shorter words have too many neighbours, in letters; of the word that was meant.
 MIN_TYPO_LENGTH = 5
 TWO_TYPOS_LENGTH = 9
+TOO_FAR = 99  # a distance that no typo has
 # The general list gives this count to everything that its source had only once or twice.
 GENERAL_FLOOR = 60
+# And words so much more common are what somebody meant who swapped two of their letters.
+SLIP_FLOOR = 150
 # An unaccented form so much rarer than the accented one is a missing accent ("voce").
 AMBIGUOUS_SHARE = 0.1
 
@@ -158,45 +162,75 @@ class Vocabulary:
 
     def __init__(self, texts: Iterable[str]) -> None:
         """Read the words of `texts`."""
-        written: dict[str, Counter[str]] = defaultdict(Counter)
-        for one in texts:
-            for word in _TOKEN.findall(one.lower()):
-                if word.isalpha():
-                    written[text.fold(word)][word] += 1
-        self._form = {word: forms.most_common(1)[0][0] for word, forms in written.items()}
-        self._count = {word: forms.total() for word, forms in written.items()}
-        self._by_length: dict[int, list[str]] = defaultdict(list)
-        for word in self._form:
-            if len(word) >= MIN_TYPO_LENGTH - 1:
-                self._by_length[len(word)].append(word)
+        self._written: dict[str, Counter[str]] = {}
+        self._by_start: dict[tuple[int, int, str], list[str]] = defaultdict(list)
+        self._read(texts)
 
     def __contains__(self, folded: str) -> bool:
-        return folded in self._form
+        return folded in self._written
+
+    def extended(self, texts: Iterable[str]) -> Vocabulary:
+        """Return this vocabulary with the words of `texts` added to it.
+
+        It is the same object: a search that reads it meanwhile may see some of them already.
+        """
+        self._read(texts)
+        return self
 
     def form(self, folded: str) -> str:
-        """Return how the documents write a word.
+        """Return how the documents write a word, most often.
 
         Raises:
             KeyError: they do not hold it.
         """
-        return self._form[folded]
+        return max(self._written[folded].items(), key=lambda form: form[1])[0]
 
     def nearest(self, folded: str) -> str | None:
-        """Return the word that `folded` is a typo of: one letter off, or two in a long word."""
+        """Return the word that `folded` is a typo of: one letter off, or two in a long word.
+
+        Words that differ in both their first and their second letter are not compared.
+        """
         n_typos = 2 if len(folded) >= TWO_TYPOS_LENGTH else 1
-        best: tuple[int, bool, int, str] | None = None
+        near: set[str] = set()
         for length in range(len(folded) - n_typos, len(folded) + n_typos + 1):
-            for word in self._by_length.get(length, ()):
-                if word[0] != folded[0] and word[1:2] != folded[1:2]:
-                    continue
-                distance = DamerauLevenshtein.distance(folded, word, score_cutoff=n_typos)
-                if distance > n_typos:
-                    continue
-                if distance == 2 and (word[0], word[-1]) != (folded[0], folded[-1]):
-                    continue
-                key = (distance, word[0] != folded[0], -self._count[word], word)
-                best = key if best is None else min(best, key)
-        return best[3] if best else None
+            if length < MIN_TYPO_LENGTH:  # of a short one nothing but a letter left out is resolved
+                continue
+            for place in (0, 1):
+                words = self._by_start.get((length, place, folded[place : place + 1]), [])
+                near.update(
+                    word
+                    for word, _, _ in process.extract_iter(
+                        folded,
+                        list(words),
+                        scorer=DamerauLevenshtein.distance,
+                        processor=None,
+                        score_cutoff=n_typos,
+                    )
+                )
+        best = min((self._distance(folded, word) for word in near), default=None)
+        return best[-1] if best is not None and best[0] < TOO_FAR else None
+
+    def _distance(self, folded: str, word: str) -> tuple[int, bool, int, str]:
+        distance = DamerauLevenshtein.distance(folded, word)
+        if distance == 2 and (word[0], word[-1]) != (folded[0], folded[-1]):
+            distance = TOO_FAR
+        return distance, word[0] != folded[0], -self._written[word].total(), word
+
+    def _read(self, texts: Iterable[str]) -> None:
+        for one in texts:
+            for word in _TOKEN.findall(one.lower()):
+                if word.isalpha():
+                    self._add(text.fold(word), word)
+
+    def _add(self, folded: str, word: str) -> None:
+        written = self._written.get(folded)
+        if written is not None:
+            written[word] += 1
+            return
+        self._written[folded] = Counter({word: 1})
+        if len(folded) >= MIN_TYPO_LENGTH - 1:
+            for place in (0, 1):
+                self._by_start[len(folded), place, folded[place]].append(folded)
 
 
 def normalise(query: str, vocabulary: Vocabulary) -> str:
@@ -253,13 +287,33 @@ def _resolve(token: str, vocabulary: Vocabulary) -> str:
         return token  # a number, a sign, or a word with the accents that its writer meant
     if folded in vocabulary:
         return vocabulary.form(folded)
-    restored, known = _general()
-    if folded in known:
+    restored, counts = _general()
+    if folded in counts:
         return restored.get(folded, token)
-    if len(folded) < MIN_TYPO_LENGTH:
+    if len(folded) < MIN_TYPO_LENGTH - 1:
         return token
     nearest = vocabulary.nearest(folded)
-    return vocabulary.form(nearest) if nearest else token
+    return vocabulary.form(nearest) if nearest else _without_slip(folded) or token
+
+
+def _without_slip(folded: str) -> str | None:
+    """Return the everyday word that comes of it when two letters are swapped or one is typed once.
+
+    Only these slips are undone towards words that the tenant does not use: a letter more, less or
+    other turned names of cities into words.
+    """
+    restored, counts = _general()
+    undone = {
+        folded[:at] + folded[at + 1] + folded[at] + folded[at + 2 :]
+        for at in range(len(folded) - 1)
+        if folded[at] != folded[at + 1]
+    } | {
+        folded[:at] + folded[at + 1 :]
+        for at in range(len(folded) - 1)
+        if folded[at] == folded[at + 1]
+    }
+    best = max(undone, key=lambda word: (counts.get(word, 0), word), default="")
+    return restored.get(best, best) if counts.get(best, 0) >= SLIP_FLOOR else None
 
 
 def warm_up() -> None:
@@ -268,8 +322,8 @@ def warm_up() -> None:
 
 
 @lru_cache(maxsize=1)
-def _general() -> tuple[dict[str, str], frozenset[str]]:
-    """Return accented forms by folded form, and all folded forms, of everyday Portuguese."""
+def _general() -> tuple[dict[str, str], dict[str, int]]:
+    """Return accented forms, and how common each word is, by folded form; everyday Portuguese."""
     packed = resources.files("spellchecker").joinpath("resources/pt.json.gz").read_bytes()
     counts: dict[str, int] = json.loads(gzip.decompress(packed))
     best: dict[str, tuple[int, str]] = {}
@@ -282,4 +336,4 @@ def _general() -> tuple[dict[str, str], frozenset[str]]:
         for folded, (count, word) in best.items()
         if word != folded and counts.get(folded, 0) < count * AMBIGUOUS_SHARE
     }
-    return restored, frozenset(best)
+    return restored, {folded: count for folded, (count, _) in best.items()}

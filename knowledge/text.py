@@ -6,8 +6,7 @@ import re
 import threading
 import unicodedata
 from functools import lru_cache
-
-import snowballstemmer
+from typing import Any
 
 N_GRAM = 4
 
@@ -31,7 +30,6 @@ _KEPT = frozenset("\n\t\u200d")  # the last one joins the parts of an emoji
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn"})
 # Folded before it is stemmed, "promoções" would part from "promoção".
 _PLURAL = re.compile("oes$")
-_stemmer = snowballstemmer.stemmer("portuguese")
 _stemmer_lock = threading.Lock()
 
 
@@ -46,12 +44,20 @@ def words(text: str) -> list[str]:
     return [word for word in _WORD.findall(fold(text)) if word not in STOP_WORDS]
 
 
+@lru_cache(maxsize=1)
+def _portuguese() -> Any:
+    # Imported here: the process that reads a file starts anew for each, and stems nothing.
+    import snowballstemmer
+
+    return snowballstemmer.stemmer("portuguese")
+
+
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """Return the Portuguese stem of a folded word."""
     # The stemmer keeps the word that it works on in itself: two threads would mix theirs.
     with _stemmer_lock:
-        return str(_stemmer.stemWord(_PLURAL.sub("ao", word)))
+        return str(_portuguese().stemWord(_PLURAL.sub("ao", word)))
 
 
 def lexemes(text: str) -> list[str]:

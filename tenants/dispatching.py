@@ -24,9 +24,9 @@ HOUSEKEEPING_EVERY_S = 10
 ENTRIES_A_TICK, ENTRIES_A_TASK = 500, 25
 
 BELLS_A_TASK = 10
-"""Timers of one tenant that one task announces at most. A task costs the worker as much as the SQL
-of a turn, and what comes together is opened by the same statements; at the double a burst is shared
-less evenly between the workers."""
+"""Timers of one tenant that one task of the message path announces at most. A task costs the worker
+as much as the SQL of a turn, and what comes together is opened by the same statements; at the
+double a burst is shared less evenly between the workers."""
 
 
 class BrokerAway(Exception):
@@ -50,7 +50,8 @@ def tick() -> int:
         n_rung += 1
     for kind, path in settings.TIMER_TASKS.items():
         bells = timers.claim_due(kind=kind, max_running=settings.TIMER_MAX_RUNNING[kind], limit=500)
-        together = _by_tenant(bells)
+        at_most = BELLS_A_TASK if kind in settings.TIMERS_TOGETHER else 1
+        together = _by_tenant(bells, at_most=at_most)
         for place, part in enumerate(together):
             kwargs = {"bells": [[bell.timer_id, str(bell.token)] for bell in part]}
             if not ring(path=path, schema=part[0].schema_name, kwargs=kwargs):
@@ -60,15 +61,15 @@ def tick() -> int:
     return n_rung
 
 
-def _by_tenant(bells: Sequence[timers.Doorbell]) -> list[list[timers.Doorbell]]:
-    """Return doorbells in parts of one tenant each, of `BELLS_A_TASK` at most."""
+def _by_tenant(bells: Sequence[timers.Doorbell], *, at_most: int) -> list[list[timers.Doorbell]]:
+    """Return doorbells in parts of one tenant each, of `at_most` doorbells."""
     of_tenant: dict[str, list[timers.Doorbell]] = {}
     for bell in bells:
         of_tenant.setdefault(bell.schema_name, []).append(bell)
     return [
-        some[start : start + BELLS_A_TASK]
+        some[start : start + at_most]
         for some in of_tenant.values()
-        for start in range(0, len(some), BELLS_A_TASK)
+        for start in range(0, len(some), at_most)
     ]
 
 

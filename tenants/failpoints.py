@@ -25,6 +25,14 @@ NAMES = (
     "send_after_call",
     "send_after_commit",
 )
+# In work that no contact waits for; the same promise, other tests.
+BACKGROUND_NAMES = (
+    "space_embedded",
+    "space_kept",
+    "space_switched",
+    "page_fetched",
+    "page_stored",
+)
 EXIT_CODE = 86
 _passed: Counter[str] = Counter()
 

@@ -10,12 +10,6 @@ from typing import Protocol
 from agents.types import AgentProfile, RetrieveResult
 from integrations.llm.types import ChatConfig, ChatRequest, ChatResult
 
-MIN_CONFIDENCE = 0.12
-"""Below this confidence of the retrieval no model is asked. Measured on the questions of three
-example businesses: 203 of 207 that the documents answer are let through and 23 of 48 others are
-stopped; at the double it is 193 and 34. The rest is left to the model and the check of its reply,
-because no score tells a missing answer from an oddly worded question."""
-
 
 class Retrieve(Protocol):
     """Searches knowledge."""

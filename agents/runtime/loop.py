@@ -7,28 +7,29 @@ its result. The order is by cost: whatever a rule can decide asks no model.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import zip_longest
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from agents.runtime import guardrails, prompts, routing
-from agents.runtime.context import MIN_CONFIDENCE, RunContext
+from agents.runtime import clarifying, evidence, guardrails, prompts, routing, searching
+from agents.runtime.context import RunContext
 from agents.types import (
     AgentKind,
+    Decision,
     NeedsHuman,
     Reason,
     Reply,
-    RetrievedPassage,
     RetrieveResult,
     RunOutcome,
     RunRequest,
     RunResult,
+    Searched,
     Step,
     StepKind,
 )
+from integrations.llm import offline
 from integrations.llm.errors import NoProviderAnswered
 from integrations.llm.types import (
     NOT_MEASURED,
@@ -38,6 +39,7 @@ from integrations.llm.types import (
     Evidence,
     FinishReason,
     Provider,
+    Purpose,
     Try,
     add_usage,
 )
@@ -52,15 +54,6 @@ MAX_HISTORY = 12
 
 MAX_HISTORY_LINE = 600
 
-MAX_QUERIES = 3
-"""Messages of a burst that are searched by themselves beside the whole; each costs some 10 ms."""
-
-MIN_QUERY_WORDS = 2
-"""A single word ("limpeza") is mostly a piece of a question that the whole burst holds."""
-
-MAX_PASSAGES = 8
-"""Passages that a model is given: those of one search, and the best of the others."""
-
 N_DRAFTS = 2
 """Drafts of one reply. A model that states something unsupported twice is not going to stop."""
 
@@ -72,7 +65,7 @@ _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
 
 _LANGUAGE_NAMES = {"pt": "Brazilian Portuguese", "en": "English"}
 
-PromiseKind = Literal["not_found", "requested", "other"]
+PromiseKind = Literal["not_found", "requested", "account", "other"]
 
 _PROMISES: Mapping[Reason, PromiseKind] = {
     Reason.PERSON_REQUESTED: "requested",
@@ -80,7 +73,11 @@ _PROMISES: Mapping[Reason, PromiseKind] = {
     Reason.NOT_IN_KNOWLEDGE: "not_found",
     Reason.NO_ANSWER: "not_found",
     Reason.UNGROUNDED: "not_found",
+    Reason.ACCOUNT_DATA: "account",
 }
+
+
+_ASKABLE = frozenset({Reason.NO_ANSWER})
 
 
 def answer(request: RunRequest, context: RunContext) -> RunResult:
@@ -121,6 +118,13 @@ class _Run:
         self.passages: tuple[Evidence, ...] = ()
         self.evidence_refs: tuple[str, ...] = ()
         self.confidence = 0.0
+        self.asked = clarifying.asked_before(request.transcript)
+        self.chosen = self.asked.chosen(self.text) if self.asked else ""
+        self.question = self.text
+        if self.asked and self.chosen:
+            self.question = f"{self.asked.question}\n{self.chosen}"
+        self.searched: Searched | None = None
+        self.asked_back = False
 
     def answer(self) -> RunResult:
         return RunResult(
@@ -134,6 +138,8 @@ class _Run:
             agent_id=self.agent.agent_id,
             version_number=self.agent.version_number,
             evidence_refs=self.evidence_refs,
+            searched=self.searched,
+            asked_back=self.asked_back,
         )
 
     def _without_model(self) -> RunOutcome | None:
@@ -146,9 +152,15 @@ class _Run:
             if routing.wants_person(self.text):
                 data["reason"] = Reason.PERSON_REQUESTED.value
                 return self._person(Reason.PERSON_REQUESTED)
-            if (talk := routing.small_talk(self.text)) is not None:
+            if self.asked and self.asked.refused(self.text):
+                data["reason"] = Reason.NOT_IN_KNOWLEDGE.value
+                return self._person(Reason.NOT_IN_KNOWLEDGE)
+            if not self.chosen and (talk := routing.small_talk(self.text)) is not None:
                 data["reason"] = talk.value
                 return Reply(self._small_talk(talk))
+            if routing.about_own_account(self.text):
+                data["reason"] = Reason.ACCOUNT_DATA.value
+                return self._person(Reason.ACCOUNT_DATA)
             if self.agent.kind != AgentKind.HUMAN:
                 target_id = self._follow_keyword(data)
                 if target_id is not None:
@@ -178,13 +190,15 @@ class _Run:
 
     def _from_knowledge(self) -> RunOutcome:
         found = self._retrieve()
-        if found is None or not found.passages or found.confidence < MIN_CONFIDENCE:
+        if found is None or not found.passages or found.decision is Decision.UNKNOWN:
             return self._person(Reason.NOT_IN_KNOWLEDGE)
+        # Whoever can read the passages decides; the contact is asked where nobody could, once.
+        may_ask = found.decision is Decision.ASK and self.asked is None
         messages = self._messages()
         for draft in range(1, N_DRAFTS + 1):
-            result = self._generate(messages, draft)
+            result = self._generate(messages, draft, unsure=may_ask)
             if isinstance(result, Reason):
-                return self._person(result)
+                return self._ask_back() if may_ask and result in _ASKABLE else self._person(result)
             if not (text := _for_phone(result.text)):
                 return self._person(Reason.NO_ANSWER)
             verdicts = self._check(text)
@@ -201,9 +215,19 @@ class _Run:
             )
         return self._person(Reason.UNGROUNDED)
 
+    def _ask_back(self) -> RunOutcome:
+        self.asked_back = True
+        choices = clarifying.labels(self.passages)
+        return Reply(clarifying.text(language=self.language, choices=choices))
+
     def _retrieve(self) -> RetrieveResult | None:
         """Search the agent's knowledge; None where it has none."""
-        queries = self._queries()
+        if self.asked and self.chosen:
+            queries = [" ".join(f"{self.asked.question} {self.chosen}".split())]
+            before = ""
+        else:
+            queries = searching.queries(self.burst)
+            before = searching.previous(self.request.transcript)
         with self._step(StepKind.RETRIEVE) as data:
             data.update(
                 query=queries[0], category_ids=list(self.agent.category_ids), confidence=0.0
@@ -211,54 +235,63 @@ class _Run:
             if not self.agent.category_ids:
                 data["passages"] = []
                 return None
-            results = [self._search(query) for query in queries]
-            found = _merged(results)
+            results = [self._search(query, before) for query in queries]
+            found, question = searching.merged(results), queries[0]
+            whole = self._rewritten(data) if before and found.decision != Decision.ANSWER else ""
+            if whole:
+                results.append(self._search(whole, ""))
+                if results[-1].confidence > found.confidence:
+                    found, question, before = results[-1], whole, ""
+            if self.chosen:
+                found = searching.chosen_first(
+                    found, lambda one: clarifying.label_of(one.evidence) == self.chosen
+                )
             self.passages = tuple(passage.evidence for passage in found.passages)
             self.confidence = found.confidence
-            data.update(
-                normalised_query=found.normalised_query,
-                confidence=round(found.confidence, 4),
-                searches=[
-                    {"query": one.normalised_query, "confidence": round(one.confidence, 4)}
-                    for one in results
-                ],
-                passages=[
-                    {
-                        "ref": passage.evidence.ref,
-                        "source": passage.evidence.source,
-                        "title": passage.evidence.title,
-                        "text": passage.evidence.text[:500],
-                        "score": round(passage.score, 4),
-                        "cosine": round(passage.cosine, 4),
-                        "lexical": round(passage.lexical, 4),
-                        "grams": round(passage.grams, 4),
-                    }
-                    for passage in found.passages
-                ],
+            self.searched = searching.searched(
+                found, question=question, before=before, agent=self.agent
             )
+            data.update(searching.as_data(found, results))
             return found
 
-    def _queries(self) -> list[str]:
-        """Return what to search: the burst as one, then each message that could stand alone.
-
-        People send one question in three messages and three questions in as many; both are found.
-        """
-        parts = [text for text in self.burst if routing.small_talk(text) is None] or self.burst
-        alone = [text for text in parts if len(text.split()) >= MIN_QUERY_WORDS]
-        whole = " ".join(" ".join(parts).split())[:MAX_BURST]
-        return [whole, *(" ".join(text.split()) for text in alone[:MAX_QUERIES] if len(parts) > 1)]
-
-    def _search(self, query: str) -> RetrieveResult:
+    def _search(self, query: str, before: str) -> RetrieveResult:
         return self.context.retrieve(
-            query=query, category_ids=self.agent.category_ids, previous=self._previous()
+            query=query, category_ids=self.agent.category_ids, previous=before
         )
 
-    def _previous(self) -> str:
-        """Return the contact's last message before the burst that asked something."""
-        for line in reversed(self.request.transcript):
-            if line.role == "contact" and routing.small_talk(line.text) is None:
-                return line.text[:MAX_BURST]
-        return ""
+    def _rewritten(self, data: dict[str, object]) -> str:
+        """Return the burst as one question that needs no chat; empty where the rules must do.
+
+        Only where the rules found nothing sure: they do for most follow-ups, and cost no time.
+        """
+        config, remaining = self.agent.chat, self._remaining_s()
+        if config.provider == Provider.OFFLINE or self._limit_reached(remaining):
+            return ""
+        self.n_calls += 1
+        request = searching.rewriting(
+            self.request,
+            burst=self.burst,
+            language_name=_LANGUAGE_NAMES[self.language],
+            timeout_s=min(config.timeout_s, remaining),
+        )
+        asked: dict[str, object] = {"purpose": Purpose.REWRITE.value}
+        data["rewriting"] = asked
+        try:
+            result = self.context.chat(config, request)
+        except (Temporary, Permanent) as error:
+            asked["failed"] = error.reason
+            return ""
+        self.usage = add_usage(self.usage, result.usage)
+        whole = searching.rewritten(
+            _THOUGHTS.sub("", result.text), burst=self.burst, transcript=self.request.transcript
+        )
+        asked.update(
+            provider=result.provider,
+            model=result.model,
+            latency_ms=result.latency_ms,
+            question=whole,
+        )
+        return whole
 
     def _messages(self) -> tuple[ChatMessage, ...]:
         history = tuple(
@@ -286,7 +319,9 @@ class _Run:
             timezone=self.request.timezone,
         )
 
-    def _generate(self, messages: tuple[ChatMessage, ...], draft: int) -> ChatResult | Reason:
+    def _generate(
+        self, messages: tuple[ChatMessage, ...], draft: int, *, unsure: bool
+    ) -> ChatResult | Reason:
         """Ask the model; a reason where that gives nothing to send."""
         config = self.agent.chat
         with self._step(StepKind.GENERATE) as data:
@@ -299,10 +334,11 @@ class _Run:
             chat_request = ChatRequest(
                 messages=messages,
                 evidence=self.passages,
-                question=self.text,
+                question=self.question,
                 language=self.request.language,
                 timeout_s=min(config.timeout_s, remaining),
                 confidence=self.confidence,
+                unsure=unsure,
             )
             try:
                 result = self.context.chat(config, chat_request)
@@ -335,6 +371,18 @@ class _Run:
         ours = [line.text for line in self.request.transcript if line.role != "contact"]
         theirs = [line.text for line in self.request.transcript if line.role == "contact"]
         with self._step(StepKind.GUARD) as data:
+            examined = evidence.examine(
+                text,
+                passages=self.passages,
+                said=ours,
+                business=[
+                    self.agent.instructions,
+                    self.request.tenant_name,
+                    self._local_now().strftime("%d/%m/%Y %H:%M"),
+                ],
+                contact=[self.text, *theirs],
+                own_words=offline.frame(self.request.language),
+            )
             verdicts = (
                 guardrails.length(text),
                 guardrails.leak(
@@ -342,20 +390,9 @@ class _Run:
                     rules=prompts.render(self._system_prompt("")),
                     instructions=self.agent.instructions,
                 ),
-                guardrails.grounding(
-                    text,
-                    evidence=[
-                        *(f"{one.title}\n{one.text}\n{one.source}" for one in self.passages),
-                        *ours,
-                    ],
-                    business=[
-                        self.agent.instructions,
-                        self.request.tenant_name,
-                        self._local_now().strftime("%d/%m/%Y %H:%M"),
-                    ],
-                    contact=[self.text, *theirs],
-                ),
+                guardrails.grounding(examined),
             )
+            data["evidence"] = examined.as_data()
             data["verdicts"] = [
                 {"check": one.check, "passed": one.passed, "found": list(one.found[:20])}
                 for one in verdicts
@@ -408,25 +445,12 @@ class _Run:
             self.steps.append(Step(kind, began, round(spent.total_seconds() * 1000), data))
 
 
-def _merged(results: Sequence[RetrieveResult]) -> RetrieveResult:
-    """Return several searches as one: the best of each first, each passage once."""
-    passages: dict[str, RetrievedPassage] = {}
-    for rank in zip_longest(*(result.passages for result in results)):
-        for passage in rank:
-            if passage is not None and len(passages) < MAX_PASSAGES:
-                passages.setdefault(passage.evidence.ref, passage)
-    return RetrieveResult(
-        tuple(passages.values()),
-        max(result.confidence for result in results),
-        results[0].normalised_query,
-    )
-
-
 def _unusable(result: ChatResult) -> Reason | None:
     if result.finish_reason is FinishReason.REFUSED:
         return Reason.REFUSED
     is_empty = not result.text.strip() or prompts.NO_ANSWER_MARK in result.text
-    return Reason.NO_ANSWER if is_empty or result.finish_reason is FinishReason.NO_ANSWER else None
+    is_left = result.finish_reason in (FinishReason.NO_ANSWER, FinishReason.UNSURE)
+    return Reason.NO_ANSWER if is_empty or is_left else None
 
 
 def _for_phone(text: str) -> str:

@@ -116,10 +116,49 @@ class PromiseText:
 
     template: ClassVar[str] = "promise.j2"
     language: str
-    kind: Literal["not_found", "requested", "other"]
+    kind: Literal["not_found", "requested", "account", "other"]
 
 
-Prompt = SystemPrompt | QuestionPrompt | AgainPrompt | GreetingText | CourtesyText | PromiseText
+@dataclass(frozen=True, slots=True)
+class AskText:
+    """A question back to the contact, by code; `choices` are titles of passages, and may be none.
+
+    Its first line is how `clarifying` knows it again in the transcript.
+    """
+
+    template: ClassVar[str] = "ask.j2"
+    language: str
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteRules:
+    """What a model is told that makes a question of its own out of a follow-up."""
+
+    template: ClassVar[str] = "rewrite.j2"
+    language_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RewritePrompt:
+    """The follow-up and what it follows, fenced, in the user role."""
+
+    template: ClassVar[str] = "rewrite_question.j2"
+    history: tuple[TranscriptLine, ...]
+    burst: tuple[str, ...]
+
+
+Prompt = (
+    SystemPrompt
+    | QuestionPrompt
+    | AgainPrompt
+    | GreetingText
+    | CourtesyText
+    | PromiseText
+    | AskText
+    | RewriteRules
+    | RewritePrompt
+)
 
 
 @cache

@@ -50,6 +50,50 @@ _ONLY_PERSON = re.compile(
     rf"(?: (?:por favor|pfv|pf|please))?"
 )
 
+_MINE = r"(?:meus?|minhas?|my)"
+_HAPPENED = (
+    r"(?:foi|foram|esta|estao|ta|tao|chegou|chegaram|saiu|sairam|caiu|cairam|entrou|entraram|consta|"
+    r"ficou|ficaram)"
+)
+_RECORDED = (
+    r"(?:horarios?|datas?|dias?|horas?|valor|total|notas?|resultados?|saldo|numero|codigo|senha|"
+    r"vencimento|limite|situacao|status|andamento|extrato|localizacao|"
+    r"time|date|number|amount|balance|result|password|due date)"
+)
+_OWN_ACCOUNT = re.compile(
+    # "cadê meu pedido", "onde está a minha encomenda", "where is my parcel"
+    r"\b(?:cade|kd|onde (?:que )?(?:esta|ta|anda|foi parar)|where(?: i)?s)(?: (?:o|a|os|as))? "
+    rf"{_MINE}\b"
+    # "qual o horário da minha consulta", "status do meu pedido": what stands in a record of theirs
+    rf"|\b{_RECORDED} (?:d[aeo]s?|of) {_MINE}\b(?: \w+){{0,4}}$"
+    # "qual o meu vencimento"
+    rf"|\b(?:qual|quais|what(?: i)?s)(?: (?:e|eh|foi|era|sera))?(?: (?:o|a|os|as))? {_MINE}"
+    r"(?: \w+){1,2}$"
+    # "quando chega meu pedido", "que horas é a minha aula", but not "quando posso levar meu filho"
+    r"|\b(?:quando|que (?:dia|horas?)|when)\b(?! (?:posso|pode|podemos|devo|preciso|da|can|may))"
+    rf"(?: \w+){{0,2}}? {_MINE}(?: \w+){{1,2}}$"
+    # "quantos pontos eu tenho", but not "quanto tempo tenho pra trocar": that is a rule
+    r"|\b(?:quant[oa]s?|how (?:much|many))\b(?! (?:dias|tempo|horas|meses|semanas|anos|time|days))"
+    r"(?: \w+){0,2}? (?:eu )?(?:(?:ja|ainda) )?"
+    r"(?:tenho|devo|estou devendo|to devendo|do i (?:have|owe))\b(?! (?:pra|para|p|que|q|to)\b)"
+    # "quanto falta pra eu quitar meu tratamento"
+    r"|\bquant[oa]s?\b(?: \w+){0,2}? (?:falta|faltam|resta|restam)\b.{0,30}"
+    rf"\b(?:eu|mim|{_MINE})\b"
+    # "meu boleto de maio já foi pago?", "já caiu o meu pagamento?", "já ficou pronto?"
+    rf"|\b{_MINE}(?: \w+){{1,4}}? ja {_HAPPENED}(?: \w+){{0,2}}$"
+    rf"|\bja {_HAPPENED}\b(?: \w+){{0,4}}? {_MINE}(?: \w+){{1,3}}$"
+    r"|\bja (?:esta|ta|ficou|ficaram) pront[oa]s?\b"
+    # "meu pagamento de ontem caiu?", and nothing else in the message
+    rf"|^(?:(?:o|a|os|as) )?{_MINE}(?: \w+){{1,3}}? {_HAPPENED}(?: \w+)?$"
+    rf"|\b(?:has|is|was) {_MINE}(?: \w+){{1,3}}? (?:already|been|yet|ready)\b"
+    # "meu pedido 48213", "minha reserva nº 1029": a number of theirs, but no year
+    rf"|\b{_MINE} \w+ (?:(?:n|no|numero|num|number) )?(?!(?:19|20)\d\d\b)\d{{4,12}}\b"
+)
+"""What only the contact's own record answers, in words of the language and of no trade. Scores do
+not see it: the document about orders is a good match for "cadê meu pedido". Questions of a rule
+that speak of something of theirs ("meu cartão foi recusado, perdi a compra?") are left alone.
+"""
+
 
 class SmallTalk(StrEnum):
     """A burst that needs no knowledge."""
@@ -83,6 +127,14 @@ def wants_person(text: str) -> bool:
     plain = " ".join(words.WORD.findall(words.fold(text)))
     without = _DECLINES.sub(" ", plain)
     return bool(_WISHES.search(without) or _ONLY_PERSON.fullmatch(without.strip()))
+
+
+def about_own_account(text: str) -> bool:
+    """Test whether only the contact's own record holds the answer, which no document does."""
+    return any(
+        _OWN_ACCOUNT.search(" ".join(words.WORD.findall(words.fold(line))))
+        for line in text.splitlines()
+    )
 
 
 @dataclass(frozen=True, slots=True)

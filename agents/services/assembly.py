@@ -12,7 +12,7 @@ from agents.services import profiles
 from agents.types import AgentProfile, RetrievedPassage, RetrieveResult
 from integrations.llm import factory
 from integrations.llm.types import Evidence
-from knowledge import retrieval
+from knowledge import anticipating, retrieval
 from knowledge.types import Passage
 
 
@@ -43,6 +43,9 @@ def retrieve(*, query: str, category_ids: Sequence[int], previous: str) -> Retri
         ),
         confidence=found.confidence,
         normalised_query=found.normalised_query,
+        decision=found.decision,
+        threshold=found.threshold,
+        found=found,
     )
 
 
@@ -52,7 +55,7 @@ def anticipate(text: str) -> None:
     Returns at once; the current schema's knowledge is what will be searched.
     """
     if question := loop.question_in(text):
-        retrieval.anticipate(question)
+        anticipating.anticipate(question)
 
 
 def evidence(passage: Passage) -> Evidence:

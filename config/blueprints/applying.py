@@ -27,7 +27,7 @@ from config.blueprints.schema import (
 from integrations.models import Credential
 from integrations.services import credentials
 from knowledge.models import Category, Document
-from knowledge.services import documents
+from knowledge.services import documents, spaces
 from tenants import crypto
 from tenants.models import Domain, InboundRoute, Tenant
 from tenants.services import staff, tenants
@@ -79,6 +79,7 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
         Tenant.objects.select_for_update().get(pk=applied.tenant.pk)
         _apply_users(blueprint, applied)
         by_name = _apply_credentials(blueprint.llm.credentials, applied)
+        _apply_embed(blueprint, applied, credentials=by_name, now=now)
         categories = _apply_knowledge(blueprint, applied, folder=folder, now=now)
         agents = _apply_agents(blueprint, applied, credentials=by_name, categories=categories)
         _publish(agents, applied, now=now)
@@ -236,8 +237,6 @@ def _extras(blueprint: Blueprint, tenant: Tenant) -> dict[str, Any]:
         ]
     if blueprint.hours is not None:
         extras["hours"] = blueprint.hours.model_dump(exclude_none=True)
-    if blueprint.llm.embed.credential is not None:
-        extras["embed"] = blueprint.llm.embed.model_dump(exclude_none=True)
     return extras
 
 
@@ -305,6 +304,24 @@ def _apply_credentials(
         )
         by_name[section.name] = ensured.credential
     return by_name
+
+
+def _apply_embed(
+    blueprint: Blueprint, applied: Applied, *, credentials: dict[str, Credential], now: datetime
+) -> None:
+    """Have the named embedding model prepared; a worker switches to it when it is ready."""
+    if "embed" not in blueprint.llm.model_fields_set:
+        return  # what was chosen in the admin stays
+    section = blueprint.llm.embed
+    space, changed = spaces.ensure_space(
+        credential=None if section.credential is None else credentials[section.credential],
+        model=section.model or "",
+        now=now,
+        actor=ACTOR,
+    )
+    applied.note(
+        f"embedding model {space.model}", is_new=False, fields=["prepared now"] if changed else []
+    )
 
 
 def _apply_knowledge(

@@ -16,7 +16,9 @@ from django_tenants.utils import tenant_context
 from agents.models import Agent
 from channels_whatsapp.models import Device
 from integrations.models import Credential
+from knowledge import spaces
 from knowledge.models import Category, Document
+from knowledge.services.documents import original_of
 from tenants.models import Domain, Tenant
 from tenants.services.staff import Role
 
@@ -82,7 +84,7 @@ def export(tenant: Tenant) -> dict[str, Any]:
             "llm": {
                 "credentials": _credentials(variables),
                 **({"chat": chat} if chat else {}),
-                "embed": extras.get("embed", {"provider": "local"}),
+                "embed": _embed(),
             },
             "knowledge": {"categories": _categories()},
             "agents": agents,
@@ -99,11 +101,10 @@ def write_documents(tenant: Tenant, *, folder: Path) -> int:
     """Write the documents below `folder`, where `export` says they are; return how many."""
     with tenant_context(tenant):
         paths = _document_paths()
-        for document_id, path in paths.items():
-            original = Document.objects.values_list("original", flat=True).get(pk=document_id)
-            target = folder / path
+        for document in Document.objects.filter(pk__in=paths):
+            target = folder / paths[document.pk]
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(bytes(original))
+            target.write_bytes(original_of(document))
     return len(paths)
 
 
@@ -137,6 +138,14 @@ def _credentials(variables: _Variables) -> list[dict[str, Any]]:
             entry["api_key"] = "none"
         exported.append(entry)
     return exported
+
+
+def _embed() -> dict[str, Any]:
+    """Return the embedding model that is in use, or on its way to be."""
+    space = spaces.building_space() or spaces.active_space()
+    if space.credential is None:
+        return {"provider": spaces.LOCAL}
+    return {"credential": space.credential.name, "model": space.model}
 
 
 def _document_paths() -> dict[int, str]:

@@ -317,6 +317,8 @@ class EmbedSection(Section):
     def _check(self) -> EmbedSection:
         if (self.provider is None) == (self.credential is None):
             raise _refuse("give provider: local, or a credential and a model")
+        if self.credential is not None and not self.model:
+            raise _refuse("model is missing")
         return self
 
 

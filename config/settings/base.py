@@ -208,16 +208,24 @@ INBOX_TASK = "channels_whatsapp.tasks.receive_entries"
 TIMER_TASKS = {
     "turn": "conversations.tasks.run_turns",
     "send": "conversations.tasks.send_lines",
+    "embed_space": "knowledge.tasks.fill_space",
+    "web_sync": "knowledge.tasks.read_web_source",
 }
+# Of these one task takes several at once; the others work for minutes on each.
+TIMERS_TOGETHER = {"turn", "send"}
 TIMER_MAX_RUNNING = {
     "turn": env.number("MAX_RUNNING_TURNS", default=250, minimum=1),
     "send": env.number("MAX_RUNNING_SENDS", default=100, minimum=1),
+    # Long work on the queue of the knowledge: room is left for the documents that people wait for.
+    "embed_space": 2,
+    "web_sync": 4,
 }
 # Run once in each ready tenant, every so many seconds.
 TENANT_SWEEPS = {
     "knowledge.tasks.requeue_stalled": 30,
     "channels_whatsapp.tasks.clear_old_events": 24 * 3600,
 }
+SEARCH_RETENTION_DAYS = env.number("SEARCH_RETENTION_DAYS", default=180, minimum=1)
 CHANNEL_SENDERS = {"whatsapp": "channels_whatsapp.sender.WhatsAppSender"}
 
 FAILPOINT = env.text("FAILPOINT")

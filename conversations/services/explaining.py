@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from conversations.models import Turn, TurnStep
-from conversations.services import words
+from conversations.services import evidencing, words
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,29 @@ class TurnView:
     facts: tuple[tuple[str, str], ...]
     steps: tuple[StepView, ...]
     n_sources: int
+    sentences: tuple[evidencing.SentenceView, ...] = ()
+    is_sent: bool = True
+
+    @property
+    def n_unsupported(self) -> int:
+        """How many sentences no document supports."""
+        return sum(one.is_unsupported for one in self.sentences)
 
 
 def explain_turn(turn: Turn) -> TurnView:
-    """Return a turn in words, with its steps; two queries at most."""
-    return explain(turn, list(turn.steps.order_by("position")))
+    """Return a turn in words, with its steps; three queries at most."""
+    steps = list(turn.steps.order_by("position"))
+    return explain(turn, steps, documents=evidencing.document_pks(steps))
 
 
-def explain(turn: Turn, steps: list[TurnStep]) -> TurnView:
-    """Return a turn in words; `steps` are its own, in order, and its agent is loaded."""
+def explain(turn: Turn, steps: list[TurnStep], *, documents: Mapping[str, int]) -> TurnView:
+    """Return a turn in words; `steps` are its own, in order, and its agent is loaded.
+
+    Args:
+        documents: those that may be linked, by their UUID; see `evidencing.document_pks`.
+    """
     used = {ref for step in steps for ref in _list(_data(step).get("evidence_refs"))}
+    used |= evidencing.refs(steps)
     views = tuple(_step_view(step, used=used) for step in steps)
     waited = turn.started_at - turn.burst_started_at
     burst = ngettext(
@@ -84,6 +97,8 @@ def explain(turn: Turn, steps: list[TurnStep]) -> TurnView:
         facts=_turn_facts(turn),
         steps=views,
         n_sources=sum(1 for view in views for passage in view.passages if passage.is_used),
+        sentences=tuple(evidencing.sentences(steps, documents=documents)),
+        is_sent=turn.outcome == Turn.Outcome.REPLY and turn.status == Turn.Status.DONE,
     )
 
 
@@ -150,7 +165,8 @@ def _route_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _retrieve_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
-    confidence = data.get("confidence")
+    confidence, threshold = data.get("confidence"), data.get("threshold") or 0
+    rewriting = data["rewriting"] if isinstance(data.get("rewriting"), dict) else {}
     return [
         (_("Question"), str(data.get("query", ""))),
         (_("Searched as"), str(data.get("normalised_query", ""))),
@@ -158,6 +174,9 @@ def _retrieve_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
             _("Confidence"),
             f"{round(100 * confidence)}%" if isinstance(confidence, int | float) else "",
         ),
+        (_("Decision"), words.decision(str(data.get("decision", "")))),
+        (_("Answered from"), f"{round(100 * threshold)}%" if threshold else ""),
+        (_("Made whole by the model"), str(rewriting.get("question", ""))),
     ]
 
 

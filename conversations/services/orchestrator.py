@@ -39,7 +39,7 @@ from conversations.models import (
     Turn,
     TurnStep,
 )
-from conversations.services import bursts, identity, outbox, takeover, typing
+from conversations.services import bursts, identity, outbox, searching, takeover, typing
 from tenants import parallel, timers
 from tenants.context import current_schema, database_now, release_connection
 from tenants.failpoints import reach
@@ -329,6 +329,7 @@ def _commit_turn(
             turn.status = Turn.Status.DONE
             _apply(conversation=conversation, opened=opened, result=result, now=now)
         turn.save()
+        searching.record_turn(turn=turn, result=result, now=now)
         timers.finish(claim)
         if may_send and turn.status == Turn.Status.DONE and result.outcome.text:
             handed = outbox.hand_over(conversation=conversation, now=now)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn, TurnStep
 from conversations.services import words
 from conversations.services.bursts import describe
+from conversations.services.evidencing import document_pks
 from conversations.services.explaining import TurnView, explain
 from conversations.types import MessageKind
 
@@ -91,7 +92,7 @@ class Transcript:
 def transcript(
     *, conversation: Conversation, before: datetime | None = None, limit: int = PAGE
 ) -> Transcript:
-    """Return the last lines of a conversation, oldest first; five queries at most.
+    """Return the last lines of a conversation, oldest first; six queries at most.
 
     Args:
         before: only what is older than this; None for the end of the conversation.
@@ -232,7 +233,8 @@ def _turns(
     steps: dict[int, list[TurnStep]] = defaultdict(list)
     for step in TurnStep.objects.filter(turn__in=found).order_by("turn_id", "position"):
         steps[step.turn_id].append(step)
-    return {turn.pk: explain(turn, steps[turn.pk]) for turn in found}
+    documents = document_pks(step for own in steps.values() for step in own)
+    return {turn.pk: explain(turn, steps[turn.pk], documents=documents) for turn in found}
 
 
 def _with_days(lines: list[Line]) -> Iterable[Line]:

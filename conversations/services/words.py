@@ -38,6 +38,7 @@ _REASONS = {
     Reason.LLM_UNAVAILABLE.value: gettext_lazy("no model could be reached"),
     Reason.LIMIT_REACHED.value: gettext_lazy("the answer took too long or cost too much"),
     Reason.NO_TEXT.value: gettext_lazy("there was nothing that can be read"),
+    Reason.ACCOUNT_DATA.value: gettext_lazy("only the contact's own record has the answer"),
     # The texts below are written by the services that move conversations and send messages.
     "a person took over": gettext_lazy("a person took over"),
     "a newer message arrived": gettext_lazy("a newer message arrived"),
@@ -97,6 +98,12 @@ _ROUTES = {
     "assent": gettext_lazy("an “ok”"),
 }
 
+_DECISIONS = {
+    "answer": gettext_lazy("answer"),
+    "ask": gettext_lazy("a reader decides, or the contact is asked back"),
+    "unknown": gettext_lazy("the documents do not know"),
+}
+
 _CHECKS = {
     "length": gettext_lazy("length"),
     "leak": gettext_lazy("keeps its instructions to itself"),
@@ -109,6 +116,7 @@ _FINISHES = {
     "tool_calls": gettext_lazy("asked for a tool"),
     "refused": gettext_lazy("refused"),
     "no_answer": gettext_lazy("nothing that fits"),
+    "unsure": gettext_lazy("something may fit; only the contact can say"),
 }
 
 _LIMITS = {
@@ -173,6 +181,11 @@ def step(kind: str) -> str:
 def route(code: str) -> str:
     """Say how a burst found its agent."""
     return _known(_ROUTES, code) if code in _ROUTES else reason(code)
+
+
+def decision(code: str) -> str:
+    """Say what was to be done with a search."""
+    return _known(_DECISIONS, code)
 
 
 def check(code: str) -> str:

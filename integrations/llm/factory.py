@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from integrations.llm.types import (
     ChatDelta,
     ChatRequest,
     ChatResult,
+    EmbedConfig,
     Embedder,
     Provider,
     Try,
@@ -37,6 +38,12 @@ BACKOFF_S = 0.5
 
 LEAST_S = 1.0
 """A try with less time than this, in seconds, is not begun: no model answers that fast."""
+
+MAX_EMBEDDERS = 64
+"""Clients of remote embedding models that a process keeps; the least used goes first. Each is a key
+and a few objects, the connections are shared."""
+
+BUILT_IN = EmbedConfig()
 
 
 class Gate(Protocol):
@@ -81,16 +88,33 @@ def chat(config: ChatConfig, request: ChatRequest, *, gate: Gate | None = None) 
     return Chain(config, gate=gate or OpenGate()).chat(request)
 
 
-@cache
-def embedder(provider: str = "local") -> Embedder:
-    """Return this process's embedder.
+def embedder(config: EmbedConfig = BUILT_IN) -> Embedder:
+    """Return this process's embedder for `config`.
 
     Raises:
-        Permanent: no such provider.
+        Permanent: the provider offers no embeddings, or no model or address is named.
     """
-    if provider != "local":
-        raise Permanent(f"embeddings by {provider} are not available")
+    return _built_in() if config.provider == BUILT_IN.provider else _remote(config)
+
+
+@cache
+def _built_in() -> LocalEmbedder:
     return LocalEmbedder()
+
+
+@lru_cache(maxsize=MAX_EMBEDDERS)
+def _remote(config: EmbedConfig) -> Embedder:
+    match config.provider:
+        case Provider.OPENAI | Provider.OPENAI_COMPATIBLE:
+            from integrations.llm.openai_embedder import OpenAIEmbedder
+
+            return OpenAIEmbedder(config)
+        case Provider.GEMINI:
+            from integrations.llm.gemini_embedder import GeminiEmbedder
+
+            return GeminiEmbedder(config)
+        case _:
+            raise Permanent(f"embeddings by {config.provider} are not available")
 
 
 def single(config: ChatConfig) -> ChatClient:

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
-import httpx2
-from google import genai
-from google.genai import errors, types
-from pydantic import ValidationError
+from google.genai import types
 
 from integrations import http
-from integrations.llm import wire
+from integrations.llm import gemini_sdk, wire
 from integrations.llm.types import (
     NOT_MEASURED,
     ChatConfig,
@@ -32,14 +27,11 @@ from integrations.llm.types import (
     ToolCall,
     Usage,
 )
-from tenants.errors import Permanent, Temporary
-
-BASE_URL = "https://generativelanguage.googleapis.com"
+from tenants.errors import Temporary
 
 _REFUSALS = frozenset(
     {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR"}
 )
-_DELAY = re.compile(r'"retryDelay": "(\d{1,5}(?:\.\d+)?)s"')
 
 
 class Gemini:
@@ -47,20 +39,7 @@ class Gemini:
 
     def __init__(self, config: ChatConfig) -> None:
         self._config = config
-        base_url = config.base_url or BASE_URL
-        http.check_url(base_url)
-        if not config.api_key:
-            raise Permanent("no key is configured")
-        self._sdk = genai.Client(
-            api_key=config.api_key,
-            vertexai=False,  # else the operator's environment could choose another service
-            http_options=types.HttpOptions(
-                base_url=base_url,
-                api_version="v1beta",
-                httpx_client=http.client(),
-                retry_options=types.HttpRetryOptions(attempts=1),  # the chain retries
-            ),
-        )
+        self._sdk = gemini_sdk.client(api_key=config.api_key, base_url=config.base_url)
 
     def chat(self, request: ChatRequest) -> ChatResult:
         """Answer at once; streams below where `request.stream` asks for it.
@@ -72,7 +51,7 @@ class Gemini:
         if request.stream:
             return wire.last_result(self.stream(request))
         began = time.monotonic()
-        with _mapped(), http.deadline(self._timeout_s(request)):
+        with gemini_sdk.errors(), http.deadline(self._timeout_s(request)):
             response = self._sdk.models.generate_content(**self._payload(request))
         answer = _Answer(self._model(request))
         answer.add(response)
@@ -91,7 +70,7 @@ class Gemini:
         pieces: Iterator[types.GenerateContentResponse] | None = None
         while True:
             # The deadline is set for each step: while the caller holds a piece, time is its own.
-            with _mapped(), http.deadline(until - time.monotonic()):
+            with gemini_sdk.errors(), http.deadline(until - time.monotonic()):
                 if pieces is None:
                     pieces = self._sdk.models.generate_content_stream(**self._payload(request))
                 piece = next(pieces, None)
@@ -258,32 +237,3 @@ def _usage(counted: types.GenerateContentResponseUsageMetadata) -> Usage:
         counted.cached_content_token_count,
         thoughts,
     )
-
-
-@contextmanager
-def _mapped() -> Iterator[None]:
-    """Turn what the SDK raises into our two families; bodies and keys stay out of the text."""
-    try:
-        yield
-    except errors.APIError as error:
-        raise _from_error(error) from error
-    except httpx2.TimeoutException as error:
-        raise Temporary("timed out") from error
-    except httpx2.TransportError as error:
-        raise Temporary("the server cannot be reached or hung up") from error
-    except (errors.UnknownApiResponseError, ValidationError, ValueError, AttributeError) as error:
-        raise Temporary("the answer cannot be read") from error
-
-
-def _from_error(error: errors.APIError) -> Temporary | Permanent:
-    status = error.code or 0  # typed as a number, yet absent from some bodies
-    headers = {str(k): str(v) for k, v in getattr(error.response, "headers", {}).items()}
-    if (asked_s := _asked_delay_s(error.details)) is not None:
-        headers.setdefault("retry-after", str(asked_s))
-    return wire.from_status(status, code=str(error.status or ""), headers=headers)
-
-
-def _asked_delay_s(details: object) -> float | None:
-    """Return the wait that stands in the body, in seconds (google.rpc.RetryInfo)."""
-    found = _DELAY.search(json.dumps(details, default=str))
-    return float(found[1]) if found else None

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from integrations.llm.shared_vectors import SharedVectors
+from integrations.llm.types import Embedded
 
 BATCH = 16
 """Texts for one call of the engine. Larger batches gain nothing on two cores and hold the lock
@@ -28,6 +29,7 @@ class LocalEmbedder:
 
     model = "multilingual-e5-small-enpt-q4"
     dimensions = 384
+    batch = BATCH
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -58,6 +60,10 @@ class LocalEmbedder:
     def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
         """Return float[n, 384] of unit length for stored texts (prefix ``passage: ``)."""
         return self._encode(texts, is_query=False)
+
+    def embed_counted(self, texts: Sequence[str]) -> Embedded:
+        """Return the vectors of stored texts; nobody counts tokens here."""
+        return Embedded(self.embed_passages(texts))
 
     def embed_query(self, text: str) -> list[float]:
         """Return float[384] of unit length for a question (prefix ``query: ``)."""

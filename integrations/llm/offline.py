@@ -22,6 +22,11 @@ MODEL = "quote-1"
 MAX_QUESTIONS = 3
 """Questions of one burst that are answered; more would fill several screens of a phone."""
 
+SURE_COVER = 0.95
+"""Share of the question's subject that the retriever's first passage names where it may be quoted
+although the retriever is not sure: all. "Quanto é a limpeza?" is a short question and a clear one.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class _Wording:
@@ -89,7 +94,10 @@ class Offline:
     """Answers from the evidence of the request; needs neither network nor key."""
 
     def chat(self, request: ChatRequest) -> ChatResult:
-        """Quote what fits; `FinishReason.NO_ANSWER` and no text where nothing does."""
+        """Quote what fits; no text where nothing does.
+
+        `FinishReason.NO_ANSWER` then, or `FinishReason.UNSURE` where only a reader could tell.
+        """
         began = time.monotonic()
         chosen: list[tuple[str, quoting.Choice]] = []
         for question in quoting.questions(request.question)[:MAX_QUESTIONS]:
@@ -99,14 +107,27 @@ class Offline:
                 for choice in quoting.choose(question, request.evidence, request.confidence)
                 if choice.evidence.ref not in taken
             ]
+        is_named = bool(chosen) and _is_named(chosen[0][1], request)
+        if request.unsure and request.evidence and not is_named:
+            return self._result("", FinishReason.UNSURE, began)
+        return self._result(
+            _text(chosen, request) if chosen else "",
+            FinishReason.STOP if chosen else FinishReason.NO_ANSWER,
+            began,
+            tuple(choice.evidence.ref for _, choice in chosen),
+        )
+
+    def _result(
+        self, text: str, finish: FinishReason, began: float, refs: tuple[str, ...] = ()
+    ) -> ChatResult:
         return ChatResult(
-            text=_text(chosen, request) if chosen else "",
-            finish_reason=FinishReason.STOP if chosen else FinishReason.NO_ANSWER,
+            text=text,
+            finish_reason=finish,
             usage=NOT_MEASURED,
             model=MODEL,
             provider=Provider.OFFLINE,
             latency_ms=round((time.monotonic() - began) * 1000),
-            evidence_refs=tuple(choice.evidence.ref for _, choice in chosen),
+            evidence_refs=refs,
         )
 
     def stream(self, request: ChatRequest) -> Iterator[ChatDelta]:
@@ -115,8 +136,22 @@ class Offline:
         yield ChatDelta(result.text, result)
 
 
+def _is_named(choice: quoting.Choice, request: ChatRequest) -> bool:
+    """Test whether words and retriever agree on a passage that names all that was asked about."""
+    return choice.cover >= SURE_COVER and choice.evidence == request.evidence[0]
+
+
+def frame(language: str) -> tuple[str, ...]:
+    """Return the sentences around a quote that say nothing of the business."""
+    return tuple(quoting.sentences(_wording(language).closing))
+
+
+def _wording(language: str) -> _Wording:
+    return _PT if language.lower().startswith("pt") else _EN
+
+
 def _text(chosen: list[tuple[str, quoting.Choice]], request: ChatRequest) -> str:
-    wording = _PT if request.language.lower().startswith("pt") else _EN
+    wording = _wording(request.language)
     blocks: list[str] = []
     source = ""
     for question, choice in chosen:

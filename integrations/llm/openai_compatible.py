@@ -1,6 +1,6 @@
 """Servers that speak OpenAI's chat completions, reached through the `openai` SDK.
 
-The SDK is imported by this module only, and this module only when such a provider is used.
+Imported only when such a provider is used: the SDK is large.
 """
 
 from __future__ import annotations
@@ -8,16 +8,12 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import httpx2
-import openai
-from openai import OpenAI
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from integrations import http
-from integrations.llm import wire
+from integrations.llm import openai_sdk, wire
 from integrations.llm.types import (
     NOT_MEASURED,
     ChatConfig,
@@ -31,12 +27,7 @@ from integrations.llm.types import (
     ToolCall,
     Usage,
 )
-from tenants.errors import Permanent, Temporary
-
-BASE_URLS = {
-    Provider.OPENAI: "https://api.openai.com/v1",
-    Provider.DEEPSEEK: "https://api.deepseek.com/v1",
-}
+from tenants.errors import Temporary
 
 
 class _WireFunction(BaseModel):
@@ -90,20 +81,9 @@ class OpenAICompatible:
 
     def __init__(self, config: ChatConfig) -> None:
         self._config = config
-        base_url = config.base_url or BASE_URLS.get(Provider(config.provider), "")
-        if not base_url:
-            raise Permanent("no base URL is configured")
-        http.check_url(base_url)
-        self._sdk = OpenAI(
-            api_key=config.api_key or "none",  # local servers ask for none, the SDK for some
-            base_url=base_url,
-            max_retries=0,  # one place retries: the chain, which knows the whole turn's time
-            http_client=http.client(),
+        self._sdk = openai_sdk.client(
+            provider=config.provider, api_key=config.api_key, base_url=config.base_url
         )
-        # The SDK fills these from the process's environment, which is the operator's and not the
-        # tenant's; given as empty texts they would be sent as empty headers.
-        self._sdk.organization = None
-        self._sdk.project = None
 
     def chat(self, request: ChatRequest) -> ChatResult:
         """Answer at once; streams below where `request.stream` asks for it.
@@ -115,7 +95,7 @@ class OpenAICompatible:
         if request.stream:
             return wire.last_result(self.stream(request))
         began = time.monotonic()
-        with self._mapped(), http.deadline(self._timeout_s(request)):
+        with openai_sdk.errors(), http.deadline(self._timeout_s(request)):
             raw = self._sdk.chat.completions.with_raw_response.create(**self._payload(request))
             whole = _WireCompletion.model_validate_json(raw.content)
         if not whole.choices or whole.choices[0].message is None:
@@ -139,7 +119,7 @@ class OpenAICompatible:
         pieces: Iterator[Any] | None = None
         while True:
             # The deadline is set for each step: while the caller holds a piece, time is its own.
-            with self._mapped(), http.deadline(until - time.monotonic()):
+            with openai_sdk.errors(), http.deadline(until - time.monotonic()):
                 if pieces is None:
                     pieces = self._open_stream(request)
                 piece = next(pieces, None)
@@ -201,26 +181,6 @@ class OpenAICompatible:
                 },
             }
         return payload
-
-    @contextmanager
-    def _mapped(self) -> Iterator[None]:
-        """Turn what the SDK raises into our two families; bodies and keys stay out of the text."""
-        try:
-            yield
-        except openai.APITimeoutError as error:
-            raise Temporary("timed out") from error
-        except openai.APIConnectionError as error:
-            raise Temporary("the server cannot be reached or hung up") from error
-        except openai.APIStatusError as error:
-            raise wire.from_status(
-                error.status_code, code=str(error.code or ""), headers=error.response.headers
-            ) from error
-        except (openai.OpenAIError, ValidationError, ValueError) as error:
-            raise Temporary("the answer cannot be read") from error
-        except httpx2.TimeoutException as error:
-            raise Temporary("timed out") from error
-        except httpx2.TransportError as error:
-            raise Temporary("the server hung up") from error
 
 
 class _Answer:

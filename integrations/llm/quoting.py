@@ -158,14 +158,7 @@ def fields(text: str) -> list[tuple[str, str]]:
 def row(text: str, question: str) -> str:
     """Return a row set as a bold name and a line for each column; values stay as they are."""
     columns = fields(text)
-    name = next(
-        (
-            place
-            for place, (_, value) in enumerate(columns)
-            if not _CODE.fullmatch(value) and not _MONEY.search(value)
-        ),
-        0,
-    )
+    name = _name_place(columns)
     asked = words.terms(question)
     rest = [
         (label, value)
@@ -178,6 +171,24 @@ def row(text: str, question: str) -> str:
     lines = [f"*{columns[name][1]}*"]
     lines += [f"{_title(label)}: {value}" for label, value in rest]
     return "\n".join(lines)
+
+
+def row_name(text: str) -> str:
+    """Return what a row of a table is about; empty for prose."""
+    columns = fields(text)
+    return columns[_name_place(columns)][1] if columns else ""
+
+
+def _name_place(columns: Sequence[tuple[str, str]]) -> int:
+    """Return which column names the row: the first that is neither a code nor a price."""
+    return next(
+        (
+            place
+            for place, (_, value) in enumerate(columns)
+            if not _CODE.fullmatch(value) and not _MONEY.search(value)
+        ),
+        0,
+    )
 
 
 def _title(label: str) -> str:

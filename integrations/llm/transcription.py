@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import time
 
-import openai
-from openai import OpenAI
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from integrations import http
-from integrations.llm import wire
-from integrations.llm.openai_compatible import BASE_URLS
+from integrations.llm import openai_sdk
 from integrations.llm.types import (
     NOT_MEASURED,
     ChatConfig,
@@ -90,35 +87,18 @@ def transcribe(config: ChatConfig, sound: Sound, *, language: str) -> Transcript
 
 def _by_form(config: ChatConfig, sound: Sound, *, name: str, language: str) -> Transcript:
     began = time.monotonic()
-    base_url = config.base_url or BASE_URLS[Provider.OPENAI]
-    http.check_url(base_url)
-    sdk = OpenAI(
-        api_key=config.api_key or "none",
-        base_url=base_url,
-        max_retries=0,
-        http_client=http.client(),
+    sdk = openai_sdk.client(
+        provider=config.provider, api_key=config.api_key, base_url=config.base_url
     )
-    sdk.organization = sdk.project = None  # else the operator's own, from the environment
-    try:
-        with http.network_errors(), http.deadline(config.timeout_s):
-            raw = sdk.audio.transcriptions.with_raw_response.create(
-                file=(name, sound.data),
-                model=config.model,
-                language=language.partition("-")[0],
-                response_format="json",
-                timeout=config.timeout_s,
-            )
-            heard = _WireTranscript.model_validate_json(raw.content)
-    except openai.APITimeoutError as error:
-        raise Temporary("timed out") from error
-    except openai.APIConnectionError as error:
-        raise Temporary("the server cannot be reached or hung up") from error
-    except openai.APIStatusError as error:
-        raise wire.from_status(
-            error.status_code, code=str(error.code or ""), headers=error.response.headers
-        ) from error
-    except (openai.OpenAIError, ValidationError) as error:
-        raise Temporary("the answer cannot be read") from error
+    with openai_sdk.errors(), http.deadline(config.timeout_s):
+        raw = sdk.audio.transcriptions.with_raw_response.create(
+            file=(name, sound.data),
+            model=config.model,
+            language=language.partition("-")[0],
+            response_format="json",
+            timeout=config.timeout_s,
+        )
+        heard = _WireTranscript.model_validate_json(raw.content)
     counted = heard.usage or _WireUsage()
     return Transcript(
         text=heard.text.strip(),

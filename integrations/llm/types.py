@@ -113,6 +113,7 @@ class ChatRequest:
         language: of the answer, such as ``"pt-br"``.
         timeout_s: for the whole chain of tries, in seconds.
         confidence: the retriever's probability that `evidence` answers; None if not measured.
+        unsure: the retriever cannot tell whether `evidence` answers; who cannot read asks back.
         stream: ask the provider to stream, also where the caller waits for the whole.
     """
 
@@ -127,6 +128,7 @@ class ChatRequest:
     language: str = "pt-br"
     timeout_s: float = 20.0
     confidence: float | None = None
+    unsure: bool = False
     stream: bool = False
 
 
@@ -165,6 +167,7 @@ class FinishReason(StrEnum):
     TOOL_CALLS = "tool_calls"
     REFUSED = "refused"
     NO_ANSWER = "no_answer"  # the provider itself says that nothing it was given fits
+    UNSURE = "unsure"  # something may fit, but only the contact can say so
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +275,43 @@ class ChatClient(Protocol):
         """Answer piece by piece; the last delta carries the result."""
 
 
+@dataclass(frozen=True, slots=True)
+class EmbedConfig:
+    """Which model turns texts into vectors, and with which key.
+
+    Args:
+        provider: ``"local"``, or one of `Provider` that offers embeddings.
+        model: the provider's name of it; empty for the built-in one.
+        base_url: empty for the provider's own address.
+        dimensions: the length that is asked for and checked; 0 takes what the model gives.
+        timeout_s: longest time for one call, in seconds.
+    """
+
+    provider: str = "local"
+    model: str = ""
+    api_key: str = field(default="", repr=False)
+    base_url: str = ""
+    dimensions: int = 0
+    timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Vectors of unit length, one for each text.
+
+    Args:
+        n_tokens: as the provider counted them; None means not measured, never zero.
+    """
+
+    vectors: list[list[float]]
+    n_tokens: int | None = None
+
+
 class Embedder(Protocol):
-    """Turns texts into vectors of unit length."""
+    """Turns texts into vectors of unit length.
+
+    All methods raise `Temporary` or `Permanent` of `tenants.errors`, and touch no database.
+    """
 
     @property
     def model(self) -> str:
@@ -281,13 +319,17 @@ class Embedder(Protocol):
 
     @property
     def dimensions(self) -> int:
-        """Length of each vector."""
+        """Length of each vector; 0 where it is not known before the first one."""
+
+    @property
+    def batch(self) -> int:
+        """How many usual passages are worth one call; more are cut into several."""
 
     def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector for each stored text."""
 
+    def embed_counted(self, texts: Sequence[str]) -> Embedded:
+        """Return one vector for each stored text, and what it took."""
+
     def embed_query(self, text: str) -> list[float]:
         """Return the vector of a question."""
-
-    def embed_ahead(self, text: str) -> None:
-        """Make the vector of a question that will soon be asked, of whichever process."""

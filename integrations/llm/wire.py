@@ -6,10 +6,9 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
+from integrations.llm import retrying
 from integrations.llm.types import ChatDelta, ChatResult, ToolCall
 from tenants.errors import Permanent, Temporary
-
-_TRY_LATER = frozenset({408, 409, 425, 429})
 
 _NEVER_HELPS = frozenset(
     {"insufficient_quota", "billing_not_active", "account_deactivated", "billing_error"}
@@ -35,26 +34,9 @@ def from_status(
         headers: of the answer, for the wait that it asks for.
     """
     reason = f"HTTP {status} {code}" if _CODE.fullmatch(code) else f"HTTP {status}"
-    if code in _NEVER_HELPS:
-        return Permanent(reason)
-    if status in _TRY_LATER or status >= 500 or code in _BUSY:
-        return Temporary(reason, retry_after_s=retry_after_s(headers or {}))
-    return Permanent(reason)
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the wait asked for, in seconds; a date is not understood and counts as none.
-
-    Source: RFC 9110, 10.2.3; `retry-after-ms` is OpenAI's own and finer.
-    """
-    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers[name]) * unit_s
-        except (KeyError, ValueError):
-            continue
-        if 0 <= seconds < 86_400:
-            return seconds
-    return None
+    if status == 200 and code in _BUSY:
+        return Temporary(reason)
+    return retrying.error(status, headers or {}, reason=reason, never_helps=code in _NEVER_HELPS)
 
 
 def arguments_of(call: ToolCall) -> dict[str, object]:

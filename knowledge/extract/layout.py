@@ -25,8 +25,10 @@ PARAGRAPH_GAP = 1.35
 N_EDGE_LINES = 3
 MIN_PAGES_FOR_RUNNING_HEADS = 3
 REPEATED_SHARE = 0.5
+MAX_NUMBERS = 4  # in one running head
 
 _PAGE_NUMBER = re.compile(r"^(?:p[áa]g(?:ina|\.)?\s*)?#(?:\s*(?:de|/|of)\s*#)?$", re.IGNORECASE)
+_NUMBER = re.compile(r"\d{1,6}")
 _NUMBERED = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){0,3})[.)]?\s+[^\W\d_].{1,90}$")
 _NAMED = re.compile(
     r"^(cap[íi]tulo|t[íi]tulo|se[çc][ãa]o|cl[áa]usula|anexo|parte)\s+"
@@ -113,29 +115,52 @@ def _without_gaps(pieces: Iterable[Line | grid.Table]) -> list[Line | grid.Table
 
 
 def without_running_heads(pages: Sequence[PageLines]) -> list[PageLines]:
-    """Return the pages without page numbers and lines that most pages repeat at their edges."""
+    """Return the pages without page numbers and lines that most pages repeat at their edges.
+
+    Only the edges are looked at, and only the number of the page may differ: the rows of a table
+    look alike on every page too, and one of its cells may be a lone number.
+    """
     counts: Counter[str] = Counter()
     for page in pages:
-        edge = page.lines[:N_EDGE_LINES] + page.lines[-N_EDGE_LINES:]
-        counts.update({_shape(line.text) for line in edge})
+        counts.update({shape for at in _edges(page) for shape in _shapes(page, at)})
     n_pages = sum(1 for page in pages if page.lines)
     needed = max(MIN_PAGES_FOR_RUNNING_HEADS, n_pages * REPEATED_SHARE)
     repeated = {shape for shape, n in counts.items() if n >= needed}
-    return [
-        replace(
-            page,
-            lines=[
-                line
-                for line in page.lines
-                if (shape := _shape(line.text)) not in repeated and not _PAGE_NUMBER.match(shape)
-            ],
-        )
-        for page in pages
-    ]
+    kept: list[PageLines] = []
+    for page in pages:
+        dropped = {
+            at
+            for at in _edges(page)
+            if not repeated.isdisjoint(_shapes(page, at)) or _is_page_number(page, at)
+        }
+        lines_left = [line for at, line in enumerate(page.lines) if at not in dropped]
+        kept.append(replace(page, lines=lines_left))
+    return kept
 
 
-def _shape(line: str) -> str:
-    return re.sub(r"\d+", "#", line.strip())
+def _edges(page: PageLines) -> set[int]:
+    """Return where the first and the last lines of a page stand in it."""
+    n_lines = len(page.lines)
+    return {at for at in range(n_lines) if at < N_EDGE_LINES or at >= n_lines - N_EDGE_LINES}
+
+
+def _shapes(page: PageLines, at: int) -> set[str]:
+    """Return a line as it is, and with each number in it counted from the page's own."""
+    words = page.lines[at].text.strip()
+    shapes = {words}
+    for found in list(_NUMBER.finditer(words))[:MAX_NUMBERS]:
+        offset = int(found[0]) - page.number
+        shapes.add(f"{words[: found.start()]}#{offset}{words[found.end() :]}")
+    return shapes
+
+
+def _is_page_number(page: PageLines, at: int) -> bool:
+    """Test for the number of a page alone at the very edge; a bare one must be near its page's."""
+    words = page.lines[at].text.strip()
+    if not _PAGE_NUMBER.match(re.sub(r"\d+", "#", words)):
+        return False
+    is_outermost = at in (0, len(page.lines) - 1)
+    return not words.isdigit() or (is_outermost and int(words[:6]) == page.number)
 
 
 class _Sizes:

@@ -18,8 +18,8 @@ from knowledge.extract.layout import Line, PageLines
 from knowledge.types import Extracted, Problem, Unreadable
 
 MAX_PAGES = 2_000
-# Wall clock for one file; a page of text takes milliseconds.
-MAX_SECONDS = 60.0
+# Wall clock for one file; a page of text takes milliseconds. The child process has little more.
+MAX_SECONDS = 15.0
 # One page's drawing commands after decompression; a page of text has some 20 kB.
 MAX_STREAM_BYTES = 20_000_000
 MAX_OPERATIONS = 500_000
@@ -31,6 +31,7 @@ MAX_CHARACTERS = 5_000_000
 
 # A scan often carries a line of its own ("Digitalizado com ..."), in characters per page.
 MIN_TEXT_OF_A_PAGE = 50
+MIN_SCANNED_SHARE = 0.5  # of the page, that a picture covers which stands for its text
 MIN_LETTER_SHARE = 0.5
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,9 @@ def _refusals() -> Iterator[None]:
         raise
     except (LimitReachedError, MemoryError, RecursionError) as error:
         raise Unreadable(Problem.PDF_TOO_COMPLEX) from error
+    except OSError:
+        # No file can cause it: the child process lacked a module that it may no longer open.
+        raise
     except PyPdfError as error:
         raise Unreadable(Problem.PDF_DAMAGED) from error
     except Exception as error:
@@ -104,21 +108,35 @@ def _read_pages(reader: pypdf.PdfReader) -> tuple[list[PageLines], list[int]]:
     for number, page in enumerate(reader.pages, start=1):
         if time.monotonic() > deadline:
             raise Unreadable(Problem.TOO_SLOW)
-        lines = _lines(page)
+        lines, covered = _lines(page)
         n_on_page = sum(len(line.text) for line in lines)
         n_characters += n_on_page
         if n_characters > MAX_CHARACTERS:
             raise Unreadable(Problem.TOO_LONG)
-        if n_on_page < MIN_TEXT_OF_A_PAGE and _has_image(page):
+        # A cover has few words beside a logo; a scan has them beside a picture of all the page.
+        is_scanned = covered >= MIN_SCANNED_SHARE if n_on_page else _has_image(page)
+        if n_on_page < MIN_TEXT_OF_A_PAGE and is_scanned:
             image_pages.append(number)
             lines = []
         pages.append(PageLines(number=number, lines=lines))
     return pages, image_pages
 
 
-def _lines(page: pypdf.PageObject) -> list[Line]:
-    """Return the page's lines in the order of its text, with where and how they are set."""
+def _lines(page: pypdf.PageObject) -> tuple[list[Line], float]:
+    """Return the page's lines in the order of its text, with where and how they are set.
+
+    Beside them, the share of the page that its largest drawing covers, 0 to 1.
+    """
     spans: list[tuple[str, float, float, float, str]] = []
+    covered = 0.0
+    page_area = abs(float(page.mediabox.width) * float(page.mediabox.height)) or 1.0
+
+    def measure(operator: Any, operands: Any, matrix: Any, text_matrix: Any) -> None:
+        nonlocal covered
+        if operator in (b"Do", b"INLINE IMAGE"):
+            # A picture is drawn into the unit square, which the matrix stretches.
+            area = abs(matrix[0] * matrix[3] - matrix[1] * matrix[2])
+            covered = max(covered, min(1.0, float(area) / page_area))
 
     def visit(run: str, matrix: Any, text_matrix: Any, font: Any, size: Any) -> None:
         if run:
@@ -128,7 +146,7 @@ def _lines(page: pypdf.PageObject) -> list[Line]:
             name = str((font or {}).get("/BaseFont", ""))
             spans.append((run, float(x), float(y), float(size or 0) * scale, name))
 
-    page.extract_text(visitor_text=visit)
+    page.extract_text(visitor_text=visit, visitor_operand_before=measure)
     lines: list[Line] = []
     is_open = False  # the line has not ended yet
     right = 0.0  # about where it has got to
@@ -147,7 +165,7 @@ def _lines(page: pypdf.PageObject) -> list[Line]:
                 line = Line(piece, x=x, y=y, size=size, is_bold=_is_bold(font), is_split=is_open)
                 lines.append(line)
                 is_open, right = True, end
-    return [line.cleaned() for line in lines if text.clean(line.text).strip()]
+    return [line.cleaned() for line in lines if text.clean(line.text).strip()], covered
 
 
 def _is_bold(font: str) -> bool:

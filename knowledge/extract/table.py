@@ -5,18 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
 
 from knowledge import text
-from knowledge.extract import decoding
-from knowledge.types import Block, Extracted, Heading, Paragraph, Problem, Row, Unreadable
+from knowledge.extract import decoding, tabular
+from knowledge.types import Extracted, Paragraph, Problem, Row, Unreadable
 
 SEPARATORS = ";,\t|"
-# Rows looked at to find the separator and the names; a preamble is seldom longer.
-N_SAMPLE = 30
+N_SAMPLE = 30  # rows looked at to find the separator
 MAX_ROWS = 20_000
-_QUESTION_NAMES = {"pergunta", "perguntas", "question", "duvida"}
-_ANSWER_NAMES = {"resposta", "respostas", "answer"}
 
 
 def extract(content: bytes) -> Extracted:
@@ -29,36 +25,10 @@ def extract(content: bytes) -> Extracted:
     rows = _read(source, separator=_find_separator(source), n_rows=MAX_ROWS + N_SAMPLE)
     if len(rows) > MAX_ROWS:
         raise Unreadable(Problem.TOO_LONG)
-    if not rows:
-        raise Unreadable(Problem.NO_TEXT)
-    names_at = _find_names(rows)
-    blocks: list[Block] = [
-        Heading(level=2, text=" ".join(cell for cell in row if cell))
-        for row in rows[: max(names_at, 0)]
-    ]
-    names = rows[names_at] if names_at >= 0 else []
-    for row in rows[names_at + 1 :]:
-        blocks.extend(_pair(names, row) or [_row(names, row)])
+    blocks = tabular.to_blocks([tabular.Line(cells=tuple(row)) for row in rows])
     if not any(isinstance(block, Row | Paragraph) for block in blocks):
         raise Unreadable(Problem.NO_TEXT)
     return Extracted(blocks=tuple(blocks))
-
-
-def _pair(names: Sequence[str], cells: Sequence[str]) -> list[Block]:
-    """Return a question and its answer where the columns are named so."""
-    if len(names) != 2 or len(cells) != 2 or not all(cells):
-        return []
-    first, second = (text.fold(name) for name in names)
-    if first in _QUESTION_NAMES and second in _ANSWER_NAMES:
-        return [Heading(level=3, text=cells[0]), Paragraph(text=cells[1])]
-    return []
-
-
-def _row(names: Sequence[str], cells: Sequence[str]) -> Block:
-    if sum(1 for cell in cells if cell) == 1 and len(names) != 1:
-        # A note below the table, or a section between its rows.
-        return Paragraph(text=next(cell for cell in cells if cell))
-    return Row(columns=tuple(names), cells=tuple(cells))
 
 
 def _read(source: str, *, separator: str, n_rows: int) -> list[list[str]]:
@@ -94,25 +64,3 @@ def _find_separator(source: str) -> str:
         if score > best_score:
             best, best_score = separator, score
     return best
-
-
-def _find_names(rows: Sequence[Sequence[str]]) -> int:
-    """Return where the column names stand; -1 when every row is data."""
-    widths = Counter(_n_filled(row) for row in rows[:N_SAMPLE])
-    usual = max(widths, key=lambda width: (widths[width], width))
-    for at, row in enumerate(rows[:N_SAMPLE]):
-        if _n_filled(row) >= max(1, usual * 0.6):
-            names = [cell for cell in row if cell]
-            is_data = any(_is_number(name) for name in names) or len(rows) == 1
-            return -1 if is_data or len(set(names)) < len(names) else at
-    return -1
-
-
-def _n_filled(row: Sequence[str]) -> int:
-    return sum(1 for cell in row if cell)
-
-
-def _is_number(cell: str) -> bool:
-    compact = cell.replace(".", "").replace(",", "").removeprefix("R$").strip(" %-+")
-    # A year may name a column.
-    return compact.isdigit() and not (len(compact) == 4 and compact.startswith(("19", "20")))

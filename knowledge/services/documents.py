@@ -16,11 +16,11 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext
 
-from knowledge import chunking, text
-from knowledge.extract import reader
-from knowledge.models import Category, Chunk, Document, EmbeddedText
+from knowledge import chunking, spaces, text
+from knowledge.extract import reader, sandbox
+from knowledge.models import Category, Chunk, Document, DocumentVersion, EmbeddedText
 from knowledge.services import indexing, reasons
-from knowledge.types import Draft, Problem, Unreadable
+from knowledge.types import Draft, Extracted, Problem, Unreadable
 from tenants.context import release_connection
 from tenants.errors import DomainError, Permanent, Temporary
 from tenants.queueing import enqueue
@@ -28,10 +28,11 @@ from tenants.queueing import enqueue
 MAX_BYTES = 20 * 1024 * 1024
 MAX_NAME = 200
 TASK = "knowledge.tasks.ingest_document"
+COMPARE_TASK = "knowledge.tasks.compare_document"
 
 LEASE_S = 120
 """A worker that shows no progress for so long is taken for dead, in seconds. Longer than the most
-that reading one PDF may take, during which nothing is renewed."""
+that reading one file may take, during which nothing is renewed."""
 
 DOORBELL_S = 60
 """After so long without a worker a queued document is announced again, in seconds."""
@@ -64,12 +65,12 @@ class FileTooLarge(DomainError):
 
 
 class UnsupportedFile(DomainError):
-    """Files of this kind cannot be read; use PDF, CSV, TXT or MD."""
+    """Files of this kind cannot be read; the message names those that can."""
 
     code = "unsupported_file"
 
-    def __init__(self) -> None:
-        super().__init__(gettext("Files of this kind cannot be read; use PDF, CSV, TXT or MD."))
+    def __init__(self, name: str = "") -> None:
+        super().__init__(reasons.unsupported(name))
 
 
 class Outcome(StrEnum):
@@ -85,10 +86,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A document, and whether there is anything new to read."""
+    """A document, whether there is anything new to read, and whether it came out of the bin."""
 
     document: Document
     changed: bool
+    restored: bool = False
 
 
 def ensure_category(*, name: str) -> Category:
@@ -97,22 +99,27 @@ def ensure_category(*, name: str) -> Category:
     return category
 
 
-def store_document(*, category: Category, name: str, content: bytes, now: datetime) -> Stored:
+def store_document(
+    *, category: Category, name: str, content: bytes, now: datetime, actor: str = ""
+) -> Stored:
     """Store a file and have it read; the same bytes under the same name are no work.
 
     A changed file becomes the next version; the one before answers until the new one is ready.
+    A document of that name in the bin comes out of it; a page of a web source stays there, because
+    it is stored again and again by itself.
 
     Args:
         name: the file's name; a path before it is dropped.
+        actor: the user name of who uploads; empty for the system.
 
     Raises:
         FileTooLarge: more than `MAX_BYTES`.
-        UnsupportedFile: not a kind that is read here.
+        UnsupportedFile: not a kind that is read here, or a name that climbs out of its folder.
     """
-    name = file_name(name)
+    typed, name = name, file_name(name)
     kind = reader.find_kind(name)
-    if kind is None:
-        raise UnsupportedFile
+    if kind is None or ".." in re.split(r"[\\/]", typed):
+        raise UnsupportedFile(typed)
     if len(content) > MAX_BYTES:
         raise FileTooLarge
     digest = hashlib.sha256(content).hexdigest()
@@ -122,7 +129,6 @@ def store_document(*, category: Category, name: str, content: bytes, now: dateti
             name=name,
             defaults={
                 "kind": kind,
-                "original": content,
                 "n_bytes": len(content),
                 "content_sha256": digest,
                 "lease_until": now + timedelta(seconds=DOORBELL_S),
@@ -131,33 +137,61 @@ def store_document(*, category: Category, name: str, content: bytes, now: dateti
             },
         )
         if is_new:
+            _keep_version(document, content=content, now=now, actor=actor)
             enqueue(TASK, document_id=document.pk)
             return Stored(document=document, changed=True)
         document = Document.objects.select_for_update().get(pk=document.pk)
+        restored = document.deleted_at is not None and document.web_source_id is None
+        if restored:
+            document.deleted_at = None
+            document.save(update_fields=["deleted_at"])
         is_same = document.content_sha256 == digest
         if is_same and document.status != Document.Status.FAILED:
-            return Stored(document=document, changed=False)
+            return Stored(document=document, changed=False, restored=restored)
         if not is_same:
-            document.original = content
             document.n_bytes = len(content)
             document.content_sha256 = digest
             document.version += 1
+            _keep_version(document, content=content, now=now, actor=actor)
         _queue(document, now=now)
         document.save(
             update_fields=[
-                *(() if is_same else ("original", "n_bytes", "content_sha256", "version")),
+                *(() if is_same else ("n_bytes", "content_sha256", "version")),
                 *_QUEUE_FIELDS,
             ]
         )
         enqueue(TASK, document_id=document.pk)
-    return Stored(document=document, changed=True)
+    return Stored(document=document, changed=True, restored=restored)
 
 
-def retry_document(*, document: Document, now: datetime) -> bool:
-    """Read a failed document again; False when it is not a failed one."""
+def _keep_version(document: Document, *, content: bytes, now: datetime, actor: str) -> None:
+    DocumentVersion.objects.create(
+        document=document,
+        number=document.version,
+        original=content,
+        n_bytes=len(content),
+        content_sha256=document.content_sha256,
+        uploaded_by=actor,
+        created_at=now,
+    )
+
+
+def original_of(document: Document) -> bytes:
+    """Return the file as it was uploaded, in its newest version."""
+    versions = DocumentVersion.objects.filter(document=document, number=document.version)
+    return bytes(versions.values_list("original", flat=True).get())
+
+
+def retry_document(*, document: Document, now: datetime, is_forced: bool = False) -> bool:
+    """Read a failed document again; False when it is not a failed one.
+
+    Args:
+        is_forced: one that was read without failure is read again as well.
+    """
+    finished = {Document.Status.FAILED, *([Document.Status.READY] if is_forced else [])}
     with transaction.atomic():
         held = Document.objects.select_for_update().filter(pk=document.pk).first()
-        if held is None or held.status != Document.Status.FAILED:
+        if held is None or held.status not in finished:
             return False
         _queue(held, now=now)
         held.save(update_fields=_QUEUE_FIELDS)
@@ -273,21 +307,27 @@ def _claim(*, document_id: int, now: datetime) -> _Claim | None:
 def _ingest(claim: _Claim, *, clock: Callable[[], datetime], slice_s: float) -> Outcome:
     try:
         _renew(claim, progress=2, now=clock())
-        original = Document.objects.values_list("original", flat=True)
-        content = bytes(original.get(pk=claim.document_id))
+        original = DocumentVersion.objects.values_list("original", flat=True)
+        content = bytes(original.get(document_id=claim.document_id, number=claim.version))
         release_connection()
-        extracted = reader.extract(content, kind=claim.kind)
-        drafts = chunking.cut(extracted.blocks, name=claim.name)
+        extracted = sandbox.extract_limited(content, kind=claim.kind)
         del content
         _renew(claim, progress=10, now=clock())
-        vectors = _embed(claim, drafts, clock=clock, slice_s=slice_s)
-        if vectors is None:
+        _keep_text(claim, extracted)
+        drafts = chunking.cut(
+            extracted.blocks,
+            name=claim.name,
+            phrasings=extracted.phrasings,
+            is_faq=claim.kind == Document.Kind.FAQ,
+        )
+        work = _embed(claim, drafts, clock=clock, slice_s=slice_s)
+        if work.missing:
             return _hand_over(claim, now=clock())
         return _commit(
             claim,
             drafts=drafts,
-            vectors=vectors,
-            notice=reasons.unread_pages(extracted.unread_pages),
+            work=work,
+            extracted=extracted,
             now=clock(),
         )
     except Unreadable as error:
@@ -297,8 +337,14 @@ def _ingest(claim: _Claim, *, clock: Callable[[], datetime], slice_s: float) -> 
         if isinstance(error, Permanent) or claim.n_attempts >= MAX_ATTEMPTS:
             return _fail(claim, problem=Problem.EMBEDDING_FAILED, now=clock())
         return _postpone(claim, now=clock())
-    except (_Lost, Document.DoesNotExist):
+    except (_Lost, DocumentVersion.DoesNotExist):
         return Outcome.LOST
+
+
+def _keep_text(claim: _Claim, extracted: Extracted) -> None:
+    """Show what was read, even where nothing comes of it: that is when people look."""
+    versions = DocumentVersion.objects.filter(document_id=claim.document_id, number=claim.version)
+    versions.update(text=reader.as_text(extracted.blocks))
 
 
 class _Lost(Exception):
@@ -325,30 +371,32 @@ def _update_held(claim: _Claim, **changes: object) -> None:
 
 def _embed(
     claim: _Claim, drafts: list[Draft], *, clock: Callable[[], datetime], slice_s: float
-) -> indexing.Vectors | None:
-    """Return a vector for each draft; None when the time of this task is over before."""
+) -> indexing.Work:
+    """Return a vector for each draft; some are missing when the time of this task is over."""
     work = indexing.begin(drafts)
     until = clock() + timedelta(seconds=slice_s)
     while work.missing:
         release_connection()
         batch = indexing.embed_next(work)
-        indexing.keep(batch, now=clock())
+        indexing.keep(work, batch, now=clock())
         _renew(claim, progress=10 + int(85 * work.share_done()), now=clock(), n_attempts=0)
         if work.missing and clock() > until:
-            return None
-    return work.vectors
+            break
+    return work
 
 
 def _commit(
     claim: _Claim,
     *,
     drafts: list[Draft],
-    vectors: indexing.Vectors,
-    notice: str,
+    work: indexing.Work,
+    extracted: Extracted,
     now: datetime,
 ) -> Outcome:
     """Switch to the new version, if the document is still ours."""
     with transaction.atomic():
+        if not spaces.is_active(work.space):  # another model came into use meanwhile
+            return _hand_over(claim, now=now)
         _update_held(
             claim,
             status=Document.Status.READY,
@@ -356,7 +404,8 @@ def _commit(
             n_chunks=len(drafts),
             failure_reason="",
             failure_code="",
-            notice=notice,
+            notice=reasons.notice(extracted),
+            language=extracted.language,
             lease_token=None,
             lease_until=None,
             n_attempts=0,
@@ -365,8 +414,12 @@ def _commit(
         )
         # The update above holds the row, so that nobody else writes chunks of this document.
         indexing.replace_chunks(
-            document_id=claim.document_id, version=claim.version, drafts=drafts, vectors=vectors
+            document_id=claim.document_id, version=claim.version, drafts=drafts, work=work
         )
+        DocumentVersion.objects.filter(document_id=claim.document_id, number=claim.version).update(
+            n_chunks=len(drafts), ready_at=now
+        )
+        enqueue(COMPARE_TASK, document_id=claim.document_id)
     return Outcome.READY
 
 

@@ -12,13 +12,11 @@ import numpy as np
 from django.db.models import Max
 from numpy.typing import NDArray
 
-from integrations.llm import factory
-from knowledge import chunking, text
-from knowledge.models import Chunk, EmbeddedText
-from knowledge.types import Draft
+from knowledge import chunking, signs, spaces, text
+from knowledge.models import Chunk, ChunkVector, EmbeddedText, EmbeddingSpace
+from knowledge.types import ChunkKind, Draft
+from tenants.context import release_connection
 
-# Texts between two signs of progress; at the slowest measured some seconds of work.
-BATCH = 16
 N_ROWS_PER_INSERT = 500
 # PostgreSQL keeps no position beyond these in a tsvector.
 MAX_POSITION = 16_383
@@ -32,6 +30,7 @@ Vectors = dict[str, Vector]  # float32[384] by the digest of the text
 class Work:
     """The texts of one document: what is embedded and what is not yet."""
 
+    space: EmbeddingSpace
     texts: dict[str, str]  # by digest
     vectors: Vectors
     missing: list[str]  # digests
@@ -43,17 +42,15 @@ class Work:
 
 def begin(drafts: Sequence[Draft]) -> Work:
     """Find out which texts have no vector yet, in earlier versions or in interrupted work."""
-    texts: dict[str, str] = {}
-    for draft in drafts:
-        embedded = chunking.embedding_text(draft)
-        texts[digest(embedded)] = embedded
-    model = factory.embedder("local").model
+    texts = {digest(one): one for draft in drafts for one in _texts(draft)}
+    space = spaces.active_space()
     vectors: Vectors = {}
-    for table in (Chunk, EmbeddedText):
-        rows = table.objects.filter(content_sha256__in=texts, embedding_model=model)
+    for table in (ChunkVector, EmbeddedText):
+        rows = table.objects.filter(content_sha256__in=texts, space=space)
         for key, vector in rows.values_list("content_sha256", "embedding").iterator():
             vectors[key] = np.asarray(vector, dtype=np.float32)
-    return Work(texts=texts, vectors=vectors, missing=[key for key in texts if key not in vectors])
+    missing = [key for key in texts if key not in vectors]
+    return Work(space=space, texts=texts, vectors=vectors, missing=missing)
 
 
 def digest(embedded: str) -> str:
@@ -61,37 +58,56 @@ def digest(embedded: str) -> str:
     return sha256(embedded.encode()).hexdigest()
 
 
+def texts_of(chunk: Chunk) -> list[str]:
+    """Return the texts that are embedded for a chunk; their places are the vectors' positions."""
+    return _texts(
+        Draft(
+            chunk.heading_path,
+            chunk.body,
+            ChunkKind(chunk.kind),
+            chunk.page,
+            tuple(chunk.phrasings),
+        )
+    )
+
+
+def _texts(draft: Draft) -> list[str]:
+    """Return what is embedded of a draft: itself, and each of its phrasings.
+
+    The question of a FAQ alone has no vector of its own: measured, it made every such passage seem
+    near to any short question. It is the title of the passage and counts there.
+    """
+    return [chunking.embedding_text(draft), *(one.lower() for one in draft.phrasings)]
+
+
 def embed_next(work: Work) -> Vectors:
-    """Embed the next few texts; touches no database.
+    """Embed the next few texts; holds no connection meanwhile.
 
     Raises:
         Temporary: the embedder failed; another try may help.
         Permanent: it cannot do this.
     """
-    keys, work.missing = work.missing[:BATCH], work.missing[BATCH:]
-    rows = factory.embedder("local").embed_passages([work.texts[key] for key in keys])
+    client = spaces.embedder(work.space)
+    keys, work.missing = work.missing[: client.batch], work.missing[client.batch :]
+    release_connection()
+    rows = client.embed_passages([work.texts[key] for key in keys])
     made = {key: np.asarray(row, dtype=np.float32) for key, row in zip(keys, rows, strict=True)}
     work.vectors.update(made)
     return made
 
 
-def keep(made: Vectors, *, now: datetime) -> None:
+def keep(work: Work, made: Vectors, *, now: datetime) -> None:
     """Store vectors until their document is finished; a second worker's are the same."""
-    model = factory.embedder("local").model
     EmbeddedText.objects.bulk_create(
         [
-            EmbeddedText(
-                content_sha256=key, embedding_model=model, embedding=vector, created_at=now
-            )
+            EmbeddedText(space=work.space, content_sha256=key, embedding=vector, created_at=now)
             for key, vector in made.items()
         ],
         ignore_conflicts=True,
     )
 
 
-def replace_chunks(
-    *, document_id: int, version: int, drafts: Sequence[Draft], vectors: Vectors
-) -> None:
+def replace_chunks(*, document_id: int, version: int, drafts: Sequence[Draft], work: Work) -> None:
     """Write the chunks of `version` and switch to them.
 
     The version before is kept, switched off, for what was answered from it. Joins the caller's
@@ -101,20 +117,29 @@ def replace_chunks(
     before = chunks.filter(version__lt=version).aggregate(last=Max("version"))["last"]
     chunks.exclude(version=before).delete() if before else chunks.delete()
     chunks.filter(active=True).update(active=False)
-    model = factory.embedder("local").model
     rows = (
-        _row(draft, position=position, document_id=document_id, version=version, model=model)
+        _row(draft, position=position, document_id=document_id, version=version)
         for position, draft in enumerate(drafts)
     )
     while batch := list(islice(rows, N_ROWS_PER_INSERT)):
-        for row in batch:
-            row.embedding = vectors[row.content_sha256]
         Chunk.objects.bulk_create(batch)
-    EmbeddedText.objects.filter(content_sha256__in=list(vectors), embedding_model=model).delete()
+        ChunkVector.objects.bulk_create(
+            ChunkVector(
+                chunk=row,
+                space=work.space,
+                position=place,
+                content_sha256=key,
+                embedding=work.vectors[key],
+            )
+            for row in batch
+            for place, key in enumerate(map(digest, texts_of(row)))
+        )
+    EmbeddedText.objects.filter(space=work.space, content_sha256__in=list(work.vectors)).delete()
 
 
-def _row(draft: Draft, *, position: int, document_id: int, version: int, model: str) -> Chunk:
+def _row(draft: Draft, *, position: int, document_id: int, version: int) -> Chunk:
     indexed = chunking.indexed_text(draft)
+    # Without the phrasings: measured, their words drew questions that only sound like them.
     lexemes, grams = text.lexemes(indexed), text.grams(indexed)
     return Chunk(
         document_id=document_id,
@@ -125,11 +150,11 @@ def _row(draft: Draft, *, position: int, document_id: int, version: int, model: 
         body=draft.body,
         page=draft.page,
         kind=draft.kind.value,
-        lexemes=tsvector(lexemes),
+        lexemes=tsvector([*lexemes, *signs.held_by(draft.body)]),
         grams=tsvector(grams),
         n_lexemes=len(lexemes),
         n_grams=len(grams),
-        embedding_model=model,
+        phrasings=list(draft.phrasings),
         content_sha256=digest(chunking.embedding_text(draft)),
     )
 

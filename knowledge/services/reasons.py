@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from knowledge.types import Problem
+from knowledge.extract import reader
+from knowledge.types import Extracted, Problem
 
 _REASONS = {
     Problem.EMPTY: gettext_lazy("The file is empty. Upload the file with its content."),
@@ -47,6 +48,33 @@ _REASONS = {
         "The PDF unpacks to far more data than a document needs. Save it anew as PDF with text"
         " instead of drawings."
     ),
+    Problem.OFFICE_LOCKED: gettext_lazy(
+        "The file is protected by a password, or of an old format of Office. Save a copy without a"
+        " password as DOCX or XLSX and upload that."
+    ),
+    Problem.DOCX_DAMAGED: gettext_lazy(
+        "The file is damaged or is not a Word document. Open it on your computer and save it as"
+        " DOCX again."
+    ),
+    Problem.XLSX_DAMAGED: gettext_lazy(
+        "The file is damaged or is not an Excel workbook. Open it on your computer and save it as"
+        " XLSX again."
+    ),
+    Problem.HTML_EMPTY: gettext_lazy(
+        "The page holds no text: it is put together by programs in the browser. Open it there,"
+        " print it as PDF, and upload that."
+    ),
+    Problem.FAQ_DAMAGED: gettext_lazy(
+        "The question and its answer could not be read. Write them once more."
+    ),
+    Problem.WRONG_KIND: gettext_lazy(
+        "The content of the file is not what its name says, perhaps because it was renamed. Open"
+        " it on your computer and save it as PDF, DOCX, XLSX, CSV or TXT."
+    ),
+    Problem.TOO_COMPLEX: gettext_lazy(
+        "The file unpacks to far more data than a document needs, or is built in a way that cannot"
+        " be read safely. Copy its text into a new file and upload that."
+    ),
     Problem.EMBEDDING_FAILED: gettext_lazy(
         "The document was read, but could not be prepared for searching. Try again later."
     ),
@@ -60,6 +88,68 @@ _REASONS = {
 def reason(problem: Problem) -> str:
     """Return what went wrong and what helps, in the active language."""
     return str(_REASONS[problem])
+
+
+# What helps with files that people often have, by the end of their name.
+_CURES = {
+    ("doc", "odt", "rtf", "pages"): gettext_lazy("Save it as DOCX or PDF and upload that."),
+    ("xls", "ods", "numbers"): gettext_lazy("Save it as XLSX or CSV and upload that."),
+    ("ppt", "pptx", "odp", "key"): gettext_lazy("Save it as PDF and upload that."),
+    ("zip", "rar", "7z", "gz", "tar"): gettext_lazy("Unpack it and upload the files inside."),
+    ("png", "jpg", "jpeg", "gif", "webp", "svg", "bmp", "heic", "tif", "tiff"): gettext_lazy(
+        "Images are not read; write down what they show in a document."
+    ),
+    ("ogg", "opus", "mp3", "m4a", "wav", "mp4", "mov"): gettext_lazy(
+        "Sound and video are not read; write down what they say in a document."
+    ),
+}
+
+
+def unsupported(name: str) -> str:
+    """Return why a file of that name is not taken, and what helps."""
+    if ".." in name.replace("\\", "/").split("/"):
+        return _("The name of the file holds a path. Give it a plain name and upload it again.")
+    shown = [kind.shown for kind in reader.KINDS.values() if kind.is_upload]
+    words = _("Files of this kind cannot be read; use %(kinds)s or %(last)s.") % {
+        "kinds": ", ".join(shown[:-1]),
+        "last": shown[-1],
+    }
+    extension = name.rpartition(".")[2].lower()
+    cure = next((str(cure) for ends, cure in _CURES.items() if extension in ends), "")
+    return f"{words} {cure}".strip()
+
+
+def notice(extracted: Extracted) -> str:
+    """Return what of a document was not read, though the rest was; empty when all was."""
+    parts = [
+        unread_pages(extracted.unread_pages),
+        hidden_sheets(extracted.hidden_sheets),
+        hidden_cells(extracted.n_hidden),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def hidden_sheets(names: tuple[str, ...]) -> str:
+    """Return a notice about sheets that are hidden, or nothing if there are none."""
+    if not names:
+        return ""
+    shown = ", ".join(names[:10]) + (" …" if len(names) > 10 else "")
+    return ngettext(
+        "The hidden sheet %(names)s was not read.",
+        "The hidden sheets %(names)s were not read.",
+        len(names),
+    ) % {"names": shown}
+
+
+def hidden_cells(n_hidden: int) -> str:
+    """Return a notice about hidden rows and columns, or nothing if there are none."""
+    if not n_hidden:
+        return ""
+    return ngettext(
+        "A hidden row or column was not read.",
+        "%(n)s hidden rows and columns were not read.",
+        n_hidden,
+    ) % {"n": n_hidden}
 
 
 def unread_pages(pages: tuple[int, ...]) -> str:

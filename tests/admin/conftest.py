@@ -26,7 +26,18 @@ from conversations.models import (
     TurnStep,
 )
 from integrations.models import Credential
-from knowledge.models import Category, Document
+from knowledge.models import (
+    Category,
+    Document,
+    DocumentVersion,
+    EmbeddingSpace,
+    EvaluationSet,
+    Finding,
+    KnowledgeSettings,
+    Search,
+    UnansweredQuestion,
+    WebSource,
+)
 from tenants.audit.record import record
 from tenants.models import Tenant
 from tenants.services import routes, staff
@@ -217,20 +228,89 @@ def make_steps(turn: Turn, *, text: str) -> None:
     )
 
 
-def make_document(*, name: str = "", status: str = "ready", reason: str = "") -> Document:
+def make_document(
+    *, name: str = "", status: str = "ready", reason: str = "", text: str = "Precos"
+) -> Document:
     category, _ = Category.objects.get_or_create(name="precos")
-    return Document.objects.create(
+    document = Document.objects.create(
         category=category,
         name=name or f"document {next(_numbers)}.md",
         kind="md",
         status=status,
         failure_reason=reason,
-        original=b"# Precos",
         n_bytes=8,
         content_sha256="0" * 64,
         created_at=NOW,
         updated_at=NOW,
     )
+    DocumentVersion.objects.create(
+        document=document,
+        number=1,
+        original=b"# Precos",
+        n_bytes=8,
+        content_sha256="0" * 64,
+        uploaded_by="test",
+        text=text,
+        created_at=NOW,
+    )
+    return document
+
+
+def make_lacks(document: Document, *, text: str) -> None:
+    """What is around documents: their sources, what they lack, what was asked of them."""
+    number = next(_numbers)
+    KnowledgeSettings.objects.get_or_create(pk=1)
+    WebSource.objects.create(
+        category=document.category, url=f"https://site.example/{number}", failure_reason=text
+    )
+    EmbeddingSpace.objects.create(
+        provider="local", model=f"model {number}", dimensions=384, status="retired", created_at=NOW
+    )
+    question = UnansweredQuestion.objects.create(
+        question=text, n_asked=3, first_asked_at=NOW, last_asked_at=NOW
+    )
+    for origin in Search.Origin:
+        Search.objects.create(
+            origin=origin,
+            question=text,
+            previous=text,
+            normalised=text,
+            decision="unknown",
+            answered=False if origin == "chat" else None,
+            confidence=0.05,
+            threshold=0.5,
+            passages=[kept_passage(document, text=text)],
+            unanswered=question if origin == "chat" else None,
+            created_at=NOW,
+        )
+    Finding.objects.create(
+        kind="contradiction",
+        document=document,
+        other=document,
+        text=text,
+        other_text=text,
+        subject=text[:300],
+        values=["R$ 10,00"],
+        other_values=["R$ 12,00"],
+        fingerprint=f"{number:064d}",
+        found_at=NOW,
+    )
+    EvaluationSet.objects.create(name=f"{text[:60]} {number}", created_at=NOW)
+
+
+def kept_passage(document: Document, *, text: str) -> dict[str, object]:
+    """A passage in the form that searches keep."""
+    return {
+        "ref": f"{document.uuid}/1/7",
+        "document": document.name,
+        "document_uuid": str(document.uuid),
+        "version": 1,
+        "category": text,
+        "title": text,
+        "text": text,
+        "page": 3,
+        "scores": {"score": 4.1, "cosine": 0.88, "lexical": 6.1, "grams": 13.7},
+    }
 
 
 def make_event(device: Device, *, body: bytes = b'{"type":"Message","event":{}}') -> BridgeEvent:
@@ -251,7 +331,7 @@ def fill_everything(*, text: str = "oi", n: int = 1) -> None:
         agent = make_agent()
         device = make_device(agent=agent)
         make_conversation(text=text, name=text[:200], reply=text, agent=agent)
-        make_document()
+        make_lacks(make_document(text=text), text=text)
         make_event(device)
         Credential.objects.create(name=f"key {next(_numbers)}", provider="offline")
         record(action="test.done", actor="test", target="test", data={"text": text})

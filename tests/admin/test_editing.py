@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from django.contrib.auth.models import Group, User
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 
@@ -15,7 +13,6 @@ from agents.services import profiles
 from channels_whatsapp.models import Device
 from conversations.models import Contact
 from integrations.models import Credential
-from knowledge.models import Category, Document
 from tenants.audit.models import AuditEntry
 from tenants.models import Domain, InboundRoute, Tenant
 from tests.admin.conftest import (
@@ -24,7 +21,6 @@ from tests.admin.conftest import (
     make_agent,
     make_conversation,
     make_device,
-    make_document,
     published,
 )
 
@@ -207,66 +203,6 @@ def test_a_wait_shorter_than_the_quiet_window_is_refused(owner: Client) -> None:
     )
 
     assert "não pode ser menor que a janela de silêncio" in answer.content.decode()
-
-
-def upload(client: Client, path: str, name: str, content: bytes, **extra: Any) -> Any:
-    inline = {"chunks-TOTAL_FORMS": 0, "chunks-INITIAL_FORMS": 0}
-    return client.post(path, {"file": SimpleUploadedFile(name, content), **inline, **extra})
-
-
-def test_a_file_is_uploaded_replaced_and_removed(owner: Client) -> None:
-    category = Category.objects.create(name="precos")
-    add = "/admin/knowledge/document/add/"
-
-    upload(owner, add, "tabela.csv", b"item;valor\nlimpeza;220\n", category=category.pk)
-
-    document = Document.objects.get()
-    page = f"/admin/knowledge/document/{document.pk}/change/"
-    assert (document.name, document.status, document.version) == ("tabela.csv", "queued", 1)
-    assert published() == ["knowledge.tasks.ingest_document"]
-
-    upload(owner, page, "outro nome.csv", b"item;valor\nlimpeza;230\n")
-    document.refresh_from_db()
-    assert (document.name, document.version) == ("tabela.csv", 2)
-
-    file = owner.get(f"/admin/knowledge/document/{document.pk}/file/")
-    assert file.content == b"item;valor\nlimpeza;230\n"
-    assert file.headers["content-type"] == "application/octet-stream"
-    assert file.headers["content-disposition"].startswith("attachment")
-
-    owner.post(f"/admin/knowledge/document/{document.pk}/delete/", {"post": "yes"})
-    assert not Document.objects.exists()
-    assert {"document.created", "document.changed", "document.deleted"} <= set(
-        AuditEntry.objects.values_list("action", flat=True)
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [("virus.exe", "não podem ser lidos"), ("sem_ponto", "não podem ser lidos")],
-)
-def test_a_file_that_cannot_be_read_is_refused(name: str, words: str, owner: Client) -> None:
-    category = Category.objects.create(name="precos")
-
-    answer = upload(owner, "/admin/knowledge/document/add/", name, b"x", category=category.pk)
-
-    assert words in answer.content.decode()
-    assert not Document.objects.exists()
-
-
-def test_a_failed_document_says_why_and_is_read_again(owner: Client) -> None:
-    document = make_document(status="failed", reason="O PDF está protegido por senha.")
-
-    page = owner.get(f"/admin/knowledge/document/{document.pk}/change/").content.decode()
-    owner.post(
-        "/admin/knowledge/document/",
-        {"action": "read_again", "_selected_action": [document.pk]},
-    )
-
-    document.refresh_from_db()
-    assert "O PDF está protegido por senha." in page
-    assert document.status == "queued"
-    assert published() == ["knowledge.tasks.ingest_document"]
 
 
 def test_an_attendant_blocks_a_contact(attendant: Client) -> None:

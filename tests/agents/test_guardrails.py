@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agents.runtime import guardrails
+from agents.runtime import claims, evidence, guardrails
+from integrations.llm.types import Evidence
 
 PASSAGES = (
     "procedimento: Canal de molar; valor particular: R$ 1.290,00; valor parcelado: 10x R$ 129,00",
@@ -17,8 +20,20 @@ PASSAGES = (
 
 
 def passes(reply: str, *, contact: str = "", business: str = "") -> bool:
-    verdict = guardrails.grounding(reply, evidence=PASSAGES, business=[business], contact=[contact])
-    return verdict.passed
+    return grounded(reply, PASSAGES, contact=contact, business=business).passed
+
+
+def grounded(
+    reply: str, passages: Sequence[str], *, contact: str = "", business: str = ""
+) -> guardrails.Verdict:
+    return guardrails.grounding(
+        evidence.examine(
+            reply,
+            passages=[Evidence(str(n), text, "") for n, text in enumerate(passages)],
+            business=[business],
+            contact=[contact],
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,6 +59,11 @@ def passes(reply: str, *, contact: str = "", business: str = "") -> bool:
         "1. Canal de molar\n2. Outro\n",
         "Sem números aqui.",
         "1️⃣ Canal de molar",
+        "R. Barão de Jaguara, nº 1455",
+        "Fica na rua Barão de Jaguara.",
+        "O retorno é em doze meses.",
+        "Parcelamos em 10 vezes.",
+        "Em dez parcelas.",
     ],
 )
 def test_what_stands_in_a_passage_passes(reply: str) -> None:
@@ -76,6 +96,14 @@ def test_what_stands_in_a_passage_passes(reply: str) -> None:
         "Escreva para ana@golpe.example",
         "São 13 meses.",
         "２００ reais",
+        "São treze meses.",
+        "Em sete semanas.",
+        "Em 32 dias.",
+        "Em oito meses.",
+        "Fica na Rua das Flores.",
+        "Rua Barão de Jaguara, 32",
+        "Custa R$\n1.300,00",
+        "Peça o C130",
     ],
 )
 def test_what_stands_in_no_passage_is_found(reply: str) -> None:
@@ -83,12 +111,7 @@ def test_what_stands_in_no_passage_is_found(reply: str) -> None:
 
 
 def test_the_finding_names_what_is_wrong() -> None:
-    verdict = guardrails.grounding(
-        "Custa R$ 1.290,00 e sai por R$ 99,00 com 30% até 15h.",
-        evidence=PASSAGES,
-        business=[],
-        contact=[],
-    )
+    verdict = grounded("Custa R$ 1.290,00 e sai por R$ 99,00 com 30% até 15h.", PASSAGES)
 
     assert verdict.found == ("r$ 99,00", "30%", "15h")
 
@@ -126,24 +149,20 @@ def test_a_price_is_the_same_however_it_is_written(whole: int, cents: int) -> No
     brazilian = f"{whole:,}".replace(",", ".") + f",{cents:02d}"
     plain = f"{whole},{cents:02d}"
 
-    assert guardrails.canonical_number(brazilian) == guardrails.canonical_number(plain)
-    assert guardrails.grounding(
-        f"Fica R$ {plain}", evidence=[f"valor: R$ {brazilian}"], business=[], contact=[]
-    ).passed
+    assert claims.canonical_number(brazilian) == claims.canonical_number(plain)
+    assert grounded(f"Fica R$ {plain}", [f"valor: R$ {brazilian}"]).passed
 
 
 @given(st.integers(1, 99_999), st.integers(1, 99_999))
 def test_another_price_never_passes(told: int, stored: int) -> None:
     assume(told != stored)
 
-    assert not guardrails.grounding(
-        f"Fica R$ {told},00", evidence=[f"valor: R$ {stored},00"], business=[], contact=[]
-    ).passed
+    assert not grounded(f"Fica R$ {told},00", [f"valor: R$ {stored},00"]).passed
 
 
 @given(st.text(max_size=300))
 def test_any_text_supports_itself(text: str) -> None:
-    assert guardrails.grounding(text, evidence=[text], business=[], contact=[]).passed
+    assert grounded(text, [text]).passed
 
 
 def test_a_printout_of_the_rules_is_a_leak() -> None:

@@ -48,8 +48,15 @@ EXAMPLES: tuple[prompts.Prompt, ...] = (
     *(
         prompts.PromiseText(language, kind)
         for language in ("pt", "en")
-        for kind in ("not_found", "requested", "other")
+        for kind in ("not_found", "requested", "account", "other")
     ),
+    *(
+        prompts.AskText(language, choices)
+        for language in ("pt", "en")
+        for choices in ((), ("Troca",), ("Troca", "Frete"))
+    ),
+    prompts.RewriteRules("Brazilian Portuguese"),
+    prompts.RewritePrompt((TranscriptLine("contact", "abre domingo?", AT),), ("e sábado?",)),
 )
 
 

@@ -130,3 +130,48 @@ def test_any_text_can_be_read(text: str) -> None:
     routing.small_talk(text)
     routing.wants_person(text)
     routing.route(text, ALL)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cadê meu pedido 48213",
+        "Onde está a minha encomenda?",
+        "qual o horário da minha consulta de quinta?",
+        "que horas é a minha aula amanhã",
+        "quando chega meu pedido",
+        "quanto eu devo?",
+        "quantas aulas eu ainda tenho no pacote",
+        "quanto falta pra eu quitar meu tratamento",
+        "meu boleto de maio já foi pago?",
+        "já saiu o resultado do meu exame?",
+        "meu pagamento de ontem caiu?",
+        "status do meu chamado",
+        "minha reserva nº 10294 está de pé?",
+        "oi\nqual o meu vencimento",
+        "where is my order?",
+    ],
+)
+def test_what_only_the_own_record_answers_is_seen(text: str) -> None:
+    assert routing.about_own_account(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "quanto tempo tenho pra trocar?",
+        "quantos dias eu tenho para devolver",
+        "meu cartão foi recusado, perdi a compra?",
+        "meu código venceu, e agora?",
+        "tenho 3 filhos, qual o desconto?",
+        "quando posso levar meu filho?",
+        "minha filha já foi aluna, paga matrícula?",
+        "quero cancelar meu plano, como faço?",
+        "qual a melhor ração do meu cachorro filhote",
+        "qual o prazo de entrega?",
+        "posso pagar com meu convênio?",
+        "meu filho nasceu em 2019, em que turma fica?",
+    ],
+)
+def test_a_rule_that_touches_something_of_theirs_is_left_to_the_documents(text: str) -> None:
+    assert not routing.about_own_account(text)

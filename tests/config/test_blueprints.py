@@ -81,7 +81,7 @@ def test_a_blueprint_makes_a_whole_tenant(folder: Path) -> None:
 
     tenant = Tenant.objects.get(slug="gamma")
     assert (tenant.status, tenant.timezone) == (Tenant.Status.READY, "America/Bahia")
-    assert applied.kept == ["embed", "hours", "webhooks"]
+    assert applied.kept == ["hours", "webhooks"]
     with tenant_context(tenant):
         front, prices, people = Agent.objects.order_by("pk")
         assert [agent.name for agent in front.handoffs.order_by("pk")] == [

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
+from tests.fakes import reading
 from tests.fakes.http import Answer, Received, ScriptedServer, json_answer
 
 COMPLETIONS = "/v1/chat/completions"
@@ -34,6 +35,9 @@ class Mode(StrEnum):
 
     SCRIPTED = "scripted"  # the texts given to `say`, in order
     EVIDENCE = "evidence"  # the first fenced passage of the prompt
+    READER = "reader"  # the sentences of the passages that share most words with the question
+    INVENTIVE = "inventive"  # the same, with prices, dates, links and the like made up beside them
+    KEY = "key"  # the passage that holds what `known` says of the question; else no answer
     ECHO = "echo"  # the whole prompt
     OBEDIENT = "obedient"  # does what the last instruction anywhere in its context says
     UNAUTHORIZED = "unauthorized"  # 401
@@ -80,6 +84,7 @@ class FakeLLM(ScriptedServer):
         self.mode = mode
         self.delay_s = delay_s
         self.retry_after = retry_after
+        self.known: dict[str, tuple[str, ...]] = {}  # a message and the quotes that answer it
         self._texts: deque[str] = deque()
 
     @property
@@ -130,6 +135,9 @@ class FakeLLM(ScriptedServer):
             case Mode.EVIDENCE:
                 found = _PASSAGE.search(str(messages[-1]["content"]))
                 return found[1].strip() if found else "[[SEM_RESPOSTA]]"
+            case Mode.READER | Mode.INVENTIVE | Mode.KEY:
+                known = self.known if self.mode is Mode.KEY else None
+                return reading.reply(messages, known=known, invents=self.mode is Mode.INVENTIVE)
             case Mode.ECHO:
                 return "\n".join(str(message["content"]) for message in messages)
             case Mode.OBEDIENT:

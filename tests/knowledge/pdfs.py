@@ -34,8 +34,12 @@ def table(*rows: Sequence[str], top: float = 700, widths: float = 120) -> list[P
     ]
 
 
-def build(*pages: Sequence[Put], image_on: Sequence[int] = ()) -> bytes:
-    """Return a PDF; pages in `image_on`, from 0, also carry a picture."""
+def build(
+    *pages: Sequence[Put],
+    image_on: Sequence[int] = (),
+    image_size: tuple[int, int] = (500, 700),
+) -> bytes:
+    """Return a PDF; pages in `image_on`, from 0, also carry a picture of so many points."""
     objects: list[bytes] = []
 
     def add(body: bytes) -> int:
@@ -61,7 +65,7 @@ def build(*pages: Sequence[Put], image_on: Sequence[int] = ()) -> bytes:
     for number, puts in enumerate(pages):
         drawn = b"".join(_draw(put) for put in puts)
         if number in image_on:
-            drawn += b"q 500 0 0 700 0 0 cm /Im0 Do Q\n"
+            drawn += b"q %d 0 0 %d 0 0 cm /Im0 Do Q\n" % image_size
         content = add(stream(drawn))
         xobject = b"/XObject << /Im0 %d 0 R >>" % picture if number in image_on else b""
         kids.append(

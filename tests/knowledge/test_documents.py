@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import timedelta
 
@@ -14,7 +15,9 @@ from knowledge.services.documents import Outcome
 from knowledge.types import ChunkKind, Problem
 from tenants.models import Tenant
 from tests.knowledge.factories import NOW, PRICES, number_next_document, ready, store
+from tests.knowledge.office import saved
 from tests.knowledge.pdfs import Put, build, lines, locked
+from tests.knowledge.test_extract_xlsx import book
 
 
 def active(document: Document) -> list[str]:
@@ -45,7 +48,7 @@ def test_a_document_becomes_passages(alpha: Tenant) -> None:
     )
     assert chunk.kind == ChunkKind.ROW
     assert chunk.heading_path == "precos"
-    assert len(chunk.embedding) == 384
+    assert len(chunk.vectors.get().embedding) == 384
     assert not EmbeddedText.objects.exists()
 
 
@@ -114,7 +117,7 @@ def test_a_failed_replacement_leaves_the_old_version_in_use(alpha: Tenant) -> No
     [
         ("vazio.txt", b"", Problem.EMPTY),
         ("programa.csv", bytes(range(256)) * 4, Problem.NOT_TEXT),
-        ("foto.pdf", b"\x89PNG\r\n", Problem.PDF_DAMAGED),
+        ("foto.pdf", b"\x89PNG\r\n", Problem.WRONG_KIND),
         (
             "segredo.pdf",
             locked(build(lines("Segredo")), password="x"),
@@ -159,12 +162,78 @@ def test_a_failed_document_can_be_tried_again(alpha: Tenant) -> None:
     assert stored.changed
 
 
-@pytest.mark.parametrize("name", ["a.docx", "a", "", "virus.exe", "../../static/x.html"])
+@pytest.mark.parametrize("name", ["a.doc", "a", "", "virus.exe", "../../static/x.html"])
 def test_files_of_other_kinds_are_refused(alpha: Tenant, name: str) -> None:
     with pytest.raises(documents.UnsupportedFile):
         store("x", name=name)
 
     assert not Document.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("contrato.doc", "Save it as DOCX"),
+        ("fotos.zip", "Unpack it"),
+        ("tabela.png", "Images are not read"),
+        ("voz.ogg", "Sound and video"),
+        ("../../etc/precos.csv", "holds a path"),
+        ("x.xyz", "use PDF, DOCX, XLSX, CSV, HTML, MD or TXT."),
+    ],
+)
+def test_a_refusal_says_what_helps(alpha: Tenant, name: str, cure: str) -> None:
+    with translation.override("en"), pytest.raises(documents.UnsupportedFile) as refused:
+        store("x", name=name)
+
+    assert cure in str(refused.value)
+
+
+def test_what_the_machine_read_and_its_language_are_kept(alpha: Tenant) -> None:
+    document = ready(
+        "# Horário\n\nAbrimos às 9h. Não abrimos aos domingos nem em feriados.\n", name="a.md"
+    )
+    ready("# Hours\n\nWe are open from 9 to 5 and we do not open on Sundays.\n", name="a.md")
+
+    document.refresh_from_db()
+    texts = document.versions.order_by("number").values_list("text", flat=True)
+
+    assert texts[0].startswith("# Horário\nAbrimos às 9h.")
+    assert texts[1].startswith("# Hours\n")
+    assert document.language == "en"
+
+
+def test_what_was_read_of_a_file_that_is_no_use_is_shown(alpha: Tenant) -> None:
+    rows = "".join(f"item {number};{number},00\n" for number in range(10_001))
+    document = store(f"nome;valor\n{rows}", name="a.csv")
+
+    assert ingest(document) is Outcome.FAILED
+    assert document.failure_code == Problem.TOO_LONG
+    assert "item 7" in document.versions.get().text
+
+
+def test_hidden_sheets_are_named_in_a_notice(alpha: Tenant) -> None:
+    workbook, sheet = book(("Item", "Valor"), ("Corte", 50), ("Barba", 30))
+    sheet.row_dimensions[3].hidden = True
+    workbook.create_sheet("Margens")["A1"] = "segredo"
+    workbook["Margens"].sheet_state = "hidden"
+
+    with translation.override("en"):
+        document = ready(saved(workbook), name="precos.xlsx")
+
+    assert document.notice == (
+        "The hidden sheet Margens was not read. A hidden row or column was not read."
+    )
+    assert active(document) == ["Item: Corte; Valor: R$ 50,00"]
+
+
+def test_a_question_and_its_answer_are_one_passage(alpha: Tenant) -> None:
+    stated = {"question": "Como pago", "answer": "Com Pix.", "phrasings": ["aceita pix?"]}
+
+    document = ready(json.dumps(stated), name="como pago.faq")
+
+    chunk = Chunk.objects.get(document=document)
+    assert (chunk.kind, chunk.heading_path, chunk.body) == ("faq", "Como pago", "Com Pix.")
+    assert document.kind == Document.Kind.FAQ
 
 
 def test_a_file_that_is_too_large_is_refused(alpha: Tenant) -> None:
@@ -290,13 +359,14 @@ def test_nothing_is_embedded_under_an_open_transaction(alpha: Tenant) -> None:
         documents.ingest_document(document_id=document.pk, now=NOW)
 
 
-def test_the_file_itself_stays_in_the_database(alpha: Tenant) -> None:
-    store()
+def test_each_version_keeps_its_file(alpha: Tenant) -> None:
+    ready()
+    document = ready(PRICES + "C004;Implante;3.200,00;;\n")
 
-    (document,) = Document.objects.all()
+    files = document.versions.order_by("number").values_list("original", flat=True)
 
-    assert "original" in document.get_deferred_fields()
-    assert bytes(document.original) == PRICES.encode()
+    assert bytes(files[0]) == PRICES.encode()
+    assert documents.original_of(document) == bytes(files[1])
 
 
 def test_two_tenants_keep_documents_of_the_same_ids_apart(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from knowledge import chunking
 from knowledge.extract import markdown, plain, reader, table
 from knowledge.types import Heading, Paragraph, Problem, Row, Unreadable
+from tests.knowledge.office import word
 
 PRICES = "procedimento;valor\nLimpeza;220,00\nCanal;780,00\n"
 
@@ -36,13 +37,11 @@ def test_text_is_read_whatever_program_saved_it(content: bytes) -> None:
     [
         pytest.param(b"", {Problem.EMPTY}, id="nothing"),
         pytest.param(b" \n\t\n", {Problem.EMPTY}, id="white space"),
-        pytest.param(bytes(range(256)) * 8, {Problem.NOT_TEXT, Problem.PDF_DAMAGED}, id="binary"),
-        pytest.param(
-            b"\x89PNG\r\n\x1a\n" + bytes(64), {Problem.NOT_TEXT, Problem.PDF_DAMAGED}, id="image"
-        ),
+        pytest.param(bytes(range(256)) * 8, {Problem.NOT_TEXT, Problem.WRONG_KIND}, id="binary"),
+        pytest.param(b"\x89PNG\r\n\x1a\n" + bytes(64), {Problem.WRONG_KIND}, id="image"),
         pytest.param(
             codecs.BOM_UTF16_LE + b"\x00\xd8\x00",
-            {Problem.NOT_TEXT, Problem.PDF_DAMAGED},
+            {Problem.NOT_TEXT, Problem.WRONG_KIND},
             id="broken utf-16",
         ),
     ],
@@ -61,7 +60,10 @@ def test_what_is_no_text_is_refused(kind: str, content: bytes, problems: set[Pro
         ("a.MARKDOWN", "md"),
         ("preços 2026.csv", "csv"),
         ("a.b.pdf", "pdf"),
-        ("a.docx", None),
+        ("a.DOCX", "docx"),
+        ("a.xlsx", "xlsx"),
+        ("a.htm", "html"),
+        ("a.doc", None),
         ("pdf", None),
         ("", None),
     ],
@@ -209,7 +211,7 @@ def test_an_endless_table_is_refused() -> None:
 
 
 @settings(deadline=None, max_examples=150)
-@given(kind=st.sampled_from(["md", "txt", "csv"]), content=st.text(max_size=600))
+@given(kind=st.sampled_from(["md", "txt", "csv", "html"]), content=st.text(max_size=600))
 def test_any_text_is_read_or_refused(kind: str, content: str) -> None:
     raw = content.encode("utf-8", errors="surrogatepass")
 
@@ -217,7 +219,7 @@ def test_any_text_is_read_or_refused(kind: str, content: str) -> None:
 
 
 @settings(deadline=None, max_examples=150)
-@given(kind=st.sampled_from(["md", "txt", "csv", "pdf"]), content=st.binary(max_size=400))
+@given(kind=st.sampled_from(list(reader.KINDS)), content=st.binary(max_size=400))
 def test_any_bytes_are_read_or_refused(kind: str, content: bytes) -> None:
     _assert_read_or_refused(content, kind=kind)
     _assert_read_or_refused(b"%PDF-1.4\n" + content, kind="pdf")
@@ -235,6 +237,36 @@ def test_any_bytes_are_read_or_refused(kind: str, content: bytes) -> None:
 def test_any_order_of_marks_is_read_or_refused(parts: list[str]) -> None:
     for kind in ("md", "txt", "csv"):
         _assert_read_or_refused("\n".join(parts).encode(), kind=kind)
+
+
+_WORD = ["p", "r", "t", "tbl", "tr", "tc", "pPr", "rPr", "b", "vMerge", "del", "hyperlink", "tab"]
+_PAGE = ["table", "tr", "td", "p", "b", "a", "ul", "li", "h2", "dt", "dd", "details", "button"]
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, len(_WORD) - 1), st.sampled_from(["<{}>", "</{}>", "x? ", "<{}/>"])
+        ),
+        max_size=40,
+    )
+)
+def test_any_order_of_elements_is_read_or_refused(parts: list[tuple[int, str]]) -> None:
+    page = "".join(mark.format(_PAGE[at]) for at, mark in parts)
+    _assert_read_or_refused(page.encode(), kind="html")
+    opened: list[str] = []
+    body = ""
+    for at, mark in parts:
+        if mark == "</{}>":
+            body += f"</w:{opened.pop()}>" if opened else ""
+        elif mark == "<{}>":
+            opened.append(_WORD[at])
+            body += f"<w:{_WORD[at]}>"
+        else:
+            body += f"<w:{_WORD[at]}/>x?"
+    body += "".join(f"</w:{name}>" for name in reversed(opened))
+    _assert_read_or_refused(word(body), kind="docx")
 
 
 def _assert_read_or_refused(content: bytes, *, kind: str) -> None:

@@ -176,3 +176,37 @@ def test_a_pdf_without_any_text_says_so() -> None:
         pdf.extract(build([]))
 
     assert refused.value.problem is Problem.NO_TEXT
+
+
+def test_a_cover_with_a_logo_is_no_scan() -> None:
+    cover = [Put("Obrigado pela visita")]
+
+    extracted = pdf.extract(build(BODY, cover, image_on=(1,), image_size=(90, 90)))
+
+    assert extracted.unread_pages == ()
+    assert "Obrigado pela visita" in [
+        block.text for block in extracted.blocks if not isinstance(block, Row)
+    ]
+
+
+def test_a_scan_with_a_line_of_its_program_is_one() -> None:
+    extracted = pdf.extract(build(BODY, [Put("Digitalizado com Cam")], image_on=(1,)))
+
+    assert extracted.unread_pages == (2,)
+
+
+def test_rows_that_look_alike_on_every_page_are_kept() -> None:
+    pages = [
+        [
+            Put("Clínica Sol, tabela de 2026", y=800),
+            *table(*[(f"Item {10 * page + row}", str(7 * page + 40 + row)) for row in range(8)]),
+            Put(f"{page} de 4", y=30),
+        ]
+        for page in range(1, 5)
+    ]
+
+    rows = [block.cells for block in pdf.extract(build(*pages)).blocks if isinstance(block, Row)]
+
+    assert len(rows) == 32
+    assert rows[0] == ("Item 10", "47")
+    assert rows[-1] == ("Item 47", "75")

@@ -48,6 +48,32 @@ def test_a_typo_is_resolved_only_towards_words_of_the_same_tenant() -> None:
     assert normaliser.normalise("biquni", CLINIC) == "biquni?"
 
 
+@pytest.mark.parametrize(
+    ("typed", "understood"),
+    [
+        ("minah mae", "minha mãe?"),
+        ("quero separaod", "quero separado?"),
+        ("vou atrassar", "vou atrasar?"),
+        ("moro em curitiba", "moro em curitiba?"),
+        ("sou a maryah", "sou a maryah?"),
+        ("tem whey?", "tem whey?"),
+    ],
+)
+def test_swapped_and_doubled_letters_are_undone_in_everyday_words(
+    typed: str, understood: str
+) -> None:
+    assert normaliser.normalise(typed, CLINIC) == understood
+
+
+def test_words_can_be_added_to_a_vocabulary() -> None:
+    vocabulary = Vocabulary(["Clareamento"]).extended(["Ortodontia, ortodontía, ortodontia"])
+
+    assert "clareamento" in vocabulary
+    assert vocabulary.form("ortodontia") == "ortodontia"
+    assert vocabulary.nearest("ortodnotia") == "ortodontia"
+    assert vocabulary.nearest("xyzwv") is None
+
+
 def test_a_long_question_is_cut() -> None:
     assert len(normaliser.normalise("limpeza " * 2_000, CLINIC)) <= normaliser.MAX_QUERY + 1
 

@@ -104,7 +104,7 @@ def test_what_a_dead_worker_held_is_free_at_once_and_nothing_else(alpha, monkeyp
         arm(ref)
         (bell,) = claim_all()
         monkeypatch.setenv(owners.VARIABLE, owners.new_name())
-        claims.append(timers.begin(timer_id=bell.timer_id, token=bell.token))
+        claims += timers.begin([(bell.timer_id, bell.token)])
     dead, living = claims
 
     assert owners.free_leases(name=dead.token.hex[:16]) == 1

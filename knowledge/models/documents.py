@@ -1,3 +1,5 @@
+"""Documents: what was given, what the machine read in it, and the passages it was cut into."""
+
 from __future__ import annotations
 
 import uuid
@@ -8,12 +10,8 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from pgvector.django import VectorField
 
 from knowledge.types import ChunkKind
-
-# Of multilingual-e5-small, the model that is built in; another one gets a column of its own.
-DIMENSIONS = 384
 
 
 class Category(models.Model):
@@ -47,12 +45,53 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         return self.filter(status__in=unfinished, lease_until__lt=now)
 
 
-class DocumentManager(models.Manager["Document"]):
-    """Documents without the bytes of their files."""
+class WebSource(models.Model):
+    """A page, or the pages that a sitemap lists, read again and again; each page is a document."""
 
-    def get_queryset(self) -> DocumentQuerySet:
-        """Leave the file itself in the database until somebody reads it: it may have 20 MiB."""
-        return DocumentQuerySet(self.model, using=self._db).defer("original")
+    class Kind(models.TextChoices):
+        PAGE = "page", _("one page")
+        SITEMAP = "sitemap", _("all pages of a sitemap")
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        READING = "reading", _("being read")
+        READY = "ready", _("read")
+        FAILED = "failed", _("failed")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    category = models.ForeignKey(
+        Category, models.PROTECT, related_name="web_sources", verbose_name=_("category")
+    )
+    url = models.URLField(_("address"), max_length=1000)
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices, default=Kind.PAGE)
+    every_hours = models.PositiveIntegerField(_("read again every (hours)"), default=24)
+    max_pages = models.PositiveIntegerField(_("pages at most"), default=50)
+    is_active = models.BooleanField(_("read again by itself"), default=True)
+    status = models.CharField(
+        _("status"), max_length=8, choices=Status.choices, default=Status.WAITING
+    )
+    progress = models.PositiveSmallIntegerField(_("progress in percent"), default=0)
+    n_pages = models.PositiveIntegerField(_("pages"), default=0)
+    failure_reason = models.TextField(_("reason of failure"), blank=True)
+    # When the reading that is going on began; what was checked since is not read twice.
+    started_at = models.DateTimeField(null=True, editable=False)
+    synced_at = models.DateTimeField(_("read at"), null=True, blank=True)
+    # Thrown away with its documents; adding the same address again takes both out of the bin.
+    deleted_at = models.DateTimeField(_("thrown away at"), null=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("web source")
+        verbose_name_plural = _("web sources")
+        constraints = [
+            models.UniqueConstraint(fields=["category", "url"], name="web_source_once"),
+            models.CheckConstraint(
+                condition=Q(every_hours__gte=1) & Q(max_pages__gte=1), name="web_source_sane"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.url
 
 
 class Document(models.Model):
@@ -63,6 +102,10 @@ class Document(models.Model):
         TEXT = "txt", _("plain text")
         CSV = "csv", "CSV"
         PDF = "pdf", "PDF"
+        DOCX = "docx", "Word (DOCX)"
+        XLSX = "xlsx", "Excel (XLSX)"
+        HTML = "html", _("web page (HTML)")
+        FAQ = "faq", _("question and answer")
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("queued")
@@ -84,25 +127,35 @@ class Document(models.Model):
     failure_reason = models.TextField(_("reason of failure"), blank=True)
     failure_code = models.CharField(max_length=20, blank=True, editable=False)
     notice = models.TextField(_("notice"), blank=True)  # ready, but not all of it was readable
-    original = models.BinaryField(_("file"))
     n_bytes = models.PositiveIntegerField(_("size in bytes"), default=0)
     content_sha256 = models.CharField(max_length=64, editable=False)
     version = models.PositiveIntegerField(_("version"), default=1)
+    language = models.CharField(_("language"), max_length=8, blank=True)  # of the text, such as pt
+    # The first and the last day, in the tenant's time zone, on which it may be quoted.
+    valid_from = models.DateField(_("valid from"), null=True, blank=True)
+    valid_until = models.DateField(_("valid until"), null=True, blank=True)
+    web_source = models.ForeignKey(
+        WebSource, models.CASCADE, null=True, editable=False, related_name="documents"
+    )
+    source_url = models.URLField(_("address"), max_length=1000, blank=True, editable=False)
+    # In the bin: found by no search, and removed for good some weeks later.
+    deleted_at = models.DateTimeField(_("thrown away at"), null=True, editable=False)
     # The worker that holds the document until `lease_until`; only its token may finish it. Of a
     # queued document `lease_until` is when the doorbell is rung again.
     lease_token = models.UUIDField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
     n_attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    # The version that was last compared with the other documents; 0 asks for it again.
+    compared_version = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("created at"))
     updated_at = models.DateTimeField(_("updated at"))
     ready_at = models.DateTimeField(_("ready at"), null=True, blank=True)
 
-    objects = DocumentManager.from_queryset(DocumentQuerySet)()
+    objects = DocumentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("document")
         verbose_name_plural = _("documents")
-        base_manager_name = "objects"
         constraints = [
             models.UniqueConstraint(
                 fields=["category", "name"], name="document_name_once_per_category"
@@ -118,6 +171,12 @@ class Document(models.Model):
                 condition=~Q(status="failed") | ~Q(failure_reason=""),
                 name="document_failed_has_reason",
             ),
+            models.CheckConstraint(
+                condition=Q(valid_from__isnull=True)
+                | Q(valid_until__isnull=True)
+                | Q(valid_from__lte=models.F("valid_until")),
+                name="document_validity_in_order",
+            ),
         ]
         indexes = [
             # Read by the sweep every 30 s: unfinished documents whose lease ran out.
@@ -132,8 +191,36 @@ class Document(models.Model):
         return self.name
 
 
+class DocumentVersion(models.Model):
+    """One upload of a document: the file, and what the machine read in it.
+
+    Answers keep pointing to the version that they were made from.
+    """
+
+    document = models.ForeignKey(Document, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField(_("version"))
+    original = models.BinaryField(_("file"))
+    n_bytes = models.PositiveIntegerField(_("size in bytes"))
+    content_sha256 = models.CharField(max_length=64, editable=False)
+    text = models.TextField(_("what the machine read"), blank=True)
+    n_chunks = models.PositiveIntegerField(_("passages"), default=0)
+    uploaded_by = models.CharField(_("uploaded by"), max_length=150, blank=True)
+    created_at = models.DateTimeField(_("created at"))
+    ready_at = models.DateTimeField(_("ready at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("version of a document")
+        verbose_name_plural = _("versions of documents")
+        constraints = [
+            models.UniqueConstraint(fields=["document", "number"], name="document_version_once"),
+        ]
+
+    def __str__(self) -> str:
+        return _("version %(n)s") % {"n": self.number}
+
+
 class Chunk(models.Model):
-    """A piece of one version of a document, with all that a search needs of it."""
+    """A piece of one version of a document, with the words that a search looks for in it."""
 
     class Kind(models.TextChoices):
         TEXT = ChunkKind.TEXT.value, _("text")
@@ -153,8 +240,8 @@ class Chunk(models.Model):
     grams = SearchVectorField()  # 4-letter pieces with positions
     n_lexemes = models.PositiveIntegerField()  # with repetitions: what BM25 calls the length
     n_grams = models.PositiveIntegerField()
-    embedding = VectorField(dimensions=DIMENSIONS)
-    embedding_model = models.CharField(max_length=60)
+    # Other ways of asking for it, such as a FAQ's further wordings; each has a vector of its own.
+    phrasings = models.JSONField(_("other wordings"), default=list, blank=True)
     content_sha256 = models.CharField(max_length=64)  # of the text that was embedded
 
     class Meta:
@@ -175,26 +262,3 @@ class Chunk(models.Model):
 
     def __str__(self) -> str:
         return _("passage %(n)s") % {"n": self.position + 1}
-
-
-class EmbeddedText(models.Model):
-    """A vector that was made for a document that is not finished yet.
-
-    A worker that takes over from a dead one finds here what that one had done. Rows go when their
-    document is finished, and the sweep removes what is left of documents that never are.
-    """
-
-    content_sha256 = models.CharField(max_length=64)
-    embedding_model = models.CharField(max_length=60)
-    embedding = VectorField(dimensions=DIMENSIONS)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["content_sha256", "embedding_model"], name="embedded_text_once_per_model"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"embedded text {self.pk}"

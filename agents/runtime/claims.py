@@ -1,0 +1,323 @@
+"""What a text states that code can check: prices, numbers, dates, times, links, addresses.
+
+Each claim has a canonical form that does not depend on how it is written, so that "R$ 1.290,00" and
+"mil duzentos e noventa reais" are one price.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from integrations.llm import words
+
+ANY_YEAR = "*"
+"""Stands in a date that is written without its year; it fits every year."""
+
+_URL = re.compile(
+    r"(?i:https?://|www\.)[^\s<>()\"'”]+"
+    r"|\b[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.(?:[a-z]{2,24}|[A-Z]{2,24})(?![\w@])"
+    r"(?:/[^\s<>()\"'”]*)?"
+)
+"""A bare name with a dot counts, because the app turns it into a link by itself."""
+
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_PHONE = re.compile(r"(?<![\d,.])\+?(?:\d{1,3}[ .-]?)?\(?\d{2,3}\)?[ .-]?9?\d{4}[ .-]\d{4}(?!\d)")
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "janeiro jan january",
+            "fevereiro fev february feb",
+            "marco mar march",
+            "abril abr april apr",
+            "maio mai may",
+            "junho jun june",
+            "julho jul july",
+            "agosto ago august aug",
+            "setembro set september sep",
+            "outubro out october oct",
+            "novembro nov november",
+            "dezembro dez december dec",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}
+_DATE = re.compile(
+    r"(?<![\d/.-])(?:(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})"
+    r"|(?P<d2>\d{1,2})/(?P<m2>\d{1,2})(?:/(?P<y2>\d{2,4}))?)(?![\d/-])"
+)
+_MONTH = "|".join(_MONTHS)
+_WORDED_DATE = re.compile(
+    rf"\b(\d{{1,2}})[oº]? de ({_MONTH})(?: de (\d{{4}}))?\b"
+    rf"|\b({_MONTH}) (\d{{1,2}})(?:st|nd|rd|th)?(?:, (\d{{4}}))?\b"
+)
+_TIME_RANGE = re.compile(
+    r"\b(\d{1,2})(?:h(?:oras)?)?\s*(?:as|a|ate|e|to|and|-|–)\s*(?:as )?(\d{1,2})\s*h(?:oras)?\b"
+)
+_TIME = re.compile(
+    r"\b([01]?\d|2[0-4])(?::([0-5]\d)(?::\d\d)?\s*(am|pm)?h?|\s?h(?:oras?|rs)?\s?([0-5]\d)?(?![a-z])"
+    r"|\s?(am|pm)\b)"
+)
+_PERCENT = re.compile(r"(\d+(?:[.,]\d+)*)\s?(?:%|por cento|percent)")
+_MONEY = re.compile(
+    r"(?:r\$|us\$|\$|€)\s?(\d+(?:[.,]\d+)*)|(\d+(?:[.,]\d+)*)\s?(?:reais|real|conto|dolares|dollars)\b"
+)
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_KEYCAP = re.compile(r"\d\ufe0f?\u20e3")
+_SPELT = {
+    "zero": 0, "um": 1, "uma": 1, "dois": 2, "duas": 2, "tres": 3, "quatro": 4, "cinco": 5,
+    "seis": 6, "sete": 7, "oito": 8, "nove": 9, "dez": 10, "onze": 11, "doze": 12, "treze": 13,
+    "quatorze": 14, "catorze": 14, "quinze": 15, "dezesseis": 16, "dezessete": 17, "dezoito": 18,
+    "dezenove": 19, "vinte": 20, "trinta": 30, "quarenta": 40, "cinquenta": 50, "sessenta": 60,
+    "setenta": 70, "oitenta": 80, "noventa": 90, "cem": 100, "cento": 100, "duzentos": 200,
+    "trezentos": 300, "quatrocentos": 400, "quinhentos": 500, "seiscentos": 600,
+    "setecentos": 700, "oitocentos": 800, "novecentos": 900,
+}  # fmt: skip
+_SPELT_NUMBER = rf"\b((?:(?:{'|'.join(_SPELT)}|mil)(?: e | ))+)"
+_SPELT_MONEY = re.compile(rf"{_SPELT_NUMBER}(?:reais|real|dolares)\b")
+_SPELT_PERCENT = re.compile(rf"{_SPELT_NUMBER}por cento\b")
+_SPELT_HOURS = re.compile(rf"{_SPELT_NUMBER}horas?\b")
+_UNITS = {
+    "dia": "dia", "dias": "dia", "semana": "semana", "semanas": "semana", "mes": "mes",
+    "meses": "mes", "ano": "ano", "anos": "ano", "min": "min", "minuto": "min", "minutos": "min",
+    "x": "vez", "vezes": "vez", "parcela": "vez", "parcelas": "vez", "day": "day", "days": "day",
+    "week": "week", "weeks": "week", "month": "month", "months": "month", "year": "year",
+    "years": "year", "times": "vez",
+}  # fmt: skip
+_UNIT = rf"(?:uteis |corridos )?({'|'.join(_UNITS)})\b"
+_SPELT_COUNT = re.compile(rf"{_SPELT_NUMBER}{_UNIT}")
+_COUNT = re.compile(rf"(?<![\d.,/])(\d+(?:[.,]\d+)*)\s?{_UNIT}")
+_CODE = re.compile(r"\b(?!(?:no?|nr|num|numero|r|us)\d)[a-z]{1,8}-?\d[a-z\d-]*\b")
+"""A name with digits in it, such as "C019" or "Covid-19": its digits are no number of anything."""
+
+_SPELT_ANY = re.compile(_SPELT_NUMBER)
+_STREET = re.compile(
+    r"\b(?i:rua|r\.|avenida|av\.?|alameda|al\.|travessa|tv\.|praça|praca|rodovia|rod\.|estrada|largo|"
+    r"street|avenue|road|square)\s+"
+    # Names in capitals, with the small words between them: "Barão de Jaguara", "7 de Setembro".
+    r"((?:d[aeo]s?\s+)?(?:(?:[A-ZÀ-Ú][\wÀ-ú'-]*|\d{1,2}(?=\s+de\s))\.?)"
+    r"(?:\s+(?:(?:d[aeo]s?|e)\s+)?[A-ZÀ-Ú][\wÀ-ú'-]*\.?)*)"
+    r"(?:,?\s+(?:[nN](?:[º°o.]|úmero|umero)*\s*)?(\d{1,5})\b)?"
+)
+"""A street with its name and, where one follows, its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A checkable piece of a text, in a form that does not depend on how it is written.
+
+    Args:
+        kind: ``url``, ``email``, ``phone``, ``address``, ``date``, ``time``, ``percent``,
+            ``money``, ``code``, ``count`` (a number of days, months, times) or ``number``.
+        value: the canonical form, such as ``"220"`` for ``R$ 220,00``.
+        shown: as it stands in the text.
+    """
+
+    kind: str
+    value: str
+    shown: str
+
+
+def claims(text: str) -> list[Claim]:
+    """Return what a text states that can be checked, each kind cut out before the next is read."""
+    rest = _KEYCAP.sub(" ", text)
+    found: list[Claim] = []
+
+    def take(pattern: re.Pattern[str], kind: str, value: object) -> None:
+        nonlocal rest
+
+        def note(match: re.Match[str]) -> str:
+            canonical = value(match) if callable(value) else ""
+            if canonical is None:
+                return match[0]
+            found.append(Claim(kind, canonical, match[0].strip()))
+            return " "
+
+        rest = pattern.sub(note, rest)
+
+    take(_EMAIL, "email", lambda match: match[0].lower())
+    take(_URL, "url", lambda match: _address(match[0]))
+    take(_PHONE, "phone", lambda match: _digits(match[0])[-8:])
+    # Left in the text: its number, or the date in its name, is a claim of its own.
+    found += [Claim("address", _street(match), match[0]) for match in _STREET.finditer(rest)]
+    rest = words.fold(rest)
+    take(_DATE, "date", _date)
+    take(_WORDED_DATE, "date", _worded_date)
+    take(_SPELT_MONEY, "money", _spelt)
+    take(_SPELT_PERCENT, "percent", _spelt)
+    take(_SPELT_HOURS, "time", _spelt_hours)
+    take(_SPELT_COUNT, "count", _spelt_count)
+    take(_MONEY, "money", lambda match: canonical_number(match[1] or match[2]))
+    take(_PERCENT, "percent", lambda match: canonical_number(match[1]))
+    for match in _TIME_RANGE.finditer(rest):
+        found += [Claim("time", f"{int(hour)}:00", match[0]) for hour in match.groups()]
+    rest = _TIME_RANGE.sub(" ", rest)
+    take(_TIME, "time", _time)
+    take(_CODE, "code", lambda match: match[0].replace("-", ""))
+    take(_COUNT, "count", lambda match: _counted(canonical_number(match[1]), match[2]))
+    take(_NUMBER, "number", lambda match: canonical_number(match[0]))
+    return found
+
+
+def canonical_number(text: str) -> str:
+    """Return a number without separators and trailing zeros: ``1.290,00`` and ``1290`` are equal.
+
+    A single separator before exactly three digits separates thousands, as prices are written;
+    otherwise the last separator is the decimal one, in whichever language.
+    """
+    parts = re.split(r"[.,]", text)
+    if len(parts) == 1:
+        whole, decimals = parts[0], ""
+    elif len(parts[-1]) == 3 and len({sign for sign in text if sign in ".,"}) == 1:
+        whole, decimals = "".join(parts), ""
+    else:
+        whole, decimals = "".join(parts[:-1]), parts[-1]
+    whole, decimals = whole.lstrip("0") or "0", decimals.rstrip("0")
+    return f"{whole}.{decimals}" if decimals else whole
+
+
+def _address(text: str) -> str:
+    bare = re.sub(r"^https?://(?:www\.)?|^www\.", "", text.lower())
+    return bare.rstrip("/.,;:!?*_~”")
+
+
+def _street(match: re.Match[str]) -> str:
+    return _plain(match[1] if match[2] is None else f"{match[1]} {match[2]}")
+
+
+def _plain(text: str) -> str:
+    """Return the words of a text, folded, without what may stand before a house's number."""
+    return re.sub(r" (?:n|no|numero)(?= \d)", "", " ".join(words.WORD.findall(words.fold(text))))
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"\D", "", text)
+
+
+def _date(match: re.Match[str]) -> str | None:
+    day, month = int(match["d"] or match["d2"]), int(match["m"] or match["m2"])
+    if not (1 <= day <= 31 and 1 <= month <= 12):
+        return None
+    year = match["y"] or match["y2"] or ANY_YEAR
+    return f"{day}/{month}/{year[-2:]}"
+
+
+def _worded_date(match: re.Match[str]) -> str:
+    day, month = match[1] or match[5], match[2] or match[4]
+    year = match[3] or match[6] or ANY_YEAR
+    return f"{int(day)}/{_MONTHS[month]}/{year[-2:]}"
+
+
+def _time(match: re.Match[str]) -> str:
+    hour, minute = int(match[1]), int(match[2] or match[4] or 0)
+    half = match[3] or match[5]
+    if half == "pm" and hour < 12:
+        hour += 12
+    if half == "am" and hour == 12:
+        hour = 0
+    return f"{hour}:{minute:02d}"
+
+
+def _spelt(match: re.Match[str]) -> str:
+    total = part = 0
+    for word in match[1].split():
+        if word == "mil":
+            total, part = total + (part or 1) * 1000, 0
+        elif word != "e":
+            part += _SPELT[word]
+    return str(total + part)
+
+
+def _spelt_hours(match: re.Match[str]) -> str | None:
+    hours = _spelt(match)  # "uma hora" is said of anything
+    return None if hours in ("0", "1") else f"{hours}:00"
+
+
+def _spelt_count(match: re.Match[str]) -> str | None:
+    number = _spelt(match)
+    return None if number in ("0", "1") else _counted(number, match[2])
+
+
+def _counted(number: str, unit: str) -> str:
+    return f"{number} {_UNITS[unit]}"
+
+
+_SUPPORTED_BY = {
+    # A table's bare "220,00" supports "R$ 220,00", and a price its own number.
+    "money": ("money", "number"),
+    "percent": ("percent",),
+    "code": ("code",),
+    "number": ("money", "number", "percent", "phone", "counted"),
+    # A length of time is no date, price or percentage, though its digits may stand in one.
+    "count": ("count",),
+    "time": ("time",),
+    "date": ("date",),
+    "phone": ("phone",),
+    "address": ("address",),
+    "url": ("url",),
+    "email": ("email",),
+}
+
+KINDS = frozenset(_SUPPORTED_BY)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What some texts state, to look claims up in.
+
+    Args:
+        values: canonical forms by kind.
+        text: the texts' words, folded, each between spaces.
+    """
+
+    values: Mapping[str, frozenset[str]]
+    text: str
+
+    def holds(self, claim: Claim) -> bool:
+        """Test whether the texts support a claim, digits exactly and everything else folded."""
+        if any(claim.value in self._of(kind) for kind in _SUPPORTED_BY[claim.kind]):
+            return True
+        match claim.kind:
+            case "number":
+                return claim.value in self._of("day") or claim.value in self._of("spelt")
+            case "count":  # "prazo em dias: 18" and "de 10 a 18 dias" name the unit once
+                number, unit = claim.value.split(" ")
+                is_there = number in self._of("number") or number in self._of("spelt")
+                return is_there and f" {unit}" in self.text
+            case "date":
+                day, year = claim.value.rsplit("/", 1)
+                dates = self._of("date")
+                return f"{day}/{ANY_YEAR}" in dates or (
+                    year == ANY_YEAR and any(one.startswith(f"{day}/") for one in dates)
+                )
+            case "url":  # a shorter address of the same site is no new claim
+                return any(one.startswith(f"{claim.value}/") for one in self._of("url"))
+            case "address":
+                return f" {claim.value} " in self.text
+            case _:
+                return False
+
+    def _of(self, kind: str) -> frozenset[str]:
+        return self.values.get(kind, frozenset())
+
+
+def index(texts: Iterable[str]) -> Index:
+    """Return what `texts` state."""
+    values: dict[str, set[str]] = defaultdict(set)
+    plain: list[str] = []
+    for text in texts:
+        plain.append(_plain(text))
+        for claim in claims(text):
+            values[claim.kind].add(claim.value)
+            if claim.kind == "count":
+                values["counted"].add(claim.value.split(" ")[0])
+            if claim.kind == "date":  # "31/03" is also said as "dia 31"
+                values["day"].add(claim.value.split("/")[0])
+        values["spelt"].update(_spelt(match) for match in _SPELT_ANY.finditer(words.fold(text)))
+    return Index(
+        {kind: frozenset(found) for kind, found in values.items()}, f" {' | '.join(plain)} "
+    )

@@ -1,0 +1,352 @@
+"""Pages of what the knowledge lacks: questions without an answer, and what is covered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from knowledge import admin_pages as pages
+from knowledge.admin_faqs import FaqForm
+from knowledge.models import Search, UnansweredQuestion
+from knowledge.services import coverage, gaps
+from knowledge.services.gaps import Miss
+from tenants.errors import DomainError
+from tenants.panel import actor
+from tenants.sites import tenant_site
+
+A_PAGE = 20
+N_DAYS, N_WEEKS = 14, 12
+
+Status = UnansweredQuestion.Status
+
+_MISSES = {
+    Miss.NOTHING: ("bad", gettext_lazy("We have nothing on this")),
+    Miss.TOO_TIGHT: ("warn", gettext_lazy("Something near was found: the cut may be too tight")),
+    Miss.HELD_BACK: ("person", gettext_lazy("Enough was found, and no answer was given")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One gathered question as the page shows it; shares are percent."""
+
+    cluster: UnansweredQuestion
+    wordings: list[gaps.Wording]
+    tone: str
+    label: str
+    confidence: int | None
+    threshold: int | None
+    passage: dict[str, Any] | None
+    test_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One period of the chart; heights and places are in units of the drawing."""
+
+    label: str
+    title: str
+    x: int
+    parts: tuple[tuple[str, float, float], ...]
+    n_asked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One line of a list of counts; `width` is percent of the whole bar."""
+
+    name: str
+    n_asked: int
+    n_answered: int
+    percent: int | None
+    url: str = ""
+
+
+@admin.register(UnansweredQuestion, site=tenant_site)
+class UnansweredQuestionAdmin(pages.OwnPages):
+    """Questions that found no answer, and how well what is asked is covered."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """They come from conversations."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """They are put aside, not removed."""
+        return False
+
+    def get_urls(self) -> list[Any]:
+        """Add the pages and what can be done on them."""
+        view = self.admin_site.admin_view
+        own = [
+            path("coverage/", view(self.coverage_view), name="knowledge_coverage"),
+            path("<int:pk>/faq/", view(self.faq_view), name="knowledge_unanswered_faq"),
+            path("<int:pk>/dismiss/", view(self.dismiss_view), name="knowledge_unanswered_dismiss"),
+            path("<int:pk>/reopen/", view(self.reopen_view), name="knowledge_unanswered_reopen"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the questions of one state, most asked first."""
+        self.need(request, "view_unansweredquestion")
+        status = request.GET.get("status", Status.OPEN)
+        status = status if status in Status.values else Status.OPEN
+        recent = Prefetch(
+            "searches", Search.objects.order_by("-created_at", "-pk"), to_attr="recent"
+        )
+        rows = gaps.most_asked(status=status).prefetch_related(recent)
+        page = Paginator(rows, A_PAGE).get_page(request.GET.get("page"))
+        here = reverse("admin:knowledge_unansweredquestion_changelist")
+        return self.show(
+            request,
+            "knowledge/unanswered.html",
+            title=_("Questions without an answer"),
+            page=page,
+            rows=[_row(cluster) for cluster in page.object_list],
+            status=status,
+            states=[(value, label, f"{here}?status={value}") for value, label in _states()],
+            page_query=f"status={status}&",
+            may_change=self.has_change_permission(request),
+            may_answer=request.user.has_perm("knowledge.add_document"),
+            coverage_url=reverse("admin:knowledge_coverage"),
+        )
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Lead to the form that answers it."""
+        try:
+            pk = int(object_id)
+        except ValueError as error:
+            raise Http404 from error
+        return self.faq_view(request, pk)
+
+    def faq_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask for the answer, with the question and its wordings filled in; keep it as a FAQ."""
+        self.need(request, "view_unansweredquestion")
+        cluster = _find(pk)
+        wordings = gaps.wordings(cluster)
+        form = FaqForm(initial=_initial(cluster, wordings))
+        may_answer = cluster.status == Status.OPEN and request.user.has_perms(
+            ["knowledge.change_unansweredquestion", "knowledge.add_document"]
+        )
+        if request.method == "POST":
+            self.need(request, "change_unansweredquestion", "add_document")
+            form = FaqForm(request.POST)
+            if form.is_valid() and self._answer(request, cluster, form):
+                return _back()
+        return self.show(
+            request,
+            "knowledge/unanswered_faq.html",
+            title=_("Answer a question"),
+            form=form,
+            row=_row(cluster),
+            list_url=reverse("admin:knowledge_unansweredquestion_changelist"),
+            may_answer=may_answer,
+        )
+
+    def _answer(self, request: HttpRequest, cluster: UnansweredQuestion, form: FaqForm) -> bool:
+        given = form.cleaned_data
+        try:
+            gaps.answer_with_faq(
+                cluster=cluster,
+                category=form.shelf(),
+                question=given["question"],
+                answer=given["answer"],
+                phrasings=given["phrasings"].splitlines(),
+                valid_from=given["valid_from"],
+                valid_until=given["valid_until"],
+                now=timezone.now(),
+                actor=actor(request),
+            )
+        except DomainError as error:
+            form.add_error(None, str(error))
+            return False
+        messages.success(
+            request, _("Kept. As soon as it is read, the assistant answers this question.")
+        )
+        return True
+
+    def dismiss_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Put a question aside."""
+        self.need(request, "change_unansweredquestion")
+        cluster = _find(pk)
+        if request.method == "POST":
+            try:
+                gaps.dismiss(cluster=cluster, now=timezone.now(), actor=actor(request))
+            except DomainError as error:
+                messages.error(request, str(error))
+            else:
+                url = reverse("admin:knowledge_unanswered_reopen", args=[pk])
+                text = _("Put aside: %(question)s") % {"question": cluster.question}
+                pages.tell_with_undo(request, text, url)
+        return _back()
+
+    def reopen_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Take a settled question back to the open ones."""
+        self.need(request, "change_unansweredquestion")
+        cluster = _find(pk)
+        if request.method == "POST" and gaps.reopen(cluster=cluster, actor=actor(request)):
+            messages.success(request, _("The question is open again."))
+        return _back()
+
+    def coverage_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what became of the questions, over time and by where they went."""
+        self.need(request, "view_search")
+        by_week = request.GET.get("by") == "week"
+        zone = ZoneInfo(timezone.get_current_timezone_name())
+        found = coverage.coverage(
+            now=timezone.now(),
+            zone=zone,
+            n_periods=N_WEEKS if by_week else N_DAYS,
+            by_week=by_week,
+        )
+        return self.show(
+            request,
+            "knowledge/coverage.html",
+            title=_("What is asked and found"),
+            by_week=by_week,
+            found=found,
+            tiles=_tiles(found.total),
+            bars=_bars(found.periods, by_week=by_week),
+            chart_width=len(found.periods) * _STEP,
+            chart_height=_HEIGHT,
+            by_category=[_share(one, _("nothing found")) for one in found.by_category],
+            by_agent=[_share(one, _("no agent")) for one in found.by_agent],
+            quoted=[
+                (one, round(100 * one.n_answers / max(1, found.quoted[0].n_answers)))
+                for one in found.quoted
+            ],
+            n_more_never=found.n_never_quoted - len(found.never_quoted),
+            unanswered_url=reverse("admin:knowledge_unansweredquestion_changelist"),
+            n_open=gaps.n_open(),
+        )
+
+
+_STEP, _HEIGHT = 40, 120
+
+
+def _states() -> list[tuple[str, str]]:
+    return [
+        (Status.OPEN, _("To be answered")),
+        (Status.ANSWERED, _("Got an answer")),
+        (Status.DISMISSED, _("Put aside")),
+    ]
+
+
+def _find(pk: int) -> UnansweredQuestion:
+    cluster = UnansweredQuestion.objects.filter(pk=pk).select_related("faq").first()
+    if cluster is None:
+        raise Http404
+    return cluster
+
+
+def _back() -> HttpResponseRedirect:
+    return HttpResponseRedirect(reverse("admin:knowledge_unansweredquestion_changelist"))
+
+
+def _row(cluster: UnansweredQuestion) -> Row:
+    recent = getattr(cluster, "recent", None)
+    searches = list(cluster.searches.order_by("-created_at", "-pk")) if recent is None else recent
+    near = gaps.near_miss(searches)
+    tone, label = _MISSES[near.miss] if near is not None else ("", "")
+    url = f"{reverse('admin:knowledge_test')}?{urlencode({'question': cluster.question})}"
+    return Row(
+        cluster=cluster,
+        wordings=[one for one in gaps.wordings_of(searches) if one.text != cluster.question],
+        tone=tone,
+        label=str(label),
+        confidence=None if near is None else round(100 * near.confidence),
+        threshold=None if near is None else round(100 * near.threshold),
+        passage=near.passage if near is not None else None,
+        test_url=url,
+    )
+
+
+def _initial(cluster: UnansweredQuestion, wordings: list[gaps.Wording]) -> dict[str, str]:
+    others = [one.text for one in wordings if one.text != cluster.question]
+    return {"question": cluster.question, "phrasings": "\n".join(others)}
+
+
+def _tiles(total: coverage.Counts) -> list[dict[str, str]]:
+    def share(n: int) -> str:
+        return f"{round(100 * n / total.n_asked)}%" if total.n_asked else _("not measured")
+
+    def questions(n: int) -> str:
+        return ngettext("%(n)s question", "%(n)s questions", n) % {"n": n}
+
+    return [
+        {"label": _("Questions"), "value": str(total.n_asked), "detail": _("from conversations")},
+        {
+            "label": _("Got an answer"),
+            "value": share(total.n_answered),
+            "detail": questions(total.n_answered),
+        },
+        {
+            "label": _("Asked back"),
+            "value": share(total.n_asked_back),
+            "detail": questions(total.n_asked_back),
+        },
+        {
+            "label": _("Not known"),
+            "value": share(total.n_unknown),
+            "detail": questions(total.n_unknown),
+        },
+        {
+            "label": _("Near misses"),
+            "value": str(total.n_near),
+            "detail": _("something was found, not quite good enough"),
+        },
+    ]
+
+
+def _bars(periods: tuple[coverage.Period, ...], *, by_week: bool) -> list[Bar]:
+    highest = max([1, *(period.counts.n_asked for period in periods)])
+    bars = []
+    for number, period in enumerate(periods):
+        counts = period.counts
+        parts, top = [], float(_HEIGHT)
+        for name, n in (
+            ("answer", counts.n_answered),
+            ("ask", counts.n_asked_back),
+            ("unknown", counts.n_unknown),
+        ):
+            height = _HEIGHT * n / highest
+            top -= height
+            if n:
+                parts.append((name, round(top, 2), round(height, 2)))
+        label = f"{period.begins_on:%d/%m}"
+        title = _(
+            "%(day)s: %(asked)s asked, %(answered)s answered, %(back)s asked back,"
+            " %(unknown)s not known"
+        ) % {
+            "day": _("week of %(day)s") % {"day": label} if by_week else label,
+            "asked": counts.n_asked,
+            "answered": counts.n_answered,
+            "back": counts.n_asked_back,
+            "unknown": counts.n_unknown,
+        }
+        bars.append(Bar(label, title, number * _STEP, tuple(parts), counts.n_asked))
+    return bars
+
+
+def _share(named: coverage.Named, otherwise: str) -> Share:
+    rate = named.counts.hit_rate
+    return Share(
+        name=named.name or otherwise,
+        n_asked=named.counts.n_asked,
+        n_answered=named.counts.n_answered,
+        percent=None if rate is None else round(100 * rate),
+    )

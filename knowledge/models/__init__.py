@@ -1,0 +1,17 @@
+from knowledge.models.documents import Category as Category
+from knowledge.models.documents import Chunk as Chunk
+from knowledge.models.documents import Document as Document
+from knowledge.models.documents import DocumentVersion as DocumentVersion
+from knowledge.models.documents import WebSource as WebSource
+from knowledge.models.evaluation import EvaluationQuestion as EvaluationQuestion
+from knowledge.models.evaluation import EvaluationResult as EvaluationResult
+from knowledge.models.evaluation import EvaluationRun as EvaluationRun
+from knowledge.models.evaluation import EvaluationSet as EvaluationSet
+from knowledge.models.searching import Finding as Finding
+from knowledge.models.searching import KnowledgeSettings as KnowledgeSettings
+from knowledge.models.searching import Search as Search
+from knowledge.models.searching import UnansweredQuestion as UnansweredQuestion
+from knowledge.models.vectors import ChunkVector as ChunkVector
+from knowledge.models.vectors import EmbeddedText as EmbeddedText
+from knowledge.models.vectors import EmbeddingSpace as EmbeddingSpace
+from knowledge.models.web import WebPage as WebPage

@@ -1,0 +1,111 @@
+"""What another embedding model would take, before anybody commits to it."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from integrations.llm import factory, prices
+from integrations.models import Credential
+from knowledge import spaces
+from knowledge.models import Chunk, ChunkVector
+from knowledge.services import indexing
+from tenants.context import release_connection
+
+N_SAMPLES = 64
+"""Passages that are embedded for the measurement: one usual call. At list prices a thousandth of a
+cent, and the answer is worth more than a guess."""
+
+TIMEOUT_S = 15.0
+"""A person waits for the page."""
+
+_MILLION = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What it would take to prepare a model.
+
+    Args:
+        n_texts: different texts; each is embedded once.
+        dimensions: length of the vectors, as the model gave them.
+        n_tokens: None where the provider does not count them.
+        cost_usd: None where the price is not known, never 0; the built-in model costs 0.
+        duration_s: from the rate of the sample; None where there was nothing to measure.
+        price_usd: for a million tokens; None where it is not known.
+    """
+
+    n_texts: int
+    dimensions: int
+    n_tokens: int | None
+    cost_usd: Decimal | None
+    duration_s: float | None
+    price_usd: Decimal | None
+
+
+def estimate(
+    *, credential: Credential | None, model: str, dimensions: int = 0, now: datetime
+) -> Estimate:
+    """Embed a sample of this tenant's passages and say what all of them would take.
+
+    Waits for the network where the model is remote, so no transaction may be open.
+
+    Args:
+        credential: None for the built-in model.
+        dimensions: 0 for the usual length, or what the model gives.
+
+    Raises:
+        Temporary: the provider failed in a way that a later try can help.
+        Permanent: it refuses the key or the model.
+        RuntimeError: a transaction is open.
+    """
+    n_all = n_texts()
+    texts = _sample() or ["bom dia"]
+    provider = spaces.LOCAL if credential is None else credential.provider
+    if credential is None:
+        client = factory.embedder()
+    else:
+        known = prices.find_model(provider, model)
+        length = dimensions or (known.dimensions if known else 0)
+        config = spaces.config_of(credential, model=model, dimensions=length, timeout_s=TIMEOUT_S)
+        client = factory.embedder(config)
+    release_connection()
+    client.embed_query("bom dia")  # connects, or loads the model: once, and no part of the rate
+    began = time.monotonic()
+    embedded = client.embed_counted(texts)
+    spent_s = time.monotonic() - began
+    share = n_all / len(texts)
+    n_tokens = None if embedded.n_tokens is None else math.ceil(embedded.n_tokens * share)
+    price = prices.find_price(provider, model, on=now.date())
+    if credential is None:
+        cost: Decimal | None = Decimal(0)
+    else:
+        cost = None if price is None or n_tokens is None else price * n_tokens / _MILLION
+    return Estimate(
+        n_texts=n_all,
+        dimensions=len(embedded.vectors[0]),
+        n_tokens=n_tokens,
+        cost_usd=cost,
+        duration_s=spent_s * share if n_all else None,
+        price_usd=price,
+    )
+
+
+def n_texts() -> int:
+    """Return how many different texts the passages in use have."""
+    space = spaces.active_space()
+    vectors = ChunkVector.objects.filter(space=space, chunk__active=True)
+    n_embedded = vectors.values("content_sha256").distinct().count()
+    without = Chunk.objects.filter(active=True).exclude(vectors__space=space).count()
+    return n_embedded + without
+
+
+def _sample() -> list[str]:
+    # By a digest: as good as by chance, and the index has them in this order.
+    chunks = Chunk.objects.filter(active=True).defer("lexemes", "grams")
+    found = chunks.order_by("content_sha256", "pk")[:N_SAMPLES]
+    texts = [text for chunk in found for text in indexing.texts_of(chunk)]
+    return list(dict.fromkeys(texts))[:N_SAMPLES]
