@@ -23,8 +23,10 @@ from unfold.widgets import (
 
 from agents.models import Agent, AgentVersion
 from agents.services import publishing
+from integrations.services import credentials
 from tenants.panel import PanelAdmin, ReadOnlyAdmin, actor, as_json, badge
 from tenants.sites import tenant_site
+from tenants.widgets import SuggestingInput
 
 
 class KeywordsField(forms.CharField):
@@ -75,11 +77,13 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             "fallbacks",
             "is_active",
         )
+        widgets = {"chat_model": SuggestingInput}
         labels = {"fallbacks": _("Other models to ask when this one fails")}
         help_texts = {
+            "chat_model": _("As the provider names it; those known are offered as you type."),
             "fallbacks": _(
                 'A list such as [{"credential": "uuid of a credential", "model": "name"}].'
-            )
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -92,6 +96,9 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
         if "handoffs" in self.fields and self.instance.pk:
             others = Agent.objects.exclude(pk=self.instance.pk).order_by("name", "pk")
             self.fields["handoffs"].widget.choices = [(other.pk, other.name) for other in others]
+        if "chat_model" in self.fields:
+            field: Any = self.fields["chat_model"]
+            field.widget.suggestions = credentials.suggestions()
         if "fallbacks" in self.fields:
             self.fields["fallbacks"].widget.attrs["rows"] = 3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,7 +50,9 @@ class AgentProfile:
     Args:
         category_ids: the knowledge that it may search; empty for none.
         version_number: of the published version, from 1.
-        chat: with plain keys; never logged and never stored.
+        chat: with plain keys, as the other two; never logged and never stored.
+        rewrite: makes follow-ups whole; None where `chat` does that too.
+        cheaper: answers once a budget is nearly used up; None for nobody.
     """
 
     agent_id: int
@@ -61,6 +64,9 @@ class AgentProfile:
     handoffs: tuple[AgentRef, ...]
     version_number: int
     chat: ChatConfig = field(repr=False)
+    rewrite: ChatConfig | None = field(default=None, repr=False)
+    cheaper: ChatConfig | None = field(default=None, repr=False)
+    agent_uuid: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +94,18 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class RetrievedPassage:
-    """A passage with the scores that the step keeps; higher is better."""
+    """A passage with the scores that the step keeps; higher is better.
+
+    Args:
+        is_approved: people wrote it as an answer, so it can be sent as it is.
+    """
 
     evidence: Evidence
     score: float
     cosine: float
     lexical: float
     grams: float
+    is_approved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +178,7 @@ class Reason(StrEnum):
     REFUSED = "refused"  # the model refused to answer
     LLM_UNAVAILABLE = "llm_unavailable"
     LIMIT_REACHED = "limit_reached"
+    BUDGET_USED = "budget_used"
     NO_TEXT = "no_text"  # the burst holds nothing that can be read
     ACCOUNT_DATA = "account_data"  # only the contact's own record answers, and no document is one
 

@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 MEASUREMENTS = ("new_tenant", "timers", "intake", "overhead", "waiting", "chaos")
-"""In this order; each prints its table and adds to `bench/results/latest.json`. The retrieval's
-(`python -m bench.retrieval [KIT]`) takes about four minutes and runs by itself."""
+"""In this order; each prints its table and adds to `bench/results/latest.json`. Two take some minutes
+each and run by themselves: the retrieval's (`python -m bench.retrieval [KIT]`) and that of what
+contacts get told (`python -m bench.answers [KIT]`)."""
 
 
 def main() -> int:

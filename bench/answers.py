@@ -58,6 +58,8 @@ from agents.types import (
 )
 from bench import harness, retrieval
 from integrations.llm.types import ChatConfig
+from integrations.models import ModelCall
+from integrations.services.calls import Caller
 from knowledge import abstention
 from knowledge.models import Category
 from tests.fakes import reading
@@ -66,6 +68,8 @@ from tests.fakes.llm import FakeLLM, Mode
 KIT = Path(__file__).resolve().parent / "kit"
 MODELS = ("offline", "key", "reader", "inventive")
 NOW = datetime(2026, 11, 21, 15, 0, tzinfo=UTC)
+
+CALLER = Caller(origin=ModelCall.Origin.EVALUATION, zone="America/Sao_Paulo")
 
 MAX_REFUSED = 0.04
 MAX_ANSWERED = 0.05
@@ -245,7 +249,7 @@ def _ask(text: str, transcript: list[TranscriptLine], config: ChatConfig) -> Run
         contact_name="Ana",
         now=NOW,
     )
-    return loop.answer(request, assembly.run_context())
+    return loop.answer(request, assembly.run_context(CALLER))
 
 
 def _figures(model: str, businesses: list[Business]) -> list[harness.Measure]:

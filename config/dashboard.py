@@ -15,6 +15,8 @@ from django.utils.translation import ngettext
 from agents.models import Agent
 from channels_whatsapp.services import links
 from conversations.services import reports, words
+from integrations.services import budget_use, pauses
+from integrations.services import words as money_words
 from knowledge.models import Document
 from tenants.services import overview
 
@@ -174,7 +176,47 @@ def _next_steps(request: HttpRequest, devices: tuple[links.DeviceLink, ...]) -> 
         ]
     if may("knowledge.change_document"):
         steps += _document_steps()
+    if may("integrations.view_breaker"):
+        steps += _pause_steps()
+    if may("integrations.view_budget"):
+        steps += _budget_steps()
     return steps
+
+
+def _pause_steps() -> list[NextStep]:
+    """Return what is paused after failures."""
+    return [
+        NextStep(
+            _("%(model)s is paused: it %(what)s.")
+            % {
+                "model": one.model or money_words.provider(one.provider),
+                "what": money_words.failure(one.reason),
+            },
+            _("See since when, and try it now"),
+            reverse("admin:integrations_breaker_changelist"),
+            "bad",
+        )
+        for one in pauses.paused()[:3]
+    ]
+
+
+def _budget_steps() -> list[NextStep]:
+    """Return the budgets that are nearly used up."""
+    near = budget_use.nearly_used(now=timezone.now(), timezone=timezone.get_current_timezone_name())
+    return [
+        NextStep(
+            _("%(percent)s %% of a budget is used: %(whose)s, %(period)s.")
+            % {
+                "percent": use.percent,
+                "whose": use.budget.get_level_display(),
+                "period": use.budget.get_period_display(),
+            },
+            _("See what happens now, or raise it"),
+            reverse("admin:integrations_budget_change", args=[use.budget.pk]),
+            "bad" if use.percent >= 100 else "warn",
+        )
+        for use in near[:3]
+    ]
 
 
 def _document_steps() -> list[NextStep]:

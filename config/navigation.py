@@ -54,7 +54,19 @@ def tenant(request: HttpRequest) -> list[Item]:
             [
                 _model(_("Agents"), "support_agent", "agents.agent"),
                 _model(_("Devices"), "smartphone", "channels_whatsapp.device"),
+            ],
+        ),
+        _group(
+            request,
+            _("Models and cost"),
+            [
+                _spending(_("Spending")),
+                _model(_("Budgets"), "savings", "integrations.budget"),
+                _model(_("Models by purpose"), "tune", "integrations.modelchoice"),
                 _model(_("Credentials"), "key", "integrations.credential"),
+                _model(_("Prices"), "sell", "prices.modelprice"),
+                _model(_("Exchange rates"), "currency_exchange", "prices.exchangerate"),
+                _model(_("Pauses after failures"), "pause_circle", "integrations.breaker"),
             ],
         ),
         _group(
@@ -92,6 +104,7 @@ def tenant(request: HttpRequest) -> list[Item]:
             [
                 _model(_("Answers"), "psychology", "conversations.turn"),
                 _model(_("Outbox"), "outbox", "conversations.outboundmessage"),
+                _model(_("Calls of models"), "receipt_long", "integrations.modelcall"),
                 _model(_("Events of the bridge"), "cell_tower", "channels_whatsapp.bridgeevent"),
                 _model(_("Published versions"), "history", "agents.agentversion"),
                 _model(_("Audit"), "fact_check", "audit.auditentry"),
@@ -145,6 +158,14 @@ def public(request: HttpRequest) -> list[Item]:
         ),
         _group(
             request,
+            _("Cost"),
+            [
+                _model(_("Prices"), "sell", "prices.modelprice"),
+                _model(_("Exchange rates"), "currency_exchange", "prices.exchangerate"),
+            ],
+        ),
+        _group(
+            request,
             _("Machinery"),
             [
                 _model(_("Inbound routes"), "alt_route", "tenants.inboundroute"),
@@ -186,6 +207,11 @@ def _model(title: str, icon: str, label: str, *, badge: int = 0) -> Item:
         "permissions": (f"{app}.view_{name}",),
     }
     return {**item, "badge": badge, "badge_variant": "warning"} if badge else item
+
+
+def _spending(title: str) -> Item:
+    entry = _entry(title, "payments", "integrations_modelcall_spending")
+    return {**entry, "permissions": ("integrations.view_modelcall",)}
 
 
 def _waiting(request: HttpRequest) -> int:

@@ -261,7 +261,10 @@ class EvaluationSetAdmin(pages.OwnPages):
             worse=moved.worse[:N_MOVED] if moved else (),
             better=moved.better[:N_MOVED] if moved else (),
             failed=figures.failed(run, limit=N_FAILED),
-            wrongly=figures.wrongly_answered(run, limit=N_FAILED),
+            wrongly=[
+                (row, _REASONS.get(row.question.reason, row.question.reason))
+                for row in figures.wrongly_answered(run, limit=N_FAILED)
+            ],
             set_url=_set_url(run.set_id),
         )
 

@@ -299,7 +299,7 @@ _LINES = {
 def _filtered(request: HttpRequest) -> tuple[QuerySet[Document], str, int | None]:
     """Return the entries that are asked for, the words asked with, and the category."""
     found = Document.objects.filter(kind=Document.Kind.FAQ, deleted_at=None)
-    query = request.GET.get("q", "").strip()[:200]
+    query = request.GET.get("q", "").replace("\x00", "").strip()[:200]
     category = request.GET.get("category", "")
     chosen = int(category) if category.isdecimal() else None
     if query:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from integrations.llm import prices
+from integrations.llm import embedding_models
 from integrations.models import Credential
 from knowledge import admin_pages as pages
 from knowledge import spaces as clients
@@ -149,25 +149,27 @@ class EmbeddingSpaceAdmin(pages.OwnPages):
 
     def _page(self, request: HttpRequest, form: ChoiceForm, cost: Cost | None) -> HttpResponse:
         now = timezone.now()
-        active, building = clients.active_space(), clients.building_space()
-        before = EmbeddingSpace.objects.select_related("credential").filter(
-            status__in=[Status.RETIRED, Status.FAILED]
-        )
+        clients.active_space()  # made here where nobody has searched yet
+        found = EmbeddingSpace.objects.select_related("credential").order_by("-created_at", "-pk")
+        spaces_of = {status: [one for one in found if one.status == status] for status in Status}
+        active = spaces_of[Status.ACTIVE][0]
+        building = next(iter(spaces_of[Status.BUILDING]), None)
+        before = [one for one in found if one.status in {Status.RETIRED, Status.FAILED}]
         return self.show(
             request,
             "knowledge/embedding_model.html",
             title=_("Embedding model"),
             active=active,
             active_name=name_of(active),
-            n_texts=number_format(estimates.n_texts(), force_grouping=True),
+            n_texts=number_format(estimates.n_texts(active), force_grouping=True),
             building=building,
             building_name=name_of(building) if building else "",
             percent=_percent(building) if building else 0,
             remaining=_remaining(building, now=now) if building else "",
-            before=[(space, name_of(space)) for space in before.order_by("-created_at", "-pk")],
+            before=[(space, name_of(space)) for space in before],
             form=form,
             cost=cost,
-            models=prices.MODELS,
+            models=embedding_models.MODELS,
             has_credentials=usable_credentials().exists(),
             credentials_url=reverse("admin:integrations_credential_add"),
             may_change=self.has_change_permission(request),

@@ -10,6 +10,7 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -360,7 +361,7 @@ def _signals(scores: dict[str, float], all_passages: list[dict[str, Any]]) -> li
     return [
         Signal(
             name=name,
-            value=f"{scores.get(key, 0.0):.2f}",
+            value=str(number_format(round(scores.get(key, 0.0), 2), 2)),
             width=_width(
                 scores.get(key, 0.0), [one["scores"].get(key, 0.0) for one in all_passages], key
             ),

@@ -24,10 +24,10 @@ K1, B = 1.2, 0.75
 # phrasing is of the very question is not measured.
 PHRASING_HANDICAP = 1.5
 # Where the 10th nearest passage usually stands behind the nearest one, in cosine.
-USUAL_MARGIN = 0.0348
+USUAL_MARGIN = 0.0340
 MIN_FOR_MARGIN = 10
 # And the 5th best behind the best, in its score.
-USUAL_LEAD = 3.19
+USUAL_LEAD = 3.20
 MIN_FOR_LEAD = 5
 
 
@@ -49,12 +49,12 @@ class Asked:
     """One way of asking, with its share of the score.
 
     Args:
-        vector: float[d] of unit length.
+        vector: float[d] of unit length; None while the embedding model cannot be reached.
         lexemes, grams, signs: distinct; what they are is in `knowledge.text`.
     """
 
     share: float
-    vector: Sequence[float]
+    vector: Sequence[float] | None
     lexemes: tuple[str, ...]
     grams: tuple[str, ...]
     signs: tuple[str, ...] = ()
@@ -147,7 +147,7 @@ def rank(pool: Pool, asked: Sequence[Asked], *, weights: RankWeights) -> Ranking
         lexical_cover=total["cover"][order],
         gram_cover=total["pieces"][order],
         # Among too few passages nothing can stand out.
-        margin=margin if n_passages >= MIN_FOR_MARGIN else USUAL_MARGIN,
+        margin=margin if n_passages >= MIN_FOR_MARGIN and margin else USUAL_MARGIN,
         lead=float(best[0] - best[-1]) if len(best) == MIN_FOR_LEAD else USUAL_LEAD,
         n_passages=n_passages,
     )

@@ -61,6 +61,8 @@ _SAMPLED = (
 )
 _GIVEN = "select unnest(%(ids)s::bigint[]) as id"
 
+# The product of both vectors, not the angle between them: a passage's vector is the mean of two,
+# and its length belongs to it (`indexing.embed`). Without the question's vector all are NULL.
 # The pieces are looked up one by one, for a passage has hundreds of them and a question some tens;
 # of the words there are few, and how often one stands there counts.
 _MEASURE = """
@@ -79,14 +81,15 @@ select c.id, c.n_lexemes, m.one, m.other, m.phrased_one, m.phrased_other,
        ) end
 from picked p join knowledge_chunk c on c.id = p.id
 cross join lateral (
-    select max(1 - (v.embedding <=> %(one)s::vector)) filter (where v.position = 0) as one,
-           max(1 - (v.embedding <=> %(other)s::vector)) filter (where v.position = 0) as other,
-           max(1 - (v.embedding <=> %(one)s::vector)) filter (where v.position > 0) as phrased_one,
-           max(1 - (v.embedding <=> %(other)s::vector)) filter (where v.position > 0)
+    select count(*) filter (where v.position = 0) as n,
+           max(-(v.embedding <#> %(one)s::vector)) filter (where v.position = 0) as one,
+           max(-(v.embedding <#> %(other)s::vector)) filter (where v.position = 0) as other,
+           max(-(v.embedding <#> %(one)s::vector)) filter (where v.position > 0) as phrased_one,
+           max(-(v.embedding <#> %(other)s::vector)) filter (where v.position > 0)
                as phrased_other
     from knowledge_chunkvector v where v.chunk_id = p.id and v.space_id = %(space)s
 ) m
-where m.one is not null
+where m.n > 0
 """
 
 _NEAREST_BY_INDEX = (
@@ -124,7 +127,8 @@ join knowledge_chunkvector v on v.chunk_id = c.id and v.space_id = %(space)s
 where c.active and c.lexemes @@ %(match)s::tsquery and """
     + _DOCUMENTS
     + """
-order by v.embedding <=> %(nearest_to)s::vector
+order by v.embedding <=> %(nearest_to)s::vector,
+         case when %(nearest_to)s::text is null then ts_rank(c.lexemes, %(match)s::tsquery) end desc
 limit %(limit)s
 """
 )
@@ -314,9 +318,9 @@ def _pool(rows: Sequence[tuple[Any, ...]], *, n_questions: int, grams: Sequence[
     return Pool(
         ids=np.array([row[0] for row in rows], dtype=np.int64),
         stands_for=np.ones(n),
-        cosines=np.array([row[2 : 2 + n_questions] for row in rows], dtype=np.float64).reshape(
-            n, n_questions
-        ),
+        cosines=np.nan_to_num(
+            np.array([row[2 : 2 + n_questions] for row in rows], dtype=np.float64)
+        ).reshape(n, n_questions),
         phrased=np.array([row[4 : 4 + n_questions] for row in rows], dtype=np.float64).reshape(
             n, n_questions
         ),
@@ -326,7 +330,9 @@ def _pool(rows: Sequence[tuple[Any, ...]], *, n_questions: int, grams: Sequence[
     )
 
 
-def _literal(vector: Sequence[float]) -> str:
+def _literal(vector: Sequence[float] | None) -> str | None:
+    if vector is None:
+        return None
     # The column holds single precision; more digits would only be read and thrown away.
     return "[" + ",".join(f"{value:.7g}" for value in vector) + "]"
 

@@ -176,15 +176,12 @@ class SearchOptions:
             language is not known.
         on: the day on which documents have to be valid; None is today in the tenant's time zone.
         weights: of meaning, words and pieces of words, each 0 and up.
-        rerank: whether the best passages are weighed once more; nothing that was measured helps,
-            so that neither value changes anything (ADR 0012).
         exact: whether every passage is compared instead of asking an index for candidates.
     """
 
     languages: tuple[str, ...] | None = None
     on: date | None = None
     weights: tuple[float, float, float] | None = None
-    rerank: bool | None = None
     exact: bool | None = None
 
 

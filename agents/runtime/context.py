@@ -42,12 +42,13 @@ class RunContext:
     Args:
         profile_of: the published profile of an agent; raises `DomainError` where it has none.
         retrieve: searches knowledge.
-        chat: asks a model with its fallbacks; raises `Temporary` or `Permanent`.
+        chat: asks a model with its fallbacks on an agent's behalf; raises `Temporary` or
+            `Permanent`.
         clock: the present, aware.
     """
 
     profile_of: Callable[[int], AgentProfile]
     retrieve: Retrieve
-    chat: Callable[[ChatConfig, ChatRequest], ChatResult]
+    chat: Callable[[ChatConfig, ChatRequest, AgentProfile], ChatResult]
     clock: Callable[[], datetime]
     limits: Limits = field(default_factory=Limits)

@@ -30,7 +30,7 @@ from agents.types import (
     StepKind,
 )
 from integrations.llm import offline
-from integrations.llm.errors import NoProviderAnswered
+from integrations.llm.errors import BudgetExhausted, NoProviderAnswered
 from integrations.llm.types import (
     NOT_MEASURED,
     ChatMessage,
@@ -76,6 +76,9 @@ _PROMISES: Mapping[Reason, PromiseKind] = {
     Reason.ACCOUNT_DATA: "account",
 }
 
+
+_NO_MODEL = frozenset({Reason.LLM_UNAVAILABLE, Reason.BUDGET_USED})
+"""No model is to be had now; what people have written can still be sent."""
 
 _ASKABLE = frozenset({Reason.NO_ANSWER})
 
@@ -198,6 +201,8 @@ class _Run:
         for draft in range(1, N_DRAFTS + 1):
             result = self._generate(messages, draft, unsure=may_ask)
             if isinstance(result, Reason):
+                if result in _NO_MODEL and (approved := self._approved(found)):
+                    return approved
                 return self._ask_back() if may_ask and result in _ASKABLE else self._person(result)
             if not (text := _for_phone(result.text)):
                 return self._person(Reason.NO_ANSWER)
@@ -214,6 +219,18 @@ class _Run:
                 ChatMessage("user", prompts.render(prompts.AgainPrompt(wrong))),
             )
         return self._person(Reason.UNGROUNDED)
+
+    def _approved(self, found: RetrieveResult) -> RunOutcome | None:
+        """Return the answer that people have written for this question.
+
+        Only the best passage counts, and only where the search is sure of it.
+        """
+        if found.decision is not Decision.ANSWER or not found.passages[0].is_approved:
+            return None
+        best = found.passages[0].evidence
+        self.provider, self.model = Provider.OFFLINE.value, "approved"
+        self.evidence_refs = (best.ref,)
+        return Reply(_for_phone(best.text))
 
     def _ask_back(self) -> RunOutcome:
         self.asked_back = True
@@ -264,7 +281,7 @@ class _Run:
 
         Only where the rules found nothing sure: they do for most follow-ups, and cost no time.
         """
-        config, remaining = self.agent.chat, self._remaining_s()
+        config, remaining = self.agent.rewrite or self.agent.chat, self._remaining_s()
         if config.provider == Provider.OFFLINE or self._limit_reached(remaining):
             return ""
         self.n_calls += 1
@@ -277,7 +294,7 @@ class _Run:
         asked: dict[str, object] = {"purpose": Purpose.REWRITE.value}
         data["rewriting"] = asked
         try:
-            result = self.context.chat(config, request)
+            result = self.context.chat(config, request, self.agent)
         except (Temporary, Permanent) as error:
             asked["failed"] = error.reason
             return ""
@@ -341,7 +358,10 @@ class _Run:
                 unsure=unsure,
             )
             try:
-                result = self.context.chat(config, chat_request)
+                result = self.context.chat(config, chat_request, self.agent)
+            except BudgetExhausted as error:
+                data.update(failed=error.reason)
+                return Reason.BUDGET_USED
             except (Temporary, Permanent) as error:
                 tries = error.tries if isinstance(error, NoProviderAnswered) else ()
                 data.update(failed=error.reason, tries=_tries(tries))

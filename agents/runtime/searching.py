@@ -16,7 +16,7 @@ from agents.types import (
     TranscriptLine,
 )
 from integrations.llm import words
-from integrations.llm.types import ChatMessage, ChatRequest
+from integrations.llm.types import ChatMessage, ChatRequest, Purpose
 
 MAX_QUERY = 4_000
 """Characters of a query; WhatsApp allows far longer texts, which are hardly ever questions."""
@@ -146,6 +146,7 @@ def rewriting(
         ),
         max_output_tokens=REWRITE_TOKENS,
         temperature=0.0,
+        purpose=Purpose.REWRITE,
         language=request.language,
         timeout_s=min(REWRITE_S, timeout_s),
     )

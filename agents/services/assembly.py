@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.utils import timezone
 
@@ -11,16 +12,27 @@ from agents.runtime.context import RunContext
 from agents.services import profiles
 from agents.types import AgentProfile, RetrievedPassage, RetrieveResult
 from integrations.llm import factory
-from integrations.llm.types import Evidence
+from integrations.llm.types import ChatConfig, ChatRequest, ChatResult, Evidence
+from integrations.services import calls
+from integrations.services.calls import Caller
 from knowledge import anticipating, retrieval
-from knowledge.types import Passage
+from knowledge.types import ChunkKind, Passage
 
 
-def run_context() -> RunContext:
-    """Return what `agents.runtime.loop.answer` needs, for the current schema."""
-    return RunContext(
-        profile_of=_profile_of, retrieve=retrieve, chat=factory.chat, clock=timezone.now
-    )
+def run_context(caller: Caller) -> RunContext:
+    """Return what `agents.runtime.loop.answer` needs, for the current schema.
+
+    Args:
+        caller: for whom models are asked; the agent is filled in with each call.
+    """
+
+    def chat(config: ChatConfig, request: ChatRequest, agent: AgentProfile) -> ChatResult:
+        ours = replace(
+            caller, agent_uuid=agent.agent_uuid, agent_name=agent.name, cheaper=agent.cheaper
+        )
+        return calls.chat(config, request, caller=ours)
+
+    return RunContext(profile_of=_profile_of, retrieve=retrieve, chat=chat, clock=timezone.now)
 
 
 def _profile_of(agent_id: int) -> AgentProfile:
@@ -38,6 +50,7 @@ def retrieve(*, query: str, category_ids: Sequence[int], previous: str) -> Retri
                 cosine=passage.cosine,
                 lexical=passage.lexical,
                 grams=passage.grams,
+                is_approved=passage.kind is ChunkKind.FAQ,
             )
             for passage in found.passages
         ),

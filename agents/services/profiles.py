@@ -10,7 +10,7 @@ from agents.models import Agent
 from agents.types import AgentKind, AgentProfile, AgentRef
 from integrations.llm.types import ChatConfig
 from integrations.models import Credential
-from integrations.services import credentials
+from integrations.services import choices, credentials
 from knowledge.models import Category
 from tenants.crypto import CannotDecrypt
 from tenants.errors import DomainError
@@ -46,6 +46,7 @@ def profile(*, agent_id: int) -> AgentProfile:
         raise AgentNotPublished
     shot: Mapping[str, Any] = agent.published_version.snapshot
     categories = [one["uuid"] for one in shot["categories"]]
+    own, chosen = _chat(shot["chat"]), choices.chosen()
     return AgentProfile(
         agent_id=agent.pk,
         name=shot["name"],
@@ -57,7 +58,10 @@ def profile(*, agent_id: int) -> AgentProfile:
         ),
         handoffs=_handoffs([one["uuid"] for one in shot["handoffs"]]),
         version_number=agent.published_version.number,
-        chat=_chat(shot["chat"]),
+        chat=own if shot["chat"]["credential"] else chosen.chat or own,
+        rewrite=chosen.rewrite,
+        cheaper=chosen.cheaper,
+        agent_uuid=agent.uuid,
     )
 
 

@@ -15,15 +15,15 @@ from agents.models import Agent
 from agents.services import publishing
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import devices
+from config.blueprints import applying_llm
 from config.blueprints.loading import BadBlueprint
 from config.blueprints.schema import (
     AgentSection,
     Blueprint,
-    ChatSection,
-    CredentialSection,
     DeviceSection,
     WebhookSection,
 )
+from config.blueprints.schema_llm import ChatSection, CredentialSection
 from integrations.models import Credential
 from integrations.services import credentials
 from knowledge.models import Category, Document
@@ -58,6 +58,10 @@ class Applied:
         elif fields:
             self.changes.append(f"{what}: changed {', '.join(fields)}")
 
+    def noted(self, what: str, is_new: bool, fields: list[str]) -> None:
+        """Do the same for those who hand this on."""
+        self.note(what, is_new=is_new, fields=fields)
+
 
 def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
     """Create or update the tenant of a checked blueprint; doing it twice changes nothing.
@@ -80,8 +84,11 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
         _apply_users(blueprint, applied)
         by_name = _apply_credentials(blueprint.llm.credentials, applied)
         _apply_embed(blueprint, applied, credentials=by_name, now=now)
+        applying_llm.apply_purposes(blueprint.llm, credentials=by_name, note=applied.noted)
+        applying_llm.apply_prices(blueprint.llm, note=applied.noted)
         categories = _apply_knowledge(blueprint, applied, folder=folder, now=now)
         agents = _apply_agents(blueprint, applied, credentials=by_name, categories=categories)
+        applying_llm.apply_budgets(blueprint.llm, agents=agents, note=applied.noted)
         _publish(agents, applied, now=now)
         for section in blueprint.devices:
             _apply_device(section, applied, entry_agent=agents[section.entry_agent], now=now)
@@ -337,6 +344,8 @@ def _apply_knowledge(
                 category=category, name=path.name, content=path.read_bytes(), now=now
             )
             applied.document_ids.append(stored.document.pk)
+            if stored.restored:
+                applied.changes.append(f"document {section.name}/{path.name}: out of the bin")
             if stored.changed:
                 version = stored.document.version
                 applied.changes.append(

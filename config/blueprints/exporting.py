@@ -10,11 +10,13 @@ from typing import Any
 
 import yaml
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.utils.text import slugify
 from django_tenants.utils import tenant_context
 
 from agents.models import Agent
 from channels_whatsapp.models import Device
+from config.blueprints import exporting_llm
 from integrations.models import Credential
 from knowledge import spaces
 from knowledge.models import Category, Document
@@ -85,6 +87,7 @@ def export(tenant: Tenant) -> dict[str, Any]:
                 "credentials": _credentials(variables),
                 **({"chat": chat} if chat else {}),
                 "embed": _embed(),
+                **exporting_llm.sections(),
             },
             "knowledge": {"categories": _categories()},
             "agents": agents,
@@ -148,12 +151,17 @@ def _embed() -> dict[str, Any]:
     return {"credential": space.credential.name, "model": space.model}
 
 
+def _documents() -> QuerySet[Document]:
+    """Return what people gave: nothing of the bin, which would answer again, and no web page."""
+    return Document.objects.filter(deleted_at=None, web_source=None)
+
+
 def _document_paths() -> dict[int, str]:
     """Return where each document is written: its id -> a path below the blueprint's folder."""
     taken: Counter[str] = Counter()
     paths = {}
-    rows = Document.objects.order_by("category__name", "name").values_list(
-        "pk", "category__name", "name"
+    rows = (
+        _documents().order_by("category__name", "name").values_list("pk", "category__name", "name")
     )
     for document_id, category, name in rows:
         shelf = f"docs/{slugify(category) or 'docs'}"
@@ -167,7 +175,7 @@ def _categories() -> list[dict[str, Any]]:
     paths = _document_paths()
     exported = []
     for category in Category.objects.order_by("name"):
-        ids = category.documents.order_by("name").values_list("pk", flat=True)
+        ids = _documents().filter(category=category).order_by("name").values_list("pk", flat=True)
         exported.append({"name": category.name, "documents": [paths[pk] for pk in ids]})
     return exported
 

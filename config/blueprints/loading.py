@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from config.blueprints.schema import Blueprint, surroundings
+from config.blueprints.fields import surroundings
+from config.blueprints.schema import Blueprint
 from tenants.errors import DomainError
 
 _SAYINGS = {
@@ -19,6 +20,12 @@ _SAYINGS = {
     "model_type": "must be a mapping of keys to values",
     "dict_type": "must be a mapping of keys to values",
     "list_type": "must be a list",
+    "date_type": "must be a day, such as 2026-01-31",
+    "is_instance_of": "must be a number",
+    "decimal_type": "must be a number",
+    "decimal_max_places": "must have at most {decimal_places} decimal places",
+    "decimal_max_digits": "must have at most {max_digits} digits",
+    "decimal_whole_digits": "must have at most {whole_digits} digits before the point",
     "string_type": "must be text",
     "int_type": "must be a whole number",
     "float_type": "must be a number",

@@ -224,8 +224,11 @@ TIMER_MAX_RUNNING = {
 TENANT_SWEEPS = {
     "knowledge.tasks.requeue_stalled": 30,
     "channels_whatsapp.tasks.clear_old_events": 24 * 3600,
+    "integrations.tasks.settle_abandoned": 60,
 }
 SEARCH_RETENTION_DAYS = env.number("SEARCH_RETENTION_DAYS", default=180, minimum=1)
+# Knows the names of what calls of models are made for; see `integrations/services/subjects.py`.
+SPENDING_SUBJECTS = "config.subjects"
 CHANNEL_SENDERS = {"whatsapp": "channels_whatsapp.sender.WhatsAppSender"}
 
 FAILPOINT = env.text("FAILPOINT")
@@ -304,6 +307,7 @@ UNFOLD = {
     "SITE_HEADER": "Prosa",
     "SITE_SUBHEADER": "config.navigation.business",
     "DASHBOARD_CALLBACK": "config.dashboard.tenant",
+    "GLOBAL_CALLBACK": "config.notices.tenant",
     "SIDEBAR": {"navigation": "config.navigation.tenant"},
 }
 UNFOLD_PUBLIC = {

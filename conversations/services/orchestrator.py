@@ -40,6 +40,8 @@ from conversations.models import (
     TurnStep,
 )
 from conversations.services import bursts, identity, outbox, searching, takeover, typing
+from integrations.models import ModelCall
+from integrations.services.calls import Caller
 from tenants import parallel, timers
 from tenants.context import current_schema, database_now, release_connection
 from tenants.failpoints import reach
@@ -118,7 +120,7 @@ def _run_turn(claim: timers.Claim, opened: _Open | TurnOutcome | None) -> TurnOu
             return opened
         release_connection()
         reach("turn_before_llm")
-        result = loop.answer(opened.request, assembly.run_context())
+        result = loop.answer(opened.request, assembly.run_context(_caller(opened)))
         reach("turn_after_llm")
         return _finish_turn(claim=claim, opened=opened, result=result)
     except timers.LeaseLost:
@@ -128,6 +130,17 @@ def _run_turn(claim: timers.Claim, opened: _Open | TurnOutcome | None) -> TurnOu
         logger.exception("turn failed", extra={"conversation_id": claim.ref})
         _postpone(claim)
         return TurnOutcome.FAILED
+
+
+def _caller(opened: _Open) -> Caller:
+    conversation = opened.turn.conversation
+    return Caller(
+        origin=ModelCall.Origin.CUSTOMER,
+        zone=opened.request.timezone,
+        contact_uuid=conversation.contact.uuid,
+        conversation_uuid=conversation.uuid,
+        turn_uuid=opened.turn.uuid,
+    )
 
 
 def _finish_turn(*, claim: timers.Claim, opened: _Open, result: RunResult) -> TurnOutcome:

@@ -37,6 +37,7 @@ _REASONS = {
     Reason.REFUSED.value: gettext_lazy("the model refused to answer"),
     Reason.LLM_UNAVAILABLE.value: gettext_lazy("no model could be reached"),
     Reason.LIMIT_REACHED.value: gettext_lazy("the answer took too long or cost too much"),
+    Reason.BUDGET_USED.value: gettext_lazy("the budget for models is used up"),
     Reason.NO_TEXT.value: gettext_lazy("there was nothing that can be read"),
     Reason.ACCOUNT_DATA.value: gettext_lazy("only the contact's own record has the answer"),
     # The texts below are written by the services that move conversations and send messages.

@@ -1,9 +1,9 @@
-"""How a whole chain of providers fails."""
+"""How a call of a model fails as a whole."""
 
 from __future__ import annotations
 
 from integrations.llm.types import Try
-from tenants.errors import Temporary
+from tenants.errors import Permanent, Temporary
 
 
 class NoProviderAnswered(Temporary):
@@ -17,3 +17,15 @@ class NoProviderAnswered(Temporary):
     def __init__(self, tries: tuple[Try, ...], *, retry_after_s: float | None = None) -> None:
         super().__init__("no provider answered", retry_after_s=retry_after_s)
         self.tries = tries
+
+
+class BudgetExhausted(Permanent):
+    """The money for this is used up; nobody was asked.
+
+    Args:
+        level: whose budget: ``tenant``, ``agent``, ``contact`` or ``conversation``.
+    """
+
+    def __init__(self, level: str) -> None:
+        super().__init__(f"the budget of the {level} is used up")
+        self.level = level

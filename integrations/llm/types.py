@@ -115,6 +115,7 @@ class ChatRequest:
         confidence: the retriever's probability that `evidence` answers; None if not measured.
         unsure: the retriever cannot tell whether `evidence` answers; who cannot read asks back.
         stream: ask the provider to stream, also where the caller waits for the whole.
+        purpose: what it is for; decides whose model it is and stands in the ledger.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -130,6 +131,7 @@ class ChatRequest:
     confidence: float | None = None
     unsure: bool = False
     stream: bool = False
+    purpose: Purpose = Purpose.CHAT
 
 
 @dataclass(frozen=True, slots=True)

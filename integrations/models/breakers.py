@@ -17,7 +17,7 @@ class Breaker(models.Model):
 
     class State(models.TextChoices):
         CLOSED = "closed", _("works")
-        OPEN = "open", _("paused after failures")
+        OPEN = "open", _("paused")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     provider = models.CharField(_("provider"), max_length=20)
@@ -32,8 +32,8 @@ class Breaker(models.Model):
     changed_at = models.DateTimeField(_("changed at"))
 
     class Meta:
-        verbose_name = _("circuit breaker")
-        verbose_name_plural = _("circuit breakers")
+        verbose_name = _("pause after failures")
+        verbose_name_plural = _("pauses after failures")
         constraints = [
             models.UniqueConstraint(
                 fields=["provider", "credential", "model"], name="breaker_once_per_target"

@@ -61,8 +61,8 @@ class ModelChoice(models.Model):
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:
-        verbose_name = _("choice of a model")
-        verbose_name_plural = _("choices of models")
+        verbose_name = _("model by purpose")
+        verbose_name_plural = _("models by purpose")
         constraints = [
             models.CheckConstraint(
                 condition=Q(credential__isnull=True) | ~Q(model="") | Q(purpose="chat"),

@@ -49,6 +49,11 @@ class Credential(models.Model):
         help_text=_("Only for OpenAI-compatible servers, such as http://127.0.0.1:11434/v1"),
     )
     api_key_encrypted = models.TextField(_("key"), blank=True, editable=False)
+    # How the last try of the key went; emptied when anything that was tried changes.
+    tested_at = models.DateTimeField(_("tested at"), null=True, blank=True, editable=False)
+    verdict = models.CharField(_("test"), max_length=12, blank=True, editable=False)
+    verdict_detail = models.CharField(max_length=200, blank=True, editable=False)
+    known_models = models.JSONField(_("models"), default=list, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import F
 
+from integrations.llm.errors import BudgetExhausted
 from integrations.models import Budget, Reservation, Spend
-from tenants.errors import Permanent
 
 WARN_PERCENT, CHEAPER_PERCENT = 80, 95
 
@@ -27,18 +27,6 @@ died; its call was probably paid for, so it counts as spent."""
 
 NOBODY = uuid.UUID(int=0)
 SWEEP_BATCH = 500
-
-
-class BudgetExhausted(Permanent):
-    """The money for this is used up; no model may be asked.
-
-    Args:
-        level: one of `Budget.Level`.
-    """
-
-    def __init__(self, level: str) -> None:
-        super().__init__(f"the budget of the {level} is used up")
-        self.level = level
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from django.utils import timezone
+
 from integrations.llm import factory
-from integrations.llm.errors import NoProviderAnswered
+from integrations.llm.errors import BudgetExhausted, NoProviderAnswered
 from integrations.llm.types import (
     NOT_MEASURED,
     ChatConfig,
@@ -29,7 +31,6 @@ from integrations.models import ModelCall
 from integrations.services import breakers, budgets, prices
 from integrations.services.budgets import Promise, Subject
 from integrations.services.prices import Cost
-from tenants.context import database_now
 from tenants.errors import Permanent, Temporary
 
 logger = logging.getLogger(__name__)
@@ -40,13 +41,12 @@ class Caller:
     """For whom and what for a model is asked.
 
     Args:
-        timezone: IANA name of the tenant's zone, for where its days begin.
+        zone: IANA name of the tenant's time zone, for where its days begin.
         cheaper: who answers instead once a budget is nearly used up; None for nobody.
     """
 
-    purpose: Purpose
     origin: ModelCall.Origin
-    timezone: str
+    zone: str
     agent_uuid: uuid.UUID | None = None
     agent_name: str = ""
     contact_uuid: uuid.UUID | None = None
@@ -90,7 +90,9 @@ def chat(config: ChatConfig, request: ChatRequest, *, caller: Caller) -> ChatRes
         NoProviderAnswered: every provider failed or is paused.
         RuntimeError: a transaction is open; nothing may wait for the network under it.
     """
-    now = database_now()
+    if config.provider == Provider.OFFLINE:  # no model: it costs nothing and never fails
+        return factory.chat(config, request)
+    now = timezone.now()
     promise, chosen = _reserve(config, request, caller=caller, now=now)
     cost: Cost = prices.UNKNOWN
     tries: Sequence[Try] = ()
@@ -103,7 +105,7 @@ def chat(config: ChatConfig, request: ChatRequest, *, caller: Caller) -> ChatRes
         cost = Cost(ModelCall.CostKind.EXACT, Decimal(0))
         raise
     finally:
-        _record_tries(tries, caller=caller, now=now)
+        _record_tries(tries, purpose=request.purpose, caller=caller, now=now)
         budgets.settle(reservation=promise.reservation, usd=cost.usd)
     return replace(result, degraded="budget") if chosen is not config else result
 
@@ -116,17 +118,17 @@ def _reserve(
     What the chosen model costs at most is set aside; where the usual one does not fit any more, the
     cheaper one may.
     """
-    subject, timezone = caller.subject(), caller.timezone
+    subject, zone = caller.subject(), caller.zone
     cheaper = caller.cheaper if caller.cheaper not in (None, config) else None
     try:
         promise = budgets.reserve(
-            subject=subject, usd=_estimate(config, request, now), now=now, timezone=timezone
+            subject=subject, usd=_estimate(config, request, now), now=now, timezone=zone
         )
-    except budgets.BudgetExhausted:
+    except BudgetExhausted:
         if cheaper is None:
             raise
         usd = _estimate(cheaper, request, now)
-        return budgets.reserve(subject=subject, usd=usd, now=now, timezone=timezone), cheaper
+        return budgets.reserve(subject=subject, usd=usd, now=now, timezone=zone), cheaper
     if not promise.wants_cheaper or cheaper is None:
         return promise, config
     return promise, replace(cheaper, fallbacks=(config, *config.fallbacks))
@@ -148,7 +150,7 @@ def _estimate(config: ChatConfig, request: ChatRequest, now: datetime) -> Decima
 def _record_answer(
     result: ChatResult, request: ChatRequest, *, caller: Caller, promise: Promise, now: datetime
 ) -> Cost:
-    on = now.astimezone(ZoneInfo(caller.timezone)).date()
+    on = now.astimezone(ZoneInfo(caller.zone)).date()
     price = prices.price_of(provider=result.provider, model=result.model, on=on)
     cost = prices.cost_of(usage=result.usage, price=price)
     if cost.usd is None and price is not None:
@@ -163,6 +165,7 @@ def _record_answer(
         usage=result.usage,
         cost=cost,
         caller=caller,
+        purpose=request.purpose,
         now=now,
         latency_ms=result.latency_ms,
         hop=len(result.tries),
@@ -173,7 +176,7 @@ def _record_answer(
     return cost
 
 
-def _record_tries(tries: Sequence[Try], *, caller: Caller, now: datetime) -> None:
+def _record_tries(tries: Sequence[Try], *, purpose: Purpose, caller: Caller, now: datetime) -> None:
     for hop, one in enumerate(tries):
         if one.error == "refused":
             continue
@@ -183,6 +186,7 @@ def _record_tries(tries: Sequence[Try], *, caller: Caller, now: datetime) -> Non
             usage=NOT_MEASURED,
             cost=prices.UNKNOWN,
             caller=caller,
+            purpose=purpose,
             now=now,
             latency_ms=one.latency_ms,
             hop=hop,
@@ -197,6 +201,7 @@ def _record(
     usage: Usage,
     cost: Cost,
     caller: Caller,
+    purpose: Purpose,
     now: datetime,
     latency_ms: int,
     hop: int = 0,
@@ -207,7 +212,7 @@ def _record(
 ) -> None:
     ModelCall.objects.create(
         called_at=now,
-        purpose=caller.purpose.value,
+        purpose=purpose.value,
         origin=caller.origin,
         provider=provider,
         model=model[:120],

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
 
 from integrations.llm.types import ChatConfig, Purpose
 from integrations.models import Credential, ModelChoice
@@ -12,33 +15,46 @@ from tenants.crypto import CannotDecrypt
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The tenant's models for what an agent does; None where it has chosen none."""
+
+    chat: ChatConfig | None
+    rewrite: ChatConfig | None
+    cheaper: ChatConfig | None
+
+
+def chosen() -> Chosen:
+    """Return what an agent uses that names no model of its own."""
+    rows = {one.purpose: one for one in _choices()}
+    chat = rows.get(Purpose.CHAT.value)
+    rewrite = rows.get(Purpose.REWRITE.value)
+    return Chosen(
+        chat=_chain(chat) if chat else None,
+        rewrite=_chain(rewrite) if rewrite else None,
+        cheaper=_config(chat.cheaper_credential, chat.cheaper_model, chat.timeout_s)
+        if chat
+        else None,
+    )
+
+
 def config_for(purpose: Purpose) -> ChatConfig | None:
-    """Return the tenant's model for a purpose; None where it has chosen none.
-
-    A key that cannot be read counts as none: its fallback is asked, as if it had failed.
-    """
-    choice = _choice(purpose)
-    if choice is None:
-        return None
-    fallback = _config(choice.fallback_credential, choice.fallback_model, choice.timeout_s)
-    fallbacks = (fallback,) if fallback is not None else ()
-    first = _config(choice.credential, choice.model, choice.timeout_s, fallbacks)
-    return first if first is not None else fallback
+    """Return the tenant's model for a purpose; None where it has chosen none."""
+    choice = _choices().filter(purpose=purpose.value).first()
+    return _chain(choice) if choice else None
 
 
-def cheaper_for(purpose: Purpose) -> ChatConfig | None:
-    """Return who answers once a budget is nearly used up; None where nobody was chosen."""
-    choice = _choice(purpose)
-    if choice is None:
-        return None
-    return _config(choice.cheaper_credential, choice.cheaper_model, choice.timeout_s)
-
-
-def _choice(purpose: Purpose) -> ModelChoice | None:
-    chosen = ModelChoice.objects.select_related(
+def _choices() -> QuerySet[ModelChoice]:
+    return ModelChoice.objects.select_related(
         "credential", "fallback_credential", "cheaper_credential"
     )
-    return chosen.filter(purpose=purpose.value).first()
+
+
+def _chain(choice: ModelChoice) -> ChatConfig | None:
+    """Return a choice with its fallback; a key that cannot be read counts as none."""
+    fallback = _config(choice.fallback_credential, choice.fallback_model, choice.timeout_s)
+    fallbacks = (fallback,) if fallback is not None else ()
+    return _config(choice.credential, choice.model, choice.timeout_s, fallbacks) or fallback
 
 
 def _config(

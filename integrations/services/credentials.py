@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from integrations.llm.types import ChatConfig
 from integrations.models import Credential
+from integrations.services import pauses, probing
+from integrations.services.probing import KeyState, KeyVerdict
+from tenants.crypto import CannotDecrypt
 from tenants.errors import DomainError
 
 
@@ -56,6 +60,9 @@ def ensure_credential(
             credential.set_api_key(api_key)
             changed.append("api_key")
         if created or changed:
+            # What was found out belongs to the key and the address that were tried.
+            credential.tested_at, credential.verdict, credential.verdict_detail = None, "", ""
+            credential.known_models = []
             try:
                 credential.full_clean()
             except ValidationError as error:
@@ -66,6 +73,62 @@ def ensure_credential(
 
 def _holds(credential: Credential, api_key: str) -> bool:
     return credential.shown_key() != "?" and credential.api_key() == api_key
+
+
+def try_credential(*, credential_id: int, now: datetime) -> KeyVerdict | None:
+    """Ask the provider whether it takes the key, and keep what it says; None without such a row.
+
+    A key that works ends the waiting of what was paused with it.
+
+    Raises:
+        RuntimeError: a transaction is open; nothing may wait for the network under it.
+    """
+    credential = Credential.objects.filter(pk=credential_id).first()
+    if credential is None:
+        return None
+    try:
+        verdict = probing.try_key(
+            provider=credential.provider,
+            api_key=credential.api_key(),
+            base_url=credential.base_url,
+        )
+    except CannotDecrypt:
+        verdict = KeyVerdict(KeyState.UNREADABLE)
+    # Somebody may have replaced the key meanwhile, of which this verdict says nothing.
+    unchanged = Credential.objects.filter(
+        pk=credential.pk,
+        provider=credential.provider,
+        base_url=credential.base_url,
+        api_key_encrypted=credential.api_key_encrypted,
+    )
+    unchanged.update(
+        tested_at=now,
+        verdict=verdict.state,
+        verdict_detail=verdict.detail[:200],
+        known_models=list(verdict.models),
+    )
+    if verdict.state is KeyState.WORKS:
+        pauses.try_now_with(credential=str(credential.uuid), now=now)
+    return verdict
+
+
+def last_verdict(credential: Credential) -> KeyVerdict | None:
+    """Return how the last try went; None where the key was never tried as it is."""
+    if credential.tested_at is None or credential.verdict not in set(KeyState):
+        return None
+    return KeyVerdict(
+        KeyState(credential.verdict), tuple(credential.known_models), credential.verdict_detail
+    )
+
+
+def suggestions() -> list[tuple[str, str]]:
+    """Return the models that the providers offer with the keys there are, and by which keys."""
+    offered: dict[str, list[str]] = {}
+    rows = Credential.objects.order_by("name").values_list("name", "known_models")
+    for name, known in rows:
+        for model in known if isinstance(known, list) else []:
+            offered.setdefault(str(model), []).append(name)
+    return sorted((model, ", ".join(names)) for model, names in offered.items())
 
 
 def chat_config(

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import csv
+import threading
+import time
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from django.db import connection
 
 from integrations.llm.types import Provider, Usage
 from integrations.models import ModelCall
 from integrations.prices.models import ModelPrice
+from tenants.context import current_schema
 
 SHIPPED = Path(__file__).resolve().parent.parent / "prices" / "shipped.csv"
 MILLION = Decimal(1_000_000)
 CHARACTERS_PER_TOKEN = 3.5
 """For estimates of Portuguese text. English has about 4; the lower figure errs towards more."""
+
+FRESH_S = 10.0
+"""How long a process believes in a price or a rate without looking, in seconds."""
+
+MAX_REMEMBERED = 4_096
+
+_rows: dict[tuple[Any, ...], tuple[float, tuple[Any, ...] | None]] = {}
+_lock = threading.Lock()
 
 _FREE = frozenset({Provider.OFFLINE.value, "local"})
 
@@ -69,7 +81,7 @@ select input_usd, output_usd, cached_input_usd, minute_usd, valid_from, source f
 ) p
 where provider = %(provider)s and valid_from <= %(on)s
   and (model = %(model)s or left(%(model)s, length(model) + 1) = model || '-')
-order by place, length(model) desc, valid_from desc limit 1
+order by length(model) desc, place, valid_from desc limit 1
 """
 
 _RATE = """
@@ -84,22 +96,43 @@ select usd_brl from (
 def price_of(*, provider: str, model: str, on: date) -> Price | None:
     """Return what a model takes on a day; None where nobody knows.
 
-    ``gpt-4o-2024-11-20`` is found as ``gpt-4o``; the longest name that fits wins.
+    ``gpt-4o-2024-11-20`` is found as ``gpt-4o``; the longest name that fits wins, so that a price
+    of one's own for ``gpt-4o`` says nothing of ``gpt-4o-mini``. Of the same name one's own wins.
     """
     if provider in _FREE:
         return FREE
-    with connection.cursor() as cursor:
-        cursor.execute(_FIND, {"provider": provider, "model": model.lower(), "on": on})
-        row = cursor.fetchone()
+    row = _remembered(_FIND, provider=provider, model=model.lower(), on=on)
     return None if row is None else Price(*row)
 
 
 def rate_on(on: date) -> Decimal | None:
     """Return how many reais a dollar is worth on a day; None where no rate was ever given."""
-    with connection.cursor() as cursor:
-        cursor.execute(_RATE, {"on": on})
-        row = cursor.fetchone()
+    row = _remembered(_RATE, on=on)
     return None if row is None else Decimal(row[0])
+
+
+def _remembered(sql: str, **params: Any) -> tuple[Any, ...] | None:
+    """Return a row, read at most every `FRESH_S`: each call of a model asks for its price."""
+    key = (current_schema(), sql, *params.values())
+    now = time.monotonic()
+    with _lock:
+        known = _rows.get(key)
+    if known is not None and now - known[0] < FRESH_S:
+        return known[1]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    with _lock:
+        if len(_rows) >= MAX_REMEMBERED:
+            _rows.clear()
+        _rows[key] = (now, row)
+    return row
+
+
+def forget() -> None:
+    """Drop what this process remembers: prices were changed here."""
+    with _lock:
+        _rows.clear()
 
 
 def cost_of(*, usage: Usage, price: Price | None, seconds: float | None = None) -> Cost:

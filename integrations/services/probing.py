@@ -31,6 +31,7 @@ class KeyState(StrEnum):
     UNREACHABLE = "unreachable"
     FORBIDDEN = "forbidden"  # our own guard does not let us go there
     NOT_NEEDED = "not_needed"
+    UNREADABLE = "unreadable"  # it was encrypted for another row or under a key that is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class KeyVerdict:
     state: KeyState
     models: tuple[str, ...] = ()
     detail: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Tell whether models can be asked with this key, as far as a try can show."""
+        return self.state in {KeyState.WORKS, KeyState.NOT_NEEDED}
 
     def text(self) -> str:
         """Return what to tell the person who saved the key."""
@@ -62,6 +68,7 @@ class KeyVerdict:
                 "This address may not be called (%(detail)s). Ask the operator of the platform."
             ),
             KeyState.NOT_NEEDED: _("No key is needed: the best passage is quoted."),
+            KeyState.UNREADABLE: _("The stored key cannot be read. Enter it once more."),
         }
         return words[self.state] % {"n": len(self.models), "detail": self.detail}
 

@@ -53,7 +53,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A span of days, both ends included, in the tenant's time zone."""
+    """A span of days, both ends included, in the tenant's time zone.
+
+    Args:
+        fallbacks: answers of another model than the first choice, which had failed.
+        failures: tries that failed, by their reason.
+    """
 
     first: date
     last: date
@@ -64,6 +69,8 @@ class Report:
     purposes: tuple[Row, ...]
     conversations: tuple[Row, ...]
     degraded: tuple[Row, ...]
+    fallbacks: Sums
+    failures: tuple[Row, ...]
 
 
 def calls_between(
@@ -96,6 +103,8 @@ def report(
             calls.exclude(conversation_uuid=None), label=F("conversation_uuid"), limit=20
         ),
         degraded=_rows(calls.exclude(degraded=""), label=F("degraded")),
+        fallbacks=_sums(calls.filter(hop__gt=0, failure="").aggregate(**_AGGREGATES)),
+        failures=_rows(calls.exclude(failure=""), label=F("failure"), limit=10),
     )
 
 

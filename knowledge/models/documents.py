@@ -39,10 +39,22 @@ class DocumentQuerySet(models.QuerySet["Document"]):
             | Q(status=Document.Status.PROCESSING, lease_until__lt=now)
         )
 
-    def stalled(self, now: datetime) -> DocumentQuerySet:
-        """Those whose doorbell was lost or whose worker died."""
+    def taken(self, now: datetime) -> DocumentQuerySet:
+        """Those that a worker holds, or that a doorbell on its way to a worker was rung for."""
         unfinished = [Document.Status.QUEUED, Document.Status.PROCESSING]
-        return self.filter(status__in=unfinished, lease_until__lt=now)
+        return self.filter(
+            status__in=unfinished, lease_token__isnull=False, lease_until__gte=now
+        )
+
+    def waiting(self, now: datetime) -> DocumentQuerySet:
+        """Those to ring for: new, due again, or of a lost doorbell or a dead worker."""
+        return self.filter(
+            Q(status=Document.Status.QUEUED, lease_until__isnull=True)
+            | Q(
+                status__in=[Document.Status.QUEUED, Document.Status.PROCESSING],
+                lease_until__lt=now,
+            )
+        )
 
 
 class WebSource(models.Model):
@@ -140,8 +152,9 @@ class Document(models.Model):
     source_url = models.URLField(_("address"), max_length=1000, blank=True, editable=False)
     # In the bin: found by no search, and removed for good some weeks later.
     deleted_at = models.DateTimeField(_("thrown away at"), null=True, editable=False)
-    # The worker that holds the document until `lease_until`; only its token may finish it. Of a
-    # queued document `lease_until` is when the doorbell is rung again.
+    # The worker that holds the document until `lease_until`; only its token may finish it. A queued
+    # document has a token while a doorbell for it is on its way, and none while it waits its turn,
+    # or until `lease_until` after the embedder failed.
     lease_token = models.UUIDField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
     n_attempts = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -199,7 +212,8 @@ class DocumentVersion(models.Model):
 
     document = models.ForeignKey(Document, models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField(_("version"))
-    original = models.BinaryField(_("file"))
+    # Empty where it was pruned: of older versions only what was read in them is kept.
+    original = models.BinaryField(_("file"), null=True)
     n_bytes = models.PositiveIntegerField(_("size in bytes"))
     content_sha256 = models.CharField(max_length=64, editable=False)
     text = models.TextField(_("what the machine read"), blank=True)

@@ -40,6 +40,8 @@ class EmbeddingSpace(models.Model):
     n_done = models.PositiveIntegerField(_("texts done"), default=0)
     n_tokens = models.PositiveBigIntegerField(_("tokens"), default=0)
     failure_reason = models.TextField(_("reason of failure"), blank=True)
+    # The model refused us: until then work that nobody waits for leaves it alone.
+    rests_until = models.DateTimeField(null=True, editable=False)
     requested_by = models.CharField(_("requested by"), max_length=150, blank=True)
     created_at = models.DateTimeField(_("created at"))
     activated_at = models.DateTimeField(_("in use since"), null=True, blank=True)
@@ -71,8 +73,9 @@ class ChunkVector(models.Model):
     space = models.ForeignKey(EmbeddingSpace, models.CASCADE, related_name="vectors")
     # 0 is the chunk itself, from 1 its phrasings in order.
     position = models.PositiveSmallIntegerField(default=0)
-    content_sha256 = models.CharField(max_length=64)  # of the text that was embedded
-    # Of unit length; `EmbeddingSpace.dimensions` numbers. Indexes are made for each space.
+    content_sha256 = models.CharField(max_length=64)  # of the texts that were embedded
+    # Of length 1, or less where it is the mean of two texts; `EmbeddingSpace.dimensions` numbers.
+    # Indexes are made for each space.
     embedding = VectorField()
 
     class Meta:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from integrations.llm import factory, prices
+from integrations.llm import embedding_models, factory
 from integrations.models import Credential
+from integrations.services import prices
 from knowledge import spaces
-from knowledge.models import Chunk, ChunkVector
+from knowledge.models import Chunk, ChunkVector, EmbeddingSpace
 from knowledge.services import indexing
 from tenants.context import release_connection
 
@@ -22,7 +23,6 @@ cent, and the answer is worth more than a guess."""
 TIMEOUT_S = 15.0
 """A person waits for the page."""
 
-_MILLION = Decimal(1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +62,32 @@ def estimate(
         Permanent: it refuses the key or the model.
         RuntimeError: a transaction is open.
     """
-    n_all = n_texts()
-    texts = _sample() or ["bom dia"]
+    n_all = n_texts(spaces.active_space())
+    texts = _sample() or [("bom dia",)]
     provider = spaces.LOCAL if credential is None else credential.provider
     if credential is None:
         client = factory.embedder()
     else:
-        known = prices.find_model(provider, model)
+        known = embedding_models.find_model(provider, model)
         length = dimensions or (known.dimensions if known else 0)
         config = spaces.config_of(credential, model=model, dimensions=length, timeout_s=TIMEOUT_S)
         client = factory.embedder(config)
     release_connection()
     client.embed_query("bom dia")  # connects, or loads the model: once, and no part of the rate
     began = time.monotonic()
-    embedded = client.embed_counted(texts)
+    vectors, n_sampled = indexing.embed(client, texts)
     spent_s = time.monotonic() - began
     share = n_all / len(texts)
-    n_tokens = None if embedded.n_tokens is None else math.ceil(embedded.n_tokens * share)
-    price = prices.find_price(provider, model, on=now.date())
+    n_tokens = None if n_sampled is None else math.ceil(n_sampled * share)
+    known_price = prices.price_of(provider=provider, model=model, on=now.date())
+    price = None if known_price is None else known_price.input_usd
     if credential is None:
         cost: Decimal | None = Decimal(0)
     else:
-        cost = None if price is None or n_tokens is None else price * n_tokens / _MILLION
+        cost = None if price is None or n_tokens is None else price * n_tokens / prices.MILLION
     return Estimate(
         n_texts=n_all,
-        dimensions=len(embedded.vectors[0]),
+        dimensions=len(vectors[0]),
         n_tokens=n_tokens,
         cost_usd=cost,
         duration_s=spent_s * share if n_all else None,
@@ -94,18 +95,17 @@ def estimate(
     )
 
 
-def n_texts() -> int:
-    """Return how many different texts the passages in use have."""
-    space = spaces.active_space()
+def n_texts(space: EmbeddingSpace) -> int:
+    """Return how many different texts the passages in use have, by those that lie in a space."""
     vectors = ChunkVector.objects.filter(space=space, chunk__active=True)
     n_embedded = vectors.values("content_sha256").distinct().count()
     without = Chunk.objects.filter(active=True).exclude(vectors__space=space).count()
     return n_embedded + without
 
 
-def _sample() -> list[str]:
+def _sample() -> list[indexing.Parts]:
     # By a digest: as good as by chance, and the index has them in this order.
     chunks = Chunk.objects.filter(active=True).defer("lexemes", "grams")
     found = chunks.order_by("content_sha256", "pk")[:N_SAMPLES]
-    texts = [text for chunk in found for text in indexing.texts_of(chunk)]
+    texts = [parts for chunk in found for parts in indexing.texts_of(chunk)]
     return list(dict.fromkeys(texts))[:N_SAMPLES]

@@ -180,6 +180,8 @@ def _name_for(faq: Faq, *, category: Category, document: Document | None) -> str
     Raises:
         FaqExists: another entry that is in use asks the same.
     """
+    if _find(category=category, question=faq.question, but=document) is not None:
+        raise FaqExists
     stem = faq.question.replace("/", "-").replace("\\", "-")[:_NAME_CHARACTERS].rstrip(". ")
     others = Document.objects.filter(category=category)
     if document is not None:
@@ -191,11 +193,9 @@ def _name_for(faq: Faq, *, category: Category, document: Document | None) -> str
         if holder is None:
             return name
         held = read_faq(holder)
-        if held is not None and held.question.lower() == faq.question.lower():
-            if holder.deleted_at is not None and document is None:
-                return name  # it comes out of the bin with this answer
-            if holder.deleted_at is None:
-                raise FaqExists
+        is_same = held is not None and held.question.lower() == faq.question.lower()
+        if is_same and holder.deleted_at is not None and document is None:
+            return name  # it comes out of the bin with this answer
         number += 1
 
 
@@ -278,13 +278,15 @@ def _put(
     return Line.SAME if saved.version == there.version else Line.CHANGED
 
 
-def _find(*, category: Category, question: str) -> Document | None:
-    """Return the entry of the category that asks exactly this, if it is in use."""
+def _find(*, category: Category, question: str, but: Document | None = None) -> Document | None:
+    """Return the entry of the category, other than `but`, that asks this, if it is in use."""
     begins = question.replace("/", "-").replace("\\", "-")[:100].rstrip(". ")
     like = Document.objects.filter(
         category=category, kind=Document.Kind.FAQ, deleted_at=None, name__istartswith=begins
     )
-    for entry in entries(like.order_by("pk")[:50]):
+    if but is not None:
+        like = like.exclude(pk=but.pk)
+    for entry in entries(like.order_by("pk")):
         if entry.faq is not None and entry.faq.question.lower() == question.lower():
             return entry.document
     return None

@@ -19,13 +19,12 @@ from django.utils.translation import gettext
 from numpy.typing import NDArray
 from pgvector.django import CosineDistance
 
-from integrations.llm.types import Embedder
 from knowledge import likeness, privacy, spaces, text
 from knowledge.models import Category, Document, EmbeddingSpace, Search, UnansweredQuestion
 from knowledge.services import faqs
 from tenants.audit.record import record
 from tenants.context import current_schema, release_connection
-from tenants.errors import DomainError
+from tenants.errors import DomainError, Temporary
 from tenants.queueing import enqueue
 
 TASK = "knowledge.tasks.gather_unanswered"
@@ -152,11 +151,10 @@ def _lock_clusters() -> None:
 
 
 def _embed(space: EmbeddingSpace, question: str) -> Vector:
-    return _unit(np.asarray(_embedder(space).embed_query(question.lower()), dtype=np.float32))
-
-
-def _embedder(space: EmbeddingSpace) -> Embedder:
-    return spaces.embedder(space)
+    vector = spaces.embed_query(space, question.lower())
+    if vector is None:
+        raise Temporary("the embedding model cannot be reached")
+    return _unit(np.asarray(vector, dtype=np.float32))
 
 
 def _unit(vector: Vector) -> Vector:

@@ -12,6 +12,7 @@ import numpy as np
 from django.db.models import Max
 from numpy.typing import NDArray
 
+from integrations.llm.types import Embedder
 from knowledge import chunking, signs, spaces, text
 from knowledge.models import Chunk, ChunkVector, EmbeddedText, EmbeddingSpace
 from knowledge.types import ChunkKind, Draft
@@ -22,6 +23,14 @@ N_ROWS_PER_INSERT = 500
 MAX_POSITION = 16_383
 MAX_POSITIONS = 255
 
+BODY_SHARE = 0.2
+"""How much the body alone counts in a passage's vector beside the body under its titles, 0 to 1.
+Titles that many passages share make those alike: with it 280 instead of 278 of 288 questions of
+five businesses find their passage among five (each business counted with the share that the other
+four choose, 0.2 each time). From 0.4 on the right passage is less often the first. It doubles what
+embedding takes and costs a search nothing."""
+
+Parts = tuple[str, ...]  # the texts that one vector is made of
 Vector = NDArray[np.float32]
 Vectors = dict[str, Vector]  # float32[384] by the digest of the text
 
@@ -31,7 +40,7 @@ class Work:
     """The texts of one document: what is embedded and what is not yet."""
 
     space: EmbeddingSpace
-    texts: dict[str, str]  # by digest
+    texts: dict[str, Parts]  # by digest
     vectors: Vectors
     missing: list[str]  # digests
 
@@ -53,13 +62,13 @@ def begin(drafts: Sequence[Draft]) -> Work:
     return Work(space=space, texts=texts, vectors=vectors, missing=missing)
 
 
-def digest(embedded: str) -> str:
-    """Return the name of a text by its content."""
-    return sha256(embedded.encode()).hexdigest()
+def digest(parts: Parts) -> str:
+    """Return the name of what a vector is made of, by its content."""
+    return sha256("\0".join(parts).encode()).hexdigest()
 
 
-def texts_of(chunk: Chunk) -> list[str]:
-    """Return the texts that are embedded for a chunk; their places are the vectors' positions."""
+def texts_of(chunk: Chunk) -> list[Parts]:
+    """Return what is embedded for a chunk; the places are the vectors' positions."""
     return _texts(
         Draft(
             chunk.heading_path,
@@ -71,13 +80,41 @@ def texts_of(chunk: Chunk) -> list[str]:
     )
 
 
-def _texts(draft: Draft) -> list[str]:
+def _texts(draft: Draft) -> list[Parts]:
     """Return what is embedded of a draft: itself, and each of its phrasings.
 
     The question of a FAQ alone has no vector of its own: measured, it made every such passage seem
     near to any short question. It is the title of the passage and counts there.
     """
-    return [chunking.embedding_text(draft), *(one.lower() for one in draft.phrasings)]
+    itself = (chunking.embedding_text(draft), draft.body.lower())
+    return [itself, *((one.lower(),) for one in draft.phrasings)]
+
+
+def embed(client: Embedder, wanted: Sequence[Parts]) -> tuple[list[Vector], int | None]:
+    """Return a vector for each, and how many tokens it took; None where that was not measured.
+
+    One of two texts is their weighted mean as it is, not brought to length 1: so its product with a
+    question is the mean of both likenesses. At length 1 it would look nearer the less alike the two
+    texts are, and measured, half of the gain was lost.
+
+    Raises:
+        Temporary: the embedder failed; another try may help.
+        Permanent: it cannot do this.
+    """
+    texts = list(dict.fromkeys(text for parts in wanted for text in parts))
+    embedded = client.embed_counted(texts)
+    rows = {
+        text: np.asarray(row, dtype=np.float32)
+        for text, row in zip(texts, embedded.vectors, strict=True)
+    }
+    return [_mean([rows[text] for text in parts]) for parts in wanted], embedded.n_tokens
+
+
+def _mean(vectors: Sequence[Vector]) -> Vector:
+    if len(vectors) == 1:
+        return vectors[0]
+    titled, body = vectors
+    return titled * np.float32(1 - BODY_SHARE) + body * np.float32(BODY_SHARE)
 
 
 def embed_next(work: Work) -> Vectors:
@@ -88,10 +125,11 @@ def embed_next(work: Work) -> Vectors:
         Permanent: it cannot do this.
     """
     client = spaces.embedder(work.space)
-    keys, work.missing = work.missing[: client.batch], work.missing[client.batch :]
+    n = max(1, client.batch // 2)  # of two texts each
+    keys, work.missing = work.missing[:n], work.missing[n:]
     release_connection()
-    rows = client.embed_passages([work.texts[key] for key in keys])
-    made = {key: np.asarray(row, dtype=np.float32) for key, row in zip(keys, rows, strict=True)}
+    rows, _n_tokens = embed(client, [work.texts[key] for key in keys])
+    made = dict(zip(keys, rows, strict=True))
     work.vectors.update(made)
     return made
 
@@ -155,7 +193,7 @@ def _row(draft: Draft, *, position: int, document_id: int, version: int) -> Chun
         n_lexemes=len(lexemes),
         n_grams=len(grams),
         phrasings=list(draft.phrasings),
-        content_sha256=digest(chunking.embedding_text(draft)),
+        content_sha256=digest(_texts(draft)[0]),
     )
 
 

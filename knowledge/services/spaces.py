@@ -25,7 +25,7 @@ from django.db import transaction
 from django.db.models import Exists, F, Min, OuterRef, QuerySet
 from django.utils.translation import gettext
 
-from integrations.llm import factory, prices
+from integrations.llm import embedding_models, factory
 from integrations.llm.types import Embedder
 from integrations.models import Credential
 from knowledge import spaces
@@ -328,31 +328,30 @@ class _Filling:
 
     def _embed(self, client: Embedder, chunks: Sequence[Chunk]) -> None:
         texts = [
-            (chunk.pk, position, text)
+            (chunk.pk, position, parts)
             for chunk in chunks
-            for position, text in enumerate(indexing.texts_of(chunk))
+            for position, parts in enumerate(indexing.texts_of(chunk))
         ]
-        by_digest = {indexing.digest(text): text for _pk, _position, text in texts}
+        by_digest = {indexing.digest(parts): parts for _pk, _position, parts in texts}
         known = self._known(list(by_digest))
         asked = [key for key in by_digest if key not in known]
         release_connection()
         n_tokens: int | None = None
         if asked:
-            embedded = client.embed_counted([by_digest[key] for key in asked])
-            known |= zip(asked, map(_vector, embedded.vectors), strict=True)
-            n_tokens = embedded.n_tokens
+            vectors, n_tokens = indexing.embed(client, [by_digest[key] for key in asked])
+            known |= zip(asked, vectors, strict=True)
         reach("space_embedded")
-        vectors = [
+        rows = [
             ChunkVector(
                 chunk_id=pk,
                 space_id=self.claim.ref,
                 position=position,
-                content_sha256=indexing.digest(text),
-                embedding=known[indexing.digest(text)],
+                content_sha256=indexing.digest(parts),
+                embedding=known[indexing.digest(parts)],
             )
-            for pk, position, text in texts
+            for pk, position, parts in texts
         ]
-        self._keep(vectors, n_tokens=n_tokens or 0)
+        self._keep(rows, n_tokens=n_tokens or 0)
         reach("space_kept")
 
     def _known(self, digests: list[str]) -> dict[str, indexing.Vector]:
@@ -467,7 +466,7 @@ def _wanted(
 def _dimensions(credential: Credential | None, *, model: str, dimensions: int) -> int:
     if credential is None:
         return factory.embedder().dimensions
-    known = prices.find_model(credential.provider, model.strip())
+    known = embedding_models.find_model(credential.provider, model.strip())
     return dimensions or (known.dimensions if known else 0)
 
 

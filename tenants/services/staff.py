@@ -26,7 +26,14 @@ class UnknownRole(DomainError):
     http_status = 422
 
 
-_TENANT_APPS = ("integrations", "knowledge", "agents", "conversations", "channels_whatsapp")
+_TENANT_APPS = (
+    "integrations",
+    "prices",
+    "knowledge",
+    "agents",
+    "conversations",
+    "channels_whatsapp",
+)
 _CONVERSATION_CHANGES = ("conversations.change_conversation", "conversations.change_contact")
 
 

@@ -6,6 +6,7 @@ import itertools
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import User
@@ -25,7 +26,8 @@ from conversations.models import (
     Turn,
     TurnStep,
 )
-from integrations.models import Credential
+from integrations.models import Breaker, Budget, Credential, ModelCall, ModelChoice
+from integrations.prices.models import ExchangeRate, ModelPrice
 from knowledge.models import (
     Category,
     Document,
@@ -333,8 +335,66 @@ def fill_everything(*, text: str = "oi", n: int = 1) -> None:
         make_conversation(text=text, name=text[:200], reply=text, agent=agent)
         make_lacks(make_document(text=text), text=text)
         make_event(device)
-        Credential.objects.create(name=f"key {next(_numbers)}", provider="offline")
+        make_money(text=text, agent=agent)
         record(action="test.done", actor="test", target="test", data={"text": text})
+
+
+def make_money(*, text: str = "oi", agent: Agent | None = None) -> None:
+    """Put a row of everything that has to do with keys and cost into the current tenant."""
+    number = next(_numbers)
+    credential = Credential.objects.create(
+        name=f"{text[:60]} {number}",
+        provider="offline",
+        tested_at=NOW,
+        verdict="works",
+        verdict_detail=text[:200],
+        known_models=[f"{text[:100]} {number}"],
+    )
+    ModelChoice.objects.get_or_create(
+        purpose="chat", defaults={"credential": credential, "model": text[:120]}
+    )
+    ModelPrice.objects.create(
+        provider="openai", model=f"{text[:100]} {number}", valid_from=NOW, input_usd=1, output_usd=2
+    )
+    ExchangeRate.objects.create(valid_from=NOW - timedelta(days=number), usd_brl=5)
+    budget = Budget.objects.create(
+        level="agent",
+        agent_uuid=agent.uuid if agent else uuid.uuid4(),
+        limit_usd=Decimal(number),
+    )
+    budget.spends.create(subject=uuid.uuid4(), period_start=NOW.date(), spent_usd=1)
+    Breaker.objects.create(
+        provider="openai",
+        credential=str(credential.uuid),
+        model=f"{text[:100]} {number}",
+        state="open",
+        reason=text[:200],
+        opened_at=NOW,
+        retry_at=NOW,
+        changed_at=NOW,
+    )
+    conversation = Conversation.objects.first()
+    make_call(
+        model=text[:120],
+        agent_name=text[:80],
+        failure=text[:200],
+        conversation_uuid=conversation.uuid if conversation else None,
+    )
+
+
+def make_call(**values: object) -> ModelCall:
+    """Write one call into the ledger; without a cost it is one that nobody could price."""
+    cost = values.get("cost_usd")
+    kind = "unknown" if cost is None else "exact"
+    defaults: dict[str, object] = {
+        "called_at": NOW,
+        "purpose": "chat",
+        "origin": "customer",
+        "provider": "openai",
+        "model": "gpt-4o",
+        "cost_kind": kind,
+    }
+    return ModelCall.objects.create(**{**defaults, **values})
 
 
 def published() -> list[str]:

@@ -28,6 +28,10 @@ TEXTS = (
 )
 
 
+_INERT = ("value", "label")
+"""Attributes that hold a text and nothing else."""
+
+
 class _Reader(HTMLParser):
     """Collects the text of a page and whatever of it could run or load."""
 
@@ -40,7 +44,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._is_script = tag == "script"
         for name, value in attrs:
-            if "bad=1" in name or ("bad=1" in (value or "") and name != "value"):
+            if "bad=1" in name or ("bad=1" in (value or "") and name not in _INERT):
                 self.live.append(f"<{tag} {name}={value}>")
             if "evil.example" in (value or "") and name in ("src", "href"):
                 self.live.append(f"<{tag} {name}={value}>")

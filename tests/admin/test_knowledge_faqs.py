@@ -91,6 +91,7 @@ def test_the_list_is_searched_in_questions_and_answers(owner: Client) -> None:
     assert found("q=abrem") == {"Abrem aos sábados?"}
     assert found("q=ao+lado") == {"Tem vaga?"}
     assert found("q=nada") == set()
+    assert found("q=%00nada") == set()
     assert found("category=999") == set()
 
 

@@ -21,8 +21,9 @@ TENANT_LISTS = sorted(
 SHARED = set(PUBLIC_LISTS) & set(TENANT_LISTS)
 
 
-def test_the_sites_share_only_people_and_the_trail() -> None:
-    assert {"/admin/auth/user/", "/admin/audit/auditentry/"} == SHARED
+def test_the_sites_share_only_people_the_trail_and_prices() -> None:
+    prices = {"/admin/prices/modelprice/", "/admin/prices/exchangerate/"}
+    assert {"/admin/auth/user/", "/admin/audit/auditentry/", *prices} == SHARED
 
 
 @pytest.mark.parametrize("path", [p for p in PUBLIC_LISTS if p not in SHARED])

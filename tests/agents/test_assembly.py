@@ -8,7 +8,9 @@ from agents.models import Agent
 from agents.runtime import loop
 from agents.services import assembly, profiles, publishing
 from agents.types import NeedsHuman, Reason, Reply, RunRequest, RunResult
+from integrations.models import ModelCall
 from integrations.services import credentials
+from integrations.services.calls import Caller
 from knowledge.services import documents
 from tenants.models import Tenant
 from tests.fakes.llm import FakeLLM, Mode
@@ -28,6 +30,8 @@ A unidade Cambuí tem estacionamento próprio gratuito com 8 vagas.
 ## Vocês atendem domingo?
 Temos plantão apenas na unidade Centro, aos domingos das 9h às 13h.
 """
+
+CALLER = Caller(origin=ModelCall.Origin.CUSTOMER, zone="America/Sao_Paulo")
 
 
 def furnish() -> Agent:
@@ -63,7 +67,7 @@ def ask(agent: Agent, *burst: str) -> RunResult:
             contact_name="Ana",
             now=NOW,
         ),
-        assembly.run_context(),
+        assembly.run_context(CALLER),
     )
 
 

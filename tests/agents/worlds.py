@@ -99,7 +99,7 @@ class World:
             abstention.ANSWER_FROM,
         )
 
-    def _chat(self, config: ChatConfig, request: ChatRequest) -> ChatResult:
+    def _chat(self, config: ChatConfig, request: ChatRequest, agent: AgentProfile) -> ChatResult:
         self.asked.append(request)
         return factory.Chain(config, wait=lambda _: None).chat(request)
 

@@ -42,6 +42,56 @@ ROOT = Path(__file__).resolve().parents[2]
             'llm.chat.fallbacks[0].credential: no credential named "Acao"',
         ),
         (
+            "classify: {credential: principal, model: gpt-4.1-nano",
+            "classify: {credential: offline",
+            "llm.purposes.classify: model is missing",
+        ),
+        (
+            "cheaper: {credential: principal",
+            "cheaper: {credential: other",
+            'llm.purposes.summarise.cheaper.credential: no credential named "other"',
+        ),
+        (
+            "input_usd: 2,",
+            "input_usd: -2,",
+            "llm.prices[0].input_usd: must be 0 or more",
+        ),
+        (
+            "input_usd: 2,",
+            "input_usd: true,",
+            "llm.prices[0].input_usd: must be a number",
+        ),
+        (
+            "minute_usd: 0.0055",
+            "minute_usd: 0.00000055",
+            "llm.prices[1].minute_usd: must have at most 6 decimal places",
+        ),
+        (
+            "valid_from: 2026-01-02",
+            "valid_from: '2 January'",
+            "llm.exchange_rates[0].valid_from: must be a day, such as 2026-01-31",
+        ),
+        (
+            "agent: Orçamentos, period",
+            "agent: Orcamentos, period",
+            'llm.budgets[1].agent: no agent named "Orcamentos"',
+        ),
+        (
+            "level: agent, agent: Orçamentos",
+            "level: agent",
+            "llm.budgets[1]: agent goes with level: agent, and only with it",
+        ),
+        (
+            "{level: tenant, limit_usd: 50}",
+            "{level: tenant}",
+            "llm.budgets[0]: limit_usd or limit_calls is missing",
+        ),
+        (
+            "{level: tenant, limit_usd: 50}",
+            "{level: contact, period: day, limit_usd: 50}",
+            "llm: there is more than one budget for contact day",
+        ),
+        (
             "name: Atendimento, kind",
             "name: Orçamentos, kind",
             'agents[2].name: there is more than one agent named "Orçamentos"',

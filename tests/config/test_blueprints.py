@@ -6,6 +6,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,12 @@ from django_tenants.utils import tenant_context
 from agents.models import Agent, AgentVersion
 from channels_whatsapp.models import Device
 from config.blueprints import applying, exporting, loading
-from integrations.models import Credential
+from integrations.models import Budget, Credential, ModelChoice
+from integrations.prices.models import ExchangeRate, ModelPrice
 from knowledge.models import Document
-from knowledge.services import documents
+from knowledge.services import bin as paper_bin
+from knowledge.services import documents, faqs
+from knowledge.services.documents import original_of
 from tenants.models import Domain, InboundRoute, Tenant
 from tenants.services import tenants
 from tests.config.blueprint_files import SECRETS, rewrite
@@ -150,6 +154,37 @@ def test_a_changed_file_changes_what_it_names_and_says_so(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("public")
+def test_a_changed_budget_keeps_what_was_used_of_it(folder: Path) -> None:
+    tenant = apply(folder).tenant
+    with tenant_context(tenant):
+        budget = Budget.objects.get(level="tenant")
+        budget.spends.create(subject=budget.uuid, period_start=timezone.localdate(), spent_usd=7)
+        assert set(ModelChoice.objects.values_list("purpose", flat=True)) == {
+            "chat",
+            "classify",
+            "summarise",
+        }
+        own = ModelPrice.objects.get(model="gpt-4o")
+        assert (own.cached_input_usd, own.note) == (Decimal("0.000001"), "contrato")
+        assert ExchangeRate.objects.get().usd_brl == Decimal("5.4321")
+    rewrite(folder, "limit_usd: 50", "limit_usd: 80.5")
+    rewrite(folder, "cheaper: {credential: principal, model: gpt-4o-mini}", "timeout_s: 30")
+    rewrite(folder, "output_usd: 8.5", "output_usd: 9")
+
+    changes = apply(folder).changes
+
+    assert changes == [
+        "models for summarise: changed timeout_s, cheaper_credential, cheaper_model",
+        "price openai/gpt-4o from 2026-01-01: changed output_usd",
+        "budget tenant by month: changed limit_usd",
+    ]
+    with tenant_context(tenant):
+        budget.refresh_from_db()
+        assert budget.limit_usd == Decimal("80.5")
+        assert budget.spends.get().spent_usd == 7
+
+
+@pytest.mark.usefixtures("public")
 def test_a_smaller_file_removes_nothing(folder: Path) -> None:
     tenant = apply(folder).tenant
     (folder / "blueprint.yaml").write_text(MINIMAL, encoding="utf-8")
@@ -160,6 +195,7 @@ def test_a_smaller_file_removes_nothing(folder: Path) -> None:
         assert Agent.objects.count() == 3
         assert Document.objects.count() == 2
         assert Device.objects.count() == 1
+        assert (ModelChoice.objects.count(), Budget.objects.count()) == (3, 3)
 
 
 @pytest.mark.usefixtures("public")
@@ -216,8 +252,8 @@ def test_an_export_makes_a_second_tenant_that_exports_the_same(
     assert again == moved
     delta = Tenant.objects.get(slug="delta")
     with tenant_context(delta):
-        original = Document.objects.values_list("original", flat=True).get(name="tabela.csv")
-    assert bytes(original) == (folder / "docs" / "tabela.csv").read_bytes()
+        original = original_of(Document.objects.get(name="tabela.csv"))
+    assert original == (folder / "docs" / "tabela.csv").read_bytes()
 
 
 @pytest.mark.usefixtures("public")
@@ -242,6 +278,35 @@ def test_an_export_of_one_applied_again_changes_nothing(
     assert changes == ["tenant gamma: changed blueprint_extras"]
     with tenant_context(tenant):
         assert AgentVersion.objects.count() == Agent.objects.count()
+
+
+@pytest.mark.usefixtures("public")
+def test_every_kind_of_document_comes_back_and_nothing_of_the_bin(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = apply(folder).tenant
+    with tenant_context(tenant):
+        now = timezone.now()
+        shelf = documents.ensure_category(name="Preços")
+        faqs.save_faq(
+            category=shelf, question="Tem [x]?", answer="Sim.", phrasings=(), now=now, actor="ana"
+        )
+        paper_bin.throw_away(document=Document.objects.get(name="tabela.csv"), now=now)
+    copy = tmp_path / "copy"
+
+    command("export_blueprint", "gamma", "--directory", str(copy))
+
+    exported = (copy / "blueprint.yaml").read_text(encoding="utf-8")
+    for name in {line.split(": ")[1] for line in exported.splitlines() if "_env: " in line}:
+        monkeypatch.setenv(name, f"value-of-{name}-that-is-long-enough-to-sign")
+    prices = next(
+        one
+        for one in loading.load(copy / "blueprint.yaml").knowledge.categories
+        if one.name == "Preços"
+    )
+    assert "Tem [x]?.faq" in {path.name for path in prices.files(copy)}
+    assert not list(copy.rglob("tabela.csv"))
+    assert "document Preços/tabela.csv: out of the bin" in apply(folder).changes
 
 
 @pytest.mark.usefixtures("public")

@@ -9,9 +9,10 @@ import pytest
 from django.db import connection
 from django_tenants.utils import tenant_context
 
+from integrations.llm.errors import BudgetExhausted
 from integrations.models import Budget, Reservation, Spend
 from integrations.services import budgets
-from integrations.services.budgets import BudgetExhausted, Promise, Subject
+from integrations.services.budgets import Promise, Subject
 from tenants.models import Tenant
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -8,12 +8,11 @@ from decimal import Decimal
 import pytest
 from django_tenants.utils import tenant_context
 
-from integrations.llm.errors import NoProviderAnswered
-from integrations.llm.types import ChatConfig, ChatMessage, ChatRequest, ChatResult, Purpose
+from integrations.llm.errors import BudgetExhausted, NoProviderAnswered
+from integrations.llm.types import ChatConfig, ChatMessage, ChatRequest, ChatResult
 from integrations.models import Breaker, Budget, ModelCall, Reservation, Spend
 from integrations.prices.models import ModelPrice
-from integrations.services import breakers, calls
-from integrations.services.budgets import BudgetExhausted
+from integrations.services import breakers, calls, prices
 from integrations.services.calls import Caller
 from tenants.models import Tenant
 from tests.fakes.llm import FakeLLM, Mode, count
@@ -27,6 +26,7 @@ def forget() -> Iterator[None]:
     breakers.forget()
     yield
     breakers.forget()
+    prices.forget()
 
 
 @pytest.fixture
@@ -49,7 +49,6 @@ def config(llm: FakeLLM, model: str = "fake-1", **more: object) -> ChatConfig:
 
 def caller(**more: object) -> Caller:
     return Caller(
-        Purpose.CHAT,
         ModelCall.Origin.CUSTOMER,
         "America/Sao_Paulo",
         agent_uuid=AGENT,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
@@ -16,7 +17,14 @@ from tenants.models import Tenant
 ON = date(2026, 3, 2)
 
 
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[None]:
+    yield
+    prices.forget()
+
+
 def add(model: str = "m-1", *, input_usd: str = "1", since: date = date(2026, 1, 1)) -> ModelPrice:
+    prices.forget()
     return ModelPrice.objects.create(
         provider="openai",
         model=model,
@@ -122,6 +130,22 @@ def test_a_tenants_own_price_comes_before_the_platforms_and_is_its_own(
     assert theirs is not None
     assert (mine.input_usd, mine.source) == (Decimal(7), "own")
     assert (theirs.input_usd, theirs.source) == (Decimal(1), "platform")
+
+
+def test_an_own_price_says_nothing_of_a_model_that_the_platform_knows_by_a_longer_name(
+    alpha: Tenant,
+) -> None:
+    with schema_context("public"):
+        add("m-1-mini", input_usd="0.1")
+    add("m-1", input_usd="9")
+
+    mini = price_of(provider="openai", model="m-1-mini-2026-01-01", on=ON)
+    dated = price_of(provider="openai", model="m-1-2026-01-01", on=ON)
+
+    assert mini is not None
+    assert dated is not None
+    assert (mini.input_usd, mini.source) == (Decimal("0.1"), "platform")
+    assert (dated.input_usd, dated.source) == (Decimal(9), "own")
 
 
 def test_the_rate_of_the_day_is_the_newest_that_counts_by_then(alpha: Tenant) -> None:

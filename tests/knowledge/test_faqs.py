@@ -116,6 +116,8 @@ def test_the_same_question_twice_is_refused(alpha: Tenant) -> None:
     with pytest.raises(faqs.FaqExists):
         save(answer="Não.")
     with pytest.raises(faqs.FaqExists):
+        save(QUESTION.upper(), "Não.")
+    with pytest.raises(faqs.FaqExists):
         save(document=other)
 
     assert read(first).answer == ANSWER

@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
+from knowledge import retrieval
 from knowledge import spaces as clients
 from knowledge.models import ChunkVector, EmbeddingSpace
-from knowledge.services import spaces
+from knowledge.services import indexing, spaces
 from knowledge.services.spaces import Outcome
+from knowledge.types import SearchOptions
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
 from tests.fakes.embeddings import DIMENSIONS, FakeEmbeddings, Mode
@@ -354,6 +357,58 @@ def test_while_the_model_is_away_questions_have_no_vector_and_do_not_wait(
     assert clients.embed_query(space, "onde fica?") is None
     assert clients.embed_query(space, "oi") == known
     assert len(server.received) == n_before + 1
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_while_the_model_is_away_words_alone_find(
+    alpha: Tenant, server: FakeEmbeddings, exact: bool
+) -> None:
+    ready()
+    switch_to(credential(server))
+    options = SearchOptions(exact=exact)
+    server.mode = Mode.BROKEN
+
+    result = retrieval.search(
+        query="quanto custa a limpeza?", category_ids=None, options=options, k=3
+    )
+
+    assert "Limpeza" in result.passages[0].body
+    assert result.passages[0].lexical > 0
+    assert result.best_cosine is None
+    assert 0 < result.confidence < 1
+    assert len(server.received) > 0
+
+
+def test_a_follow_up_is_searched_by_words_where_half_of_it_has_a_vector(
+    alpha: Tenant, server: FakeEmbeddings
+) -> None:
+    ready()
+    space = switch_to(credential(server))
+    assert clients.embed_query(space, "e a limpeza?") is not None
+    server.mode = Mode.BROKEN
+
+    result = retrieval.search(
+        query="e a limpeza?", previous="quanto custa a profilaxia?", category_ids=None
+    )
+
+    assert result.best_cosine is None
+    assert {passage.cosine for passage in result.passages} == {0.0}
+
+
+def test_a_passage_lies_between_its_two_texts_in_every_model(
+    alpha: Tenant, server: FakeEmbeddings
+) -> None:
+    ready()
+    switch_to(credential(server))
+
+    for space in EmbeddingSpace.objects.all():
+        client = clients.embedder(space)
+        for row in ChunkVector.objects.filter(space=space, position=0).select_related("chunk"):
+            parts = indexing.texts_of(row.chunk)[0]
+            titled, body = (np.asarray(one) for one in client.embed_passages(parts))
+            expected = (1 - indexing.BODY_SHARE) * titled + indexing.BODY_SHARE * body
+            assert np.allclose(row.embedding, expected, atol=2e-3)
+            assert row.content_sha256 == indexing.digest(parts)
 
 
 def test_a_space_is_remembered_by_who_chose_it(alpha: Tenant, server: FakeEmbeddings) -> None:

@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django_tenants.utils import schema_context
 
+from integrations.services import prices
 from tenants.models import Tenant
 from tenants.services import staff, tenants
 
@@ -17,15 +18,16 @@ from tenants.services import staff, tenants
 class Command(BaseCommand):
     """Migrates the platform and every tenant."""
 
-    help = "Apply migrations to the platform and to every tenant, and refresh the roles."
+    help = "Apply migrations to the platform and to every tenant, and refresh roles and prices."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Migrate, and make sure of the platform's own row, the template and the roles."""
+        """Migrate, and make sure of the platform's own rows, the template and the roles."""
         verbosity = 1 if options["verbosity"] > 1 else 0
         call_command("migrate_schemas", shared=True, interactive=False, verbosity=verbosity)
         hosts = {"localhost", "127.0.0.1", urlsplit(settings.PUBLIC_BASE_URL).hostname or ""}
         tenants.ensure_public(domains=sorted(hosts - {""}))
         tenants.ensure_template()
+        prices.ensure_shipped()
         names = list(Tenant.objects.ready().values_list("schema_name", flat=True))
         if names:
             call_command("migrate_schemas", tenant=True, interactive=False, verbosity=verbosity)

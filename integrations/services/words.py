@@ -1,0 +1,109 @@
+"""Money, models and failures in the words of the people who pay for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from integrations.models import Credential
+
+_FAILURES: Mapping[str, object] = {
+    "timed out": gettext_lazy("took too long to answer"),
+    "the server cannot be reached or hung up": gettext_lazy("cannot be reached"),
+    "the server hung up": gettext_lazy("ended the connection"),
+    "the stream ended early": gettext_lazy("stopped in the middle of an answer"),
+    "the answer is empty": gettext_lazy("answered nothing"),
+    "the answer has no choices": gettext_lazy("answered nothing"),
+    "the answer cannot be read": gettext_lazy("gave an answer that cannot be read"),
+    "the answer is not JSON": gettext_lazy("gave an answer that cannot be read"),
+    "no key is configured": gettext_lazy("has no key"),
+    "no base URL is configured": gettext_lazy("has no address"),
+    "the host name does not resolve": gettext_lazy("has an address that does not exist"),
+    "refused address: not public (see EGRESS_ALLOWED_PRIVATE)": gettext_lazy(
+        "has an address that is not public, and this installation does not allow it"
+    ),
+}
+
+_DEGRADED: Mapping[str, object] = {
+    "budget": gettext_lazy("A budget was nearly used up, so the cheaper model answered."),
+}
+
+_STATUS = re.compile(r"(?<!\d)(401|403|404|408|429|5\d\d)(?!\d)")
+
+_STATUSES: Mapping[str, object] = {
+    "401": gettext_lazy("refused the key"),
+    "403": gettext_lazy("refused the key"),
+    "404": gettext_lazy("does not know this model"),
+    "408": gettext_lazy("took too long to answer"),
+    "429": gettext_lazy("refused more calls: too many at once, or no credit left"),
+    "5": gettext_lazy("had an error of its own"),
+}
+
+
+def failure(reason: str) -> str:
+    """Say what a provider did, to go on after its name; an unknown text is shown as it is."""
+    if reason in _FAILURES:
+        return str(_FAILURES[reason])
+    found = _STATUS.search(reason)
+    if found is None:
+        return reason
+    status = found[1]
+    words = _STATUSES.get(status, _STATUSES["5"])
+    return f"{words} ({status})"
+
+
+def degraded(code: str) -> str:
+    """Say why a call was not made as usual."""
+    return str(_DEGRADED.get(code, code))
+
+
+def provider(name: str) -> str:
+    """Return a provider's name as it writes it."""
+    if name == Credential.Kind.OPENAI_COMPATIBLE:
+        return _("OpenAI-compatible server")
+    known = {str(value): str(label) for value, label in Credential.Kind.choices}
+    return known.get(name, name)
+
+
+def usd(amount: Decimal | None) -> str:
+    """Return an amount in dollars; small ones with as many digits as they need."""
+    return not_measured() if amount is None else f"US$\u00a0{_money(amount)}"
+
+
+def brl(amount: Decimal | None) -> str:
+    """Return an amount in reais; None is one for which no rate was given."""
+    return _("no rate") if amount is None else f"R$\u00a0{_money(amount)}"
+
+
+def number(count: int | None) -> str:
+    """Return a number with its thousands apart; None is what nobody counted."""
+    return not_measured() if count is None else number_format(count, force_grouping=True)
+
+
+def decimal(value: float, digits: int = 1) -> str:
+    """Return a number with the active language's decimal sign."""
+    return number_format(round(value, digits), decimal_pos=digits)
+
+
+def not_measured() -> str:
+    """Return what stands for a number that is not known, which is not zero."""
+    return _("not measured")
+
+
+def _money(amount: Decimal) -> str:
+    if amount == 0 or abs(amount) >= Decimal("0.1"):
+        digits = 2
+    elif abs(amount) >= Decimal("0.01"):
+        digits = 4
+    else:
+        digits = 6
+    if 0 < abs(amount) < Decimal("0.000001"):
+        return f"< {number_format(Decimal('0.000001'), decimal_pos=6)}"
+    # Django cuts what it does not show, and money is rounded.
+    rounded = amount.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+    return number_format(rounded, decimal_pos=digits, force_grouping=True)
