@@ -43,6 +43,7 @@ import django
 
 django.setup()
 
+from django.core.management import call_command
 from django_tenants.utils import schema_context
 
 from agents.runtime import clarifying, loop
@@ -160,6 +161,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace) -> list[harness.Measure]:
     logging.disable(logging.WARNING)
+    call_command("migrate_schemas", shared=True, verbosity=0)  # the platform's prices of models
     models = options.models.split(",")
     outcomes: dict[str, list[Business]] = {model: [] for model in models}
     for folder in sorted(path for path in options.kit.iterdir() if (path / "docs").is_dir()):

@@ -162,7 +162,7 @@ def measure_kit(options: argparse.Namespace) -> list[harness.Measure]:
 
 @contextmanager
 def scratch_schema() -> Iterator[str]:
-    """Make a schema with this app's tables, and drop it at the end."""
+    """Make a schema with the tables that a search or an answer needs; drop it at the end."""
     schema = f"t_bench_{uuid.uuid4().hex[:8]}"
     with connection.cursor() as cursor:
         cursor.execute("create extension if not exists vector schema public")
@@ -170,7 +170,9 @@ def scratch_schema() -> Iterator[str]:
     try:
         with schema_context(schema):
             executor = MigrationExecutor(connection)
-            executor.migrate(list(executor.loader.graph.leaf_nodes("knowledge")))
+            graph = executor.loader.graph
+            apps = ("knowledge", "integrations", "prices")  # a model's calls are counted and priced
+            executor.migrate([node for app in apps for node in graph.leaf_nodes(app)])
         yield schema
     finally:
         with connection.cursor() as cursor:

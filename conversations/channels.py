@@ -58,3 +58,21 @@ def sender_for(channel_kind: str) -> ChannelSender:
         KeyError: `CHANNEL_SENDERS` has no such channel.
     """
     return cast("ChannelSender", import_string(settings.CHANNEL_SENDERS[channel_kind])())
+
+
+class Accounts:
+    """The accounts of some conversations, each read once; for the length of a transaction."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, uuid.UUID], ChannelAccount] = {}
+
+    def open(self, channel_kind: str, account_ref: uuid.UUID) -> ChannelAccount:
+        """Return an account ready for calls.
+
+        Raises:
+            Permanent: there is no such account, or it is switched off.
+        """
+        key = (channel_kind, account_ref)
+        if key not in self._open:
+            self._open[key] = sender_for(channel_kind).open_account(account_ref)
+        return self._open[key]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import models
@@ -58,6 +59,20 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
     def waiting_for_a_person(self) -> ConversationQuerySet:
         """Open ones that the assistant has left to people."""
         return self.filter(status=Conversation.Status.OPEN, mode=Conversation.Mode.HUMAN)
+
+    def lock(self, ids: Sequence[int], *, wait: bool) -> ConversationQuerySet:
+        """Some by their ids, with their contacts, locked until the open transaction ends.
+
+        Args:
+            wait: for those that are locked elsewhere, else they are left out. Who locks several
+                must not wait for one while it holds others: that could be a deadlock.
+        """
+        return (
+            self.select_for_update(of=("self",), skip_locked=not wait)
+            .select_related("contact")
+            .filter(pk__in=ids)
+            .order_by("pk")
+        )
 
 
 class Conversation(models.Model):
@@ -247,6 +262,18 @@ class InboundMessage(models.Model):
         return _("inbound message %(n)s") % {"n": self.pk}
 
 
+class OutboundMessageQuerySet(models.QuerySet["OutboundMessage"]):
+    """Questions that are asked of what goes out."""
+
+    def heads(self, conversation_ids: Sequence[int]) -> OutboundMessageQuerySet:
+        """The first unsent message of each of some conversations."""
+        return (
+            self.filter(conversation__in=conversation_ids, status__in=OutboundMessage.OPEN)
+            .order_by("conversation_id", "pk")
+            .distinct("conversation_id")
+        )
+
+
 class OutboundMessage(models.Model):
     """What goes out to a contact: the outbox and, afterwards, the record of what was sent."""
 
@@ -264,6 +291,8 @@ class OutboundMessage(models.Model):
         READ = "read", _("read")
         FAILED = "failed", _("failed")
         CANCELLED = "cancelled", _("not sent")
+
+    OPEN = (Status.CREATED, Status.HANDED)
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     conversation = models.ForeignKey(
@@ -294,6 +323,8 @@ class OutboundMessage(models.Model):
     acked_at = models.DateTimeField(_("sent at"), null=True, blank=True)
     delivered_at = models.DateTimeField(_("delivered at"), null=True, blank=True)
     read_at = models.DateTimeField(_("read at"), null=True, blank=True)
+
+    objects = OutboundMessageQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("outbound message")

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils import timezone
@@ -69,6 +70,7 @@ class DocumentPage(pages.OwnPages):
         if document.kind == Document.Kind.FAQ and document.deleted_at is None:
             return HttpResponseRedirect(reverse("admin:knowledge_faq_edit", args=[document.pk]))
         stored = document.versions.defer("original", "text").order_by("-number")
+        stored = stored.annotate(has_file=Q(original__isnull=False))
         shown = _shown_version(document, request.GET.get("version", ""))
         can_change = self.has_change_permission(request)
         return self.show(
@@ -142,9 +144,7 @@ class DocumentPage(pages.OwnPages):
             if not stored.changed:
                 return _("Nothing new: this very file is here already.")
             self.audit(request, document, "changed", [{"fields": ["file"]}])
-            return _("Received as version %(n)s; the one before answers until it is read.") % {
-                "n": stored.document.version
-            }
+            return pages.received(stored)
 
         return self._do(request, document, change)
 
@@ -246,6 +246,9 @@ class DocumentPage(pages.OwnPages):
             content = versions.file_of(document=document, number=number or document.version)
         except versions.NoSuchVersion as error:
             raise Http404 from error
+        except versions.FileNotKept as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(_page(document))
         disposition = content_disposition_header(as_attachment=True, filename=document.name)
         return HttpResponse(
             content,

@@ -262,8 +262,8 @@ class DocumentAdmin(DocumentPage, FaqPages):
             self.audit(request, document, what, [{"fields": ["file"]}])
         return Received(
             name=document.name,
-            tone="good" if stored.changed or stored.restored else "",
-            text=_received(stored),
+            tone=_tone(stored),
+            text=pages.received(stored),
             id=document.pk,
             url=reverse("admin:knowledge_document_change", args=[document.pk]),
             busy=document.status in pages.BUSY,
@@ -369,13 +369,7 @@ def _ids(found: list[Document]) -> str:
     return "?ids=" + "-".join(str(one.pk) for one in found)
 
 
-def _received(stored: documents.Stored) -> str:
-    if stored.restored:
-        return gettext("It was in the bin; it answers again, with this file.")
-    if not stored.changed:
-        return gettext("Nothing new: this very file is here already.")
-    if stored.document.version == 1:
-        return gettext("Received; it is being read.")
-    return gettext("Received as version %(n)s; the one before answers until it is read.") % {
-        "n": stored.document.version
-    }
+def _tone(stored: documents.Stored) -> str:
+    if not stored.changed and not stored.restored:
+        return ""
+    return "good" if stored.document.deleted_at is None else "warn"

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from knowledge import admin_pages as pages
 from knowledge.models import Category, Document
-from knowledge.services import documents, faqs
+from knowledge.services import faqs
 from tenants.errors import DomainError
 from tenants.panel import actor
 
@@ -61,11 +61,15 @@ class ShelfForm(pages.ValidityForm):
             raise forms.ValidationError(_("Choose a category, or type the name of a new one."))
         return cleaned
 
-    def shelf(self) -> Category:
-        """Return the category, made if it was typed."""
+    def shelf(self, request: HttpRequest) -> Category:
+        """Return the category, made if it was typed.
+
+        Raises:
+            MayNotAddCategory: it was typed, there is none, and the person may not make one.
+        """
         typed = self.cleaned_data["new_category"].strip()
         found: Category = (
-            documents.ensure_category(name=typed) if typed else self.cleaned_data["category"]
+            pages.shelf_named(request, typed) if typed else self.cleaned_data["category"]
         )
         return found
 
@@ -211,8 +215,8 @@ class FaqPages(pages.OwnPages):
         self.need(request, "add_document", "change_document")
         form = PasteForm(request.POST) if request.method == "POST" else PasteForm()
         results: tuple[faqs.Pasted, ...] = ()
-        if request.method == "POST" and form.is_valid():
-            category = form.shelf()
+        category = _shelf_of(form, request) if request.method == "POST" else None
+        if category is not None:
             results = faqs.paste(
                 category=category,
                 pasted=form.cleaned_data["pasted"],
@@ -248,7 +252,7 @@ class FaqPages(pages.OwnPages):
         given = form.cleaned_data
         try:
             return faqs.save_faq(
-                category=form.shelf(),
+                category=form.shelf(request),
                 question=given["question"],
                 answer=given["answer"],
                 phrasings=given["phrasings"].splitlines(),
@@ -280,6 +284,17 @@ class FaqPages(pages.OwnPages):
             may_delete=document is not None and self.has_delete_permission(request),
             list_url=reverse("admin:knowledge_faq_list"),
         )
+
+
+def _shelf_of(form: ShelfForm, request: HttpRequest) -> Category | None:
+    """Return the category of a form; None where something is wrong, which the form then says."""
+    if not form.is_valid():
+        return None
+    try:
+        return form.shelf(request)
+    except pages.MayNotAddCategory as error:
+        form.add_error("new_category", str(error))
+        return None
 
 
 def _query(query: str, chosen: int | None) -> str:

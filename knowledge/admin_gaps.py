@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from knowledge import admin_pages as pages
+from knowledge import spaces
 from knowledge.admin_faqs import FaqForm
 from knowledge.models import Search, UnansweredQuestion
 from knowledge.services import coverage, gaps
@@ -103,18 +104,23 @@ class UnansweredQuestionAdmin(pages.OwnPages):
         self.need(request, "view_unansweredquestion")
         status = request.GET.get("status", Status.OPEN)
         status = status if status in Status.values else Status.OPEN
-        recent = Prefetch(
-            "searches", Search.objects.order_by("-created_at", "-pk"), to_attr="recent"
-        )
+        newest = gaps.newest_searches()[: gaps.SHOWN_SEARCHES]
+        recent = Prefetch("searches", newest, to_attr="recent")
         rows = gaps.most_asked(status=status).prefetch_related(recent)
         page = Paginator(rows, A_PAGE).get_page(request.GET.get("page"))
+        best = gaps.best_searches(page.object_list)
         here = reverse("admin:knowledge_unansweredquestion_changelist")
         return self.show(
             request,
             "knowledge/unanswered.html",
             title=_("Questions without an answer"),
             page=page,
-            rows=[_row(cluster) for cluster in page.object_list],
+            rows=[
+                _row(one, gaps.wordings_of(getattr(one, "recent", [])), best.get(one.pk))
+                for one in page.object_list
+            ],
+            rests_until=gaps.resting_until(spaces.active_space(), now=timezone.now()),
+            model_url=reverse("admin:knowledge_embeddingspace_changelist"),
             status=status,
             states=[(value, label, f"{here}?status={value}") for value, label in _states()],
             page_query=f"status={status}&",
@@ -152,7 +158,7 @@ class UnansweredQuestionAdmin(pages.OwnPages):
             "knowledge/unanswered_faq.html",
             title=_("Answer a question"),
             form=form,
-            row=_row(cluster),
+            row=_row(cluster, wordings, gaps.best_searches([cluster]).get(cluster.pk)),
             list_url=reverse("admin:knowledge_unansweredquestion_changelist"),
             may_answer=may_answer,
         )
@@ -162,7 +168,7 @@ class UnansweredQuestionAdmin(pages.OwnPages):
         try:
             gaps.answer_with_faq(
                 cluster=cluster,
-                category=form.shelf(),
+                category=form.shelf(request),
                 question=given["question"],
                 answer=given["answer"],
                 phrasings=given["phrasings"].splitlines(),
@@ -257,15 +263,13 @@ def _back() -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse("admin:knowledge_unansweredquestion_changelist"))
 
 
-def _row(cluster: UnansweredQuestion) -> Row:
-    recent = getattr(cluster, "recent", None)
-    searches = list(cluster.searches.order_by("-created_at", "-pk")) if recent is None else recent
-    near = gaps.near_miss(searches)
+def _row(cluster: UnansweredQuestion, wordings: list[gaps.Wording], best: Search | None) -> Row:
+    near = gaps.near_miss(best)
     tone, label = _MISSES[near.miss] if near is not None else ("", "")
     url = f"{reverse('admin:knowledge_test')}?{urlencode({'question': cluster.question})}"
     return Row(
         cluster=cluster,
-        wordings=[one for one in gaps.wordings_of(searches) if one.text != cluster.question],
+        wordings=[one for one in wordings if one.text != cluster.question],
         tone=tone,
         label=str(label),
         confidence=None if near is None else round(100 * near.confidence),

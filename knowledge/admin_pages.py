@@ -21,6 +21,8 @@ from django.utils.translation import get_language_info, gettext_lazy
 from django.utils.translation import gettext as _
 
 from knowledge.models import Category, Document
+from knowledge.services import documents
+from tenants.errors import DomainError
 from tenants.panel import PanelAdmin, badge
 from tenants.sites import tenant_site
 
@@ -162,6 +164,48 @@ def tell_with_undo(request: HttpRequest, text: str, url: str) -> None:
         _("Undo"),
     )
     messages.success(request, message)
+
+
+class MayNotAddCategory(DomainError):
+    """The person may not make categories."""
+
+    code = "may_not_add_category"
+    http_status = 403
+
+    def __init__(self) -> None:
+        super().__init__(_("Your role may not make new categories; choose one that is there."))
+
+
+def shelf_named(request: HttpRequest, name: str) -> Category:
+    """Return the category of a typed name, made if there is none and the person may do that.
+
+    Raises:
+        MayNotAddCategory: there is none, and the person may not make one.
+    """
+    if not request.user.has_perm("knowledge.add_category"):
+        found = documents.find_category(name=name)
+        if found is None:
+            raise MayNotAddCategory
+        return found
+    return documents.ensure_category(name=name)
+
+
+def received(stored: documents.Stored) -> str:
+    """Return what became of a file that was given."""
+    if stored.restored:
+        return _("It was in the bin; it answers again, with this file.")
+    if not stored.changed:
+        return _("Nothing new: this very file is here already.")
+    if stored.document.deleted_at is not None:
+        return _(
+            "Received, but it answers nothing: a web page's document of this name is in the bin,"
+            " and stays there until it is taken out. Or give the file another name."
+        )
+    if stored.document.version == 1:
+        return _("Received; it is being read.")
+    return _("Received as version %(n)s; the one before answers until it is read.") % {
+        "n": stored.document.version
+    }
 
 
 def date_widget() -> forms.DateInput:

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 
 from knowledge import admin_pages as pages
 from knowledge.models import WebPage, WebSource
-from knowledge.services import documents, web
+from knowledge.services import web
 from tenants.errors import DomainError
 from tenants.panel import actor
 from tenants.sites import tenant_site
@@ -153,8 +153,13 @@ class WebSourceAdmin(pages.OwnPages):
             return self._list(request, form)
         given = form.cleaned_data
         try:
+            category = pages.shelf_named(request, given["category"])
+        except pages.MayNotAddCategory as error:
+            form.add_error("category", str(error))
+            return self._list(request, form)
+        try:
             web.add_source(
-                category=documents.ensure_category(name=given["category"]),
+                category=category,
                 url=given["url"],
                 kind=given["kind"],
                 every_hours=given["every_hours"],

@@ -45,9 +45,7 @@ def gather(scope: Scope, asked: Sequence[Asked], *, n_passages: int, by_index: b
     n_lexemes: dict[str, float] = {}
     n_grams: dict[str, float] = {}
     for one in asked:
-        if one.vector is not None:
-            by_index_now = by_index and n_passages >= BY_INDEX_FROM
-            near.update(scanning.nearest(scope, one, by_index=by_index_now))
+        near.update(scanning.nearest(scope, one, by_index=by_index and n_passages >= BY_INDEX_FROM))
         unseen = [word for word in one.lexemes if word not in sample.lexemes]
         n_lexemes |= scanning.count(scope, unseen, of_grams=False)
         words = _telling(one.lexemes, sample.lexemes, n_lexemes, n_passages, len(sample.ids))

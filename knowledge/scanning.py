@@ -234,7 +234,9 @@ def measure_sample(scope: Scope, asked: Sequence[Asked], *, n_passages: int) -> 
 
 
 def nearest(scope: Scope, one: Asked, *, by_index: bool, limit: int = N_NEAREST) -> list[int]:
-    """Return the chunks whose meaning is nearest, the nearest first."""
+    """Return the chunks whose meaning is nearest, the nearest first; none without a vector."""
+    if one.vector is None:
+        return []
     if by_index:
         found = _rows(*nearest_by_index(scope, one.vector, limit=limit))
     else:
@@ -249,12 +251,15 @@ def nearest_by_index(
     return _NEAREST_BY_INDEX, _near(scope, vector, limit)
 
 
-def _near(scope: Scope, vector: Sequence[float], limit: int) -> dict[str, Any]:
+def _near(scope: Scope, vector: Sequence[float] | None, limit: int) -> dict[str, Any]:
     return {**scope.parameters(), "nearest_to": _literal(vector), "limit": limit}
 
 
 def nearest_holding(scope: Scope, one: Asked, match: str, *, of_grams: bool) -> list[int]:
-    """Return the nearest of the chunks whose words, or pieces of words, match a tsquery."""
+    """Return the nearest of the chunks whose words, or pieces of words, match a tsquery.
+
+    Without the question's vector those that hold most of the words.
+    """
     if not match:
         return []
     statement = _NEAREST_HOLDING_GRAMS if of_grams else _NEAREST_HOLDING_LEXEMES

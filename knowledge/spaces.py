@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 _Key = tuple[str, uuid.UUID]  # of a space: schema and uuid, because ids repeat across tenants
 _queries: OrderedDict[tuple[_Key, str], list[float]] = OrderedDict()
 _resting_until: dict[_Key, float] = {}  # seconds of the monotonic clock
+_refused: set[_Key] = set()  # failed for good, as far as it said; a wrong key, for example
 _lock = threading.Lock()
 
 
@@ -64,15 +65,6 @@ def building_space() -> EmbeddingSpace | None:
     """Return the space that is being filled beside the active one."""
     found = EmbeddingSpace.objects.select_related("credential")
     return found.filter(status=EmbeddingSpace.Status.BUILDING).first()
-
-
-def targets() -> list[EmbeddingSpace]:
-    """Return the spaces that a document which is read now must get vectors in.
-
-    The active one alone: while another is being built, its builder follows what comes in, and the
-    switch waits until nothing is missing. So a model on trial that fails holds no document up.
-    """
-    return [active_space()]
 
 
 def is_active(space: EmbeddingSpace) -> bool:
@@ -162,9 +154,17 @@ def embed_query(space: EmbeddingSpace, text: str) -> list[float] | None:
         )
         with _lock:
             _resting_until[key] = time.monotonic() + REST_S
+            (_refused.add if isinstance(error, Permanent) else _refused.discard)(key)
         return None
     _remember(key, text, vector)
     return list(vector)
+
+
+def is_refused(space: EmbeddingSpace) -> bool:
+    """Test whether a space's model last refused a question, so that soon again is no use."""
+    key = (current_schema(), space.uuid)
+    with _lock:
+        return key in _refused and key in _resting_until
 
 
 def forget() -> None:
@@ -172,6 +172,7 @@ def forget() -> None:
     with _lock:
         _queries.clear()
         _resting_until.clear()
+        _refused.clear()
 
 
 def _known(key: _Key, text: str) -> list[float] | None:

@@ -14,6 +14,7 @@ from knowledge.services import (
     searches,
     spaces,
     vector_indexes,
+    versions,
     web,
     web_reading,
 )
@@ -51,6 +52,7 @@ def requeue_stalled(**_: object) -> str:
     # People wait for these; the others are only cleaning, and one that fails ends the run.
     n_announced = documents.requeue_stalled(now=now)
     paper_bin.purge_bin(now=now)
+    versions.prune_files(now=now)
     spaces.sweep(now=now)
     web.sweep(now=now)
     searches.prune(now=now)

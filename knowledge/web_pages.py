@@ -60,7 +60,6 @@ class Trouble(StrEnum):
     KIND = "kind"
     TOO_LARGE = "too_large"
     STATUS = "status"
-    AWAY = "away"
     NO_SITEMAP = "no_sitemap"
     EMPTY_SITEMAP = "empty_sitemap"
 

@@ -19,7 +19,7 @@ The database's clock is the only judge of what is due and which lease has run ou
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -77,16 +77,27 @@ def arm(*, kind: str, ref: int, due_at: datetime) -> None:
     Joins the caller's transaction. Safe while a worker holds the timer: it will see the raised
     generation, and the timer stays armed when it is done.
     """
+    arm_all(kind=kind, refs=[ref], due_at=due_at)
+
+
+def arm_all(*, kind: str, refs: Iterable[int], due_at: datetime) -> None:
+    """Make several refs of the current tenant due at one instant, as `arm` does."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             insert into public.tenants_timer
                 (schema_name, kind, ref, due_at, generation, n_rings, n_attempts)
-            values (%(schema)s, %(kind)s, %(ref)s, %(due_at)s, 0, 0, 0)
+            select %(schema)s, %(kind)s, ref, %(due_at)s, 0, 0, 0
+            from unnest(%(refs)s::bigint[]) as given(ref)
             on conflict (schema_name, kind, ref) do update
                 set due_at = excluded.due_at, generation = tenants_timer.generation + 1
             """,
-            {"schema": current_schema(), "kind": kind, "ref": ref, "due_at": due_at},
+            {
+                "schema": current_schema(),
+                "kind": kind,
+                "refs": sorted(set(refs)),
+                "due_at": due_at,
+            },
         )
 
 
@@ -179,30 +190,31 @@ def begin(bells: Sequence[tuple[int, uuid.UUID]]) -> list[Claim]:
     return [Claim(*row) for row in rows]
 
 
-def take(*, kind: str, ref: int) -> Claim | None:
-    """Begin a timer of the current tenant that is due and that nobody holds, without a doorbell.
+def take(*, kind: str, refs: Sequence[int]) -> list[Claim]:
+    """Begin timers of the current tenant that are due and that nobody holds, without a doorbell.
 
-    Joins the caller's transaction, which has just armed it: the dispatcher never sees it free, and
-    finds it like any other if this worker dies.
+    Joins the caller's transaction, which has just armed them: the dispatcher never sees them free,
+    and finds them like any other if this worker dies.
     """
     rows = _rows(
         """
-        update public.tenants_timer
-        set lease_token = %(own)s, n_attempts = n_attempts + 1, n_rings = 0,
+        update public.tenants_timer t
+        set lease_token = given.own, n_attempts = n_attempts + 1, n_rings = 0,
             lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
-        where schema_name = %(schema)s and kind = %(kind)s and ref = %(ref)s
-            and lease_token is null and due_at <= clock_timestamp()
-        returning id, ref, lease_token, generation, n_attempts
+        from unnest(%(refs)s::bigint[], %(own)s::uuid[]) as given(ref, own)
+        where t.schema_name = %(schema)s and t.kind = %(kind)s and t.ref = given.ref
+            and t.lease_token is null and t.due_at <= clock_timestamp()
+        returning t.id, t.ref, t.lease_token, t.generation, t.n_attempts
         """,
         {
             "schema": current_schema(),
             "kind": kind,
-            "ref": ref,
-            "own": owners.new_token(),
+            "refs": list(refs),
+            "own": [owners.new_token() for _ in refs],
             "lease": WORK_LEASE_S,
         },
     )
-    return Claim(*rows[0]) if rows else None
+    return [Claim(*row) for row in rows]
 
 
 def renew(tokens: dict[int, uuid.UUID]) -> None:

@@ -27,7 +27,7 @@ from config.blueprints.schema_llm import ChatSection, CredentialSection
 from integrations.models import Credential
 from integrations.services import credentials
 from knowledge.models import Category, Document
-from knowledge.services import documents, spaces
+from knowledge.services import documents, spaces, versions
 from tenants import crypto
 from tenants.models import Domain, InboundRoute, Tenant
 from tenants.services import staff, tenants
@@ -339,7 +339,7 @@ def _apply_knowledge(
         is_new = not Category.objects.filter(name=section.name).exists()
         category = documents.ensure_category(name=section.name)
         applied.note(f"category {section.name}", is_new=is_new, fields=[])
-        for path in section.files(folder):
+        for path, entry in section.files(folder).items():
             stored = documents.store_document(
                 category=category, name=path.name, content=path.read_bytes(), now=now
             )
@@ -351,6 +351,13 @@ def _apply_knowledge(
                 applied.changes.append(
                     f"document {section.name}/{path.name}: version {version} stored"
                 )
+            if entry.sets_days and versions.set_validity(
+                document=stored.document,
+                valid_from=entry.valid_from,
+                valid_until=entry.valid_until,
+                now=now,
+            ):
+                applied.changes.append(f"document {section.name}/{path.name}: days of validity")
         by_name[section.name] = category
     return by_name
 

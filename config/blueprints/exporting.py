@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -175,9 +176,22 @@ def _categories() -> list[dict[str, Any]]:
     paths = _document_paths()
     exported = []
     for category in Category.objects.order_by("name"):
-        ids = _documents().filter(category=category).order_by("name").values_list("pk", flat=True)
-        exported.append({"name": category.name, "documents": [paths[pk] for pk in ids]})
+        held = _documents().filter(category=category).order_by("name")
+        rows = held.values_list("pk", "valid_from", "valid_until")
+        exported.append(
+            {
+                "name": category.name,
+                "documents": [_document(paths[pk], first, last) for pk, first, last in rows],
+            }
+        )
     return exported
+
+
+def _document(path: str, first: date | None, last: date | None) -> str | dict[str, Any]:
+    """Return a document's entry: its path alone where it is always valid."""
+    days = {"valid_from": first, "valid_until": last}
+    bounds = {name: day for name, day in days.items() if day is not None}
+    return {"path": path, **bounds} if bounds else path
 
 
 def _agents() -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from config.blueprints.fields import (
     AgentRef,
@@ -79,18 +80,47 @@ class UserSection(Section):
         return self
 
 
+class DocumentSection(Section):
+    """Documents and the days on which they may be quoted; a day left out is no bound."""
+
+    path: Annotated[str, AfterValidator(is_pattern)]
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+    @property
+    def sets_days(self) -> bool:
+        """Whether days are given; else those that the documents have stay."""
+        return bool(self.model_fields_set & {"valid_from", "valid_until"})
+
+    @model_validator(mode="after")
+    def _check(self) -> DocumentSection:
+        first, last = self.valid_from, self.valid_until
+        if first is not None and last is not None and last < first:
+            raise refuse("valid_until lies before valid_from")
+        return self
+
+
+def _as_document(given: object, info: ValidationInfo) -> object:
+    """Take a plain path for what it stands for; what is wrong with it is said of the entry."""
+    if isinstance(given, str):
+        return DocumentSection.model_construct({"path"}, path=is_pattern(given, info))
+    return given
+
+
 class CategorySection(Section):
     """Documents that belong together; patterns are relative to the file."""
 
     name: Annotated[Name, AfterValidator(defined("category"))]
-    documents: list[Annotated[str, AfterValidator(is_pattern)]] = []
+    documents: list[Annotated[DocumentSection, BeforeValidator(_as_document)]] = []
 
-    def files(self, folder: Path) -> list[Path]:
-        """Return the files of all patterns, each once."""
-        found = {
-            path: None for pattern in self.documents for path in matching_files(folder, pattern)
-        }
-        return list(found)
+    def files(self, folder: Path) -> dict[Path, DocumentSection]:
+        """Return the files of all patterns, each with its entry; of several the last with days."""
+        found: dict[Path, DocumentSection] = {}
+        for entry in self.documents:
+            for path in matching_files(folder, entry.path):
+                if path not in found or entry.sets_days:
+                    found[path] = entry
+        return found
 
     @model_validator(mode="after")
     def _check(self, info: ValidationInfo) -> CategorySection:

@@ -135,6 +135,11 @@ DATABASES = {
                 "timeout": 30,
             },
             "application_name": "prosa",
+            # Only what asks for it is prepared: the search, which takes longer to plan than to do.
+            # Without a threshold nothing would be. It is planned once and not for its values, and
+            # no statement of ours runs long enough to be worth compiling.
+            "prepare_threshold": 1_000_000_000,
+            "options": "-c plan_cache_mode=force_generic_plan -c jit=off",
         },
     }
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ from agents.types import (
     RunRequest,
     RunResult,
 )
-from conversations.channels import ChannelAccount, sender_for
+from conversations.channels import Accounts
 from conversations.models import (
     Conversation,
     InboundMessage,
@@ -43,10 +43,12 @@ from conversations.services import bursts, identity, outbox, searching, takeover
 from integrations.models import ModelCall
 from integrations.services.calls import Caller
 from tenants import parallel, timers
+from tenants.combining import Combiner
 from tenants.context import current_schema, database_now, release_connection
 from tenants.failpoints import reach
 from tenants.leases import keep
 from tenants.models import Tenant
+from tenants.rows import update_each
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +59,25 @@ MAX_SUPERSEDED = 3
 """How often in a row an answer is thrown away for a newer message. Then it is sent all the same, or
 who never stops writing would never be answered."""
 
+MAX_TOGETHER = 25
+"""Turns that one transaction commits at most. Those who write to these conversations meanwhile wait
+for it, some 50 ms; at the double it saves little more."""
+
 _BURST = ("n_pending", "n_superseded", "first_pending_at")
+_TURN = (
+    "status",
+    "agent",
+    "agent_version",
+    "finished_at",
+    "outcome",
+    "reason",
+    "provider",
+    "model",
+    "input_tokens",
+    "output_tokens",
+    "model_ms",
+    "confidence",
+)
 
 
 class TurnOutcome(StrEnum):
@@ -79,6 +99,23 @@ class _Open:
     turn: Turn
     request: RunRequest
     message_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Answered:
+    """A turn that the runtime has answered and that is to be committed."""
+
+    claim: timers.Claim
+    opened: _Open
+    result: RunResult
+
+
+@dataclass(frozen=True)
+class _Committed:
+    """What became of a turn; `handed` is a reply that its thread is to send at once."""
+
+    outcome: TurnOutcome
+    handed: outbox.Handed | None = None
 
 
 def run_turns(bells: Sequence[tuple[int, uuid.UUID]]) -> list[TurnOutcome]:
@@ -122,9 +159,7 @@ def _run_turn(claim: timers.Claim, opened: _Open | TurnOutcome | None) -> TurnOu
         reach("turn_before_llm")
         result = loop.answer(opened.request, assembly.run_context(_caller(opened)))
         reach("turn_after_llm")
-        return _finish_turn(claim=claim, opened=opened, result=result)
-    except timers.LeaseLost:
-        return TurnOutcome.LEASE_LOST
+        return _finish_turn(_Answered(claim, opened, result))
     except Exception:
         # Whatever it was, the contact is waiting: the turn is tried again, then left to people.
         logger.exception("turn failed", extra={"conversation_id": claim.ref})
@@ -143,13 +178,27 @@ def _caller(opened: _Open) -> Caller:
     )
 
 
-def _finish_turn(*, claim: timers.Claim, opened: _Open, result: RunResult) -> TurnOutcome:
+def _finish_turn(answered: _Answered) -> TurnOutcome:
     """Commit, and send what was written if this process sends at once."""
-    with outbox.sending_at_once() as may_send:
-        outcome, handed = _commit_turn(claim=claim, opened=opened, result=result, may_send=may_send)
-        if handed is not None:
-            outbox.send_handed(handed)
-    return outcome
+    reach("turn_before_commit")
+    committed = _commits.do(answered)
+    if committed.outcome is TurnOutcome.LEASE_LOST:
+        return committed.outcome
+    reach("turn_after_commit")
+    turn = answered.opened.turn
+    spent = (turn.finished_at or turn.started_at) - turn.started_at
+    logger.info(
+        "turn finished",
+        extra={
+            "turn_id": turn.pk,
+            "status": turn.status,
+            "outcome": turn.outcome,
+            "ms": round(spent.total_seconds() * 1000),
+        },
+    )
+    if committed.handed is not None:
+        outbox.send_handed(committed.handed)
+    return committed.outcome
 
 
 def _open_together(claims: Sequence[timers.Claim]) -> dict[timers.Claim, _Open | TurnOutcome]:
@@ -175,11 +224,10 @@ def _open_turns(claims: Sequence[timers.Claim]) -> dict[timers.Claim, _Open | Tu
     with transaction.atomic(durable=True):
         conversations = {
             one.pk: one
-            for one in Conversation.objects.select_for_update(of=("self",), skip_locked=not wait)
+            for one in Conversation.objects.lock(refs, wait=wait)
             .select_related("contact", "agent")
             .prefetch_related("contact__addresses")
-            .filter(pk__in=refs, status=Conversation.Status.OPEN)
-            .order_by("pk")
+            .filter(status=Conversation.Status.OPEN)
         }
         # After the conversations, which is everybody's order of locks.
         ours = [claim for claim in claims if wait or claim.ref in conversations]
@@ -217,7 +265,7 @@ def _new_turn(
     if conversation is None:
         return TurnOutcome.NOTHING_PENDING
     if not messages or conversation.mode != Conversation.Mode.AI:
-        _clear_burst(conversation)
+        _clear_bursts([conversation])
         conversation.save(update_fields=_BURST)
         return TurnOutcome.NOTHING_PENDING
     profile = profiles_of.conversation(conversation)
@@ -247,7 +295,7 @@ def _with_requests(
     if not begun:
         return {}
     tenant = Tenant.objects.get(schema_name=current_schema())
-    accounts: dict[tuple[str, uuid.UUID], ChannelAccount] = {}
+    accounts = Accounts()
     opened = {}
     with override(tenant.language):
         transcripts = bursts.latest_lines(
@@ -270,10 +318,8 @@ def _with_requests(
             now=now,
         )
         opened[claim] = _Open(turn, request, tuple(message.pk for message in messages))
-        address = (conversation.channel_kind, conversation.channel_account_ref)
-        if address not in accounts:
-            accounts[address] = sender_for(address[0]).open_account(address[1])
-        typing.show(account=accounts[address], to=identity.address_of(conversation.contact))
+        account = accounts.open(conversation.channel_kind, conversation.channel_account_ref)
+        typing.show(account=account, to=identity.address_of(conversation.contact))
     return opened
 
 
@@ -316,52 +362,110 @@ class _Profiles:
         return self._known[agent.pk]
 
 
-def _commit_turn(
-    *, claim: timers.Claim, opened: _Open, result: RunResult, may_send: bool
-) -> tuple[TurnOutcome, outbox.Handed | None]:
-    """Write the turn and its reply; with `may_send`, begin sending it in the same transaction."""
+def _commit_turns(items: Sequence[_Answered], *, alone: bool) -> dict[_Answered, _Committed]:
+    """Write turns and their replies in one transaction; see `Combiner` for what is left out.
+
+    As many replies as this process may send at once are begun in the same transaction.
+    """
     now = database_now()
-    reach("turn_before_commit")
-    handed = None
-    with transaction.atomic(durable=True):
-        conversation = (
-            Conversation.objects.select_for_update(of=("self",))
-            .select_related("contact")
-            .get(pk=claim.ref)
-        )
-        has_newer = timers.hold(claim)
-        turn = opened.turn
-        _describe_turn(turn=turn, result=result, now=now)
-        if conversation.mode != Conversation.Mode.AI:
-            turn.status, turn.reason = Turn.Status.SUPERSEDED, "a person took over"
-        elif has_newer and conversation.n_superseded < MAX_SUPERSEDED:
-            turn.status, turn.reason = Turn.Status.SUPERSEDED, "a newer message arrived"
-            conversation.n_superseded += 1
-            conversation.save(update_fields=["n_superseded"])
-        else:
-            turn.status = Turn.Status.DONE
-            _apply(conversation=conversation, opened=opened, result=result, now=now)
-        turn.save()
-        searching.record_turn(turn=turn, result=result, now=now)
-        timers.finish(claim)
-        if may_send and turn.status == Turn.Status.DONE and result.outcome.text:
-            handed = outbox.hand_over(conversation=conversation, now=now)
-    reach("turn_after_commit")
-    logger.info(
-        "turn finished",
-        extra={
-            "turn_id": turn.pk,
-            "status": turn.status,
-            "outcome": turn.outcome,
-            "ms": round((now - turn.started_at).total_seconds() * 1000),
-        },
+    n_places = outbox.take_places(len(items))
+    handed: dict[int, outbox.Handed] = {}
+    try:
+        with transaction.atomic(durable=True):
+            refs = [one.claim.ref for one in items]
+            conversations = {one.pk: one for one in Conversation.objects.lock(refs, wait=alone)}
+            ours = [one for one in items if one.claim.ref in conversations]
+            held = timers.hold_all([one.claim for one in ours])
+            mine = [one for one in ours if one.claim in held]
+            for one in mine:
+                conversation = conversations[one.claim.ref]
+                _decide(one, conversation, has_newer=held[one.claim], now=now)
+            replying = _write_turns(mine, conversations, now=now)
+            if mine:
+                timers.finish(*(one.claim for one in mine))
+            begun = outbox.hand_over(conversations=replying[:n_places], now=now)
+        handed = begun
+    finally:
+        outbox.give_places_back(n_places - len(handed))
+    committed = {one: _Committed(TurnOutcome.LEASE_LOST) for one in ours}
+    for one in mine:
+        is_done = one.opened.turn.status == Turn.Status.DONE
+        outcome = TurnOutcome.ANSWERED if is_done else TurnOutcome.SUPERSEDED
+        committed[one] = _Committed(outcome, handed.get(one.claim.ref))
+    return committed
+
+
+_commits: Combiner[_Answered, _Committed] = Combiner(_commit_turns, most=MAX_TOGETHER)
+
+
+def _decide(
+    answered: _Answered, conversation: Conversation, *, has_newer: bool, now: datetime
+) -> None:
+    """Say what becomes of a turn, of its row and its conversation's; neither is saved."""
+    turn, result = answered.opened.turn, answered.result
+    _describe_turn(turn=turn, result=result, now=now)
+    if conversation.mode != Conversation.Mode.AI:
+        turn.status, turn.reason = Turn.Status.SUPERSEDED, "a person took over"
+    elif has_newer and conversation.n_superseded < MAX_SUPERSEDED:
+        turn.status, turn.reason = Turn.Status.SUPERSEDED, "a newer message arrived"
+        conversation.n_superseded += 1
+    else:
+        turn.status = Turn.Status.DONE
+        conversation.agent_id = result.agent_id
+        conversation.handled_upto = max(conversation.handled_upto, turn.covered_upto)
+        match result.outcome:
+            case HandOff(to_agent_id=agent_id):
+                conversation.agent_id = agent_id
+            case NeedsHuman(to_agent_id=int(agent_id)):
+                conversation.agent_id = agent_id
+
+
+def _write_turns(
+    answered: Sequence[_Answered], conversations: Mapping[int, Conversation], *, now: datetime
+) -> list[Conversation]:
+    """Write what was decided; joins the transaction of the commit. Return who gets a reply."""
+    done = [one for one in answered if one.opened.turn.status == Turn.Status.DONE]
+    TurnStep.objects.bulk_create([step for one in answered for step in _steps(one)])
+    update_each([one.opened.turn for one in answered], _TURN)
+    update_each(
+        [
+            InboundMessage(pk=message_id, turn=one.opened.turn)
+            for one in done
+            for message_id in one.opened.message_ids
+        ],
+        ["turn"],
     )
-    is_done = turn.status == Turn.Status.DONE
-    return TurnOutcome.ANSWERED if is_done else TurnOutcome.SUPERSEDED, handed
+    _clear_bursts([conversations[one.claim.ref] for one in done])
+    update_each(
+        [conversations[one.claim.ref] for one in answered], ["agent", "handled_upto", *_BURST]
+    )
+    replies = [
+        outbox.new_message(
+            conversation=conversations[one.claim.ref],
+            text=one.result.outcome.text.replace("\x00", ""),
+            origin=OutboundMessage.Origin.SYSTEM
+            if isinstance(one.result.outcome, NeedsHuman)
+            else OutboundMessage.Origin.AGENT,
+            now=now,
+            turn=one.opened.turn,
+        )
+        for one in done
+        if one.result.outcome.text
+    ]
+    outbox.add_messages(replies, now=now)
+    for one in done:
+        searching.record_turn(turn=one.opened.turn, result=one.result, now=now)
+        if isinstance(one.result.outcome, NeedsHuman):
+            takeover.leave_to_people(
+                conversation=conversations[one.claim.ref],
+                reason=one.result.outcome.reason,
+                now=now,
+            )
+    return [reply.conversation for reply in replies]
 
 
 def _describe_turn(*, turn: Turn, result: RunResult, now: datetime) -> None:
-    turn.finished_at = now
+    turn.finished_at, turn.reason = now, ""
     turn.agent_id, turn.agent_version = result.agent_id, result.version_number
     turn.provider, turn.model = result.provider, result.model[:100]
     turn.input_tokens = result.usage.input_tokens
@@ -375,17 +479,18 @@ def _describe_turn(*, turn: Turn, result: RunResult, now: datetime) -> None:
             turn.outcome, turn.reason = Turn.Outcome.HANDOFF, reason[:200]
         case NeedsHuman(reason=reason):
             turn.outcome, turn.reason = Turn.Outcome.NEEDS_HUMAN, reason[:200]
-    TurnStep.objects.bulk_create(
-        TurnStep(
-            turn=turn,
+
+
+def _steps(answered: _Answered) -> Iterator[TurnStep]:
+    for position, step in enumerate(answered.result.steps):
+        yield TurnStep(
+            turn=answered.opened.turn,
             position=position,
             kind=step.kind,
             started_at=step.started_at,
             duration_ms=step.duration_ms,
             data=_storable(step.data),
         )
-        for position, step in enumerate(result.steps)
-    )
 
 
 def _storable(data: Mapping[str, object]) -> Any:
@@ -393,37 +498,13 @@ def _storable(data: Mapping[str, object]) -> Any:
     return json.loads(json.dumps(dict(data)).replace("\\u0000", ""))
 
 
-def _apply(*, conversation: Conversation, opened: _Open, result: RunResult, now: datetime) -> None:
-    """Write what the runtime decided; joins the transaction of the commit."""
-    InboundMessage.objects.filter(pk__in=opened.message_ids).update(turn=opened.turn)
-    conversation.agent_id = result.agent_id
-    conversation.handled_upto = max(conversation.handled_upto, opened.turn.covered_upto)
-    match result.outcome:
-        case HandOff(to_agent_id=agent_id):
-            conversation.agent_id = agent_id
-        case NeedsHuman(to_agent_id=int(agent_id)):
-            conversation.agent_id = agent_id
-    _clear_burst(conversation)
-    conversation.save(update_fields=["agent", "handled_upto", *_BURST])
-    if result.outcome.text:
-        outbox.add_message(
-            conversation=conversation,
-            text=result.outcome.text.replace("\x00", ""),
-            origin=OutboundMessage.Origin.SYSTEM
-            if isinstance(result.outcome, NeedsHuman)
-            else OutboundMessage.Origin.AGENT,
-            now=now,
-            turn=opened.turn,
-        )
-    if isinstance(result.outcome, NeedsHuman):
-        takeover.leave_to_people(conversation=conversation, reason=result.outcome.reason, now=now)
-
-
-def _clear_burst(conversation: Conversation) -> None:
-    """Start counting anew: what is still unanswered is the next burst. The row is not saved."""
-    left = pending_messages(conversation)
-    conversation.n_pending, conversation.n_superseded = len(left), 0
-    conversation.first_pending_at = min((m.received_at for m in left), default=None)
+def _clear_bursts(conversations: Sequence[Conversation]) -> None:
+    """Start counting anew: what is still unanswered is the next burst. No row is saved."""
+    left_of = _pending(conversations)
+    for conversation in conversations:
+        left = left_of.get(conversation.pk, [])
+        conversation.n_pending, conversation.n_superseded = len(left), 0
+        conversation.first_pending_at = min((m.received_at for m in left), default=None)
 
 
 def _postpone(claim: timers.Claim) -> None:

@@ -6,24 +6,25 @@ import logging
 import random
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.db import transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, Value, When, prefetch_related_objects
 
-from conversations.channels import ChannelAccount, sender_for
+from conversations.channels import Accounts, ChannelAccount, sender_for
 from conversations.models import Conversation, OutboundMessage, Turn
 from conversations.services import identity, takeover
 from conversations.types import Address
 from tenants import parallel, timers
+from tenants.combining import Combiner
 from tenants.context import database_now, release_connection
 from tenants.errors import Permanent, Temporary
 from tenants.failpoints import reach
 from tenants.leases import keep
+from tenants.rows import update_each
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +40,11 @@ AT_ONCE = 40
 wait for the dispatcher, which shares between tenants: were there no bound, one tenant whose bridge
 hangs would take every thread."""
 
-_at_once = threading.BoundedSemaphore(AT_ONCE)
+_places = threading.BoundedSemaphore(AT_ONCE)
 
-_OPEN = (OutboundMessage.Status.CREATED, OutboundMessage.Status.HANDED)
+MAX_TOGETHER = 25
+"""Lines that one transaction carries on at most. Those who write to these conversations meanwhile
+wait for it, some 20 ms; at the double it saves little more."""
 
 
 class SendOutcome(StrEnum):
@@ -64,6 +67,15 @@ class _Call:
     ref: str
 
 
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """A line that is to be carried on: what came of its last call, if there was one."""
+
+    claim: timers.Claim
+    called: _Call | None = None
+    error: Temporary | Permanent | None = None
+
+
 @dataclass(frozen=True)
 class Handed:
     """A line that this worker has begun in the transaction that wrote a message into it."""
@@ -78,22 +90,39 @@ def add_message(
     text: str,
     origin: OutboundMessage.Origin,
     now: datetime,
-    turn: Turn | None = None,
-    position: int = 0,
 ) -> OutboundMessage:
     """Put a message at the end of the conversation's line; joins the caller's transaction."""
-    message = OutboundMessage.objects.create(
+    message = new_message(conversation=conversation, text=text, origin=origin, now=now)
+    add_messages([message], now=now)
+    return message
+
+
+def new_message(
+    *,
+    conversation: Conversation,
+    text: str,
+    origin: OutboundMessage.Origin,
+    now: datetime,
+    turn: Turn | None = None,
+) -> OutboundMessage:
+    """Return a message for `add_messages`."""
+    return OutboundMessage(
         conversation=conversation,
         turn=turn,
-        position=position,
         channel_account_ref=conversation.channel_account_ref,
         provider_ref=sender_for(conversation.channel_kind).new_ref(),
         origin=origin,
         text=text,
         created_at=now,
     )
-    timers.arm(kind=TIMER, ref=conversation.pk, due_at=now)
-    return message
+
+
+def add_messages(messages: Sequence[OutboundMessage], *, now: datetime) -> None:
+    """Put each message at the end of its line; joins a transaction that holds their locks."""
+    if messages:
+        OutboundMessage.objects.bulk_create(messages)
+        refs = [message.conversation_id for message in messages]
+        timers.arm_all(kind=TIMER, refs=refs, due_at=now)
 
 
 def send_lines(bells: Sequence[tuple[int, uuid.UUID]]) -> list[SendOutcome]:
@@ -114,38 +143,48 @@ def send_next(*, timer_id: int, token: uuid.UUID) -> SendOutcome:
     return send_lines([(timer_id, token)])[0]
 
 
-@contextmanager
-def sending_at_once() -> Iterator[bool]:
-    """Say whether this process may send what it is about to write, without a doorbell."""
-    may_send = _at_once.acquire(blocking=False)
-    try:
-        yield may_send
-    finally:
-        if may_send:
-            _at_once.release()
+def take_places(n_wanted: int) -> int:
+    """Take places among those of this process that send at once; return how many there were.
 
-
-def hand_over(*, conversation: Conversation, now: datetime) -> Handed | None:
-    """Begin the line of a conversation in the transaction that wrote a message into it.
-
-    Joins that transaction, which holds the conversation's lock. None where another worker is
-    sending the line, which will find the message, or where nothing is to be sent now.
+    Each that was used is given back by `send_handed`, the others by `give_places_back`.
     """
-    claim = timers.take(kind=TIMER, ref=conversation.pk)
-    if claim is None:
-        return None
-    call = _next_call(claim=claim, conversation=conversation, now=now)
-    if isinstance(call, _Call):
-        return Handed(claim, call)
-    if call is SendOutcome.NOTHING_LEFT:
-        timers.finish(claim)
-    return None
+    n_taken = 0
+    while n_taken < n_wanted and _places.acquire(blocking=False):
+        n_taken += 1
+    return n_taken
+
+
+def give_places_back(n_places: int) -> None:
+    """Let others send at once."""
+    if n_places:
+        _places.release(n_places)
+
+
+def hand_over(*, conversations: Sequence[Conversation], now: datetime) -> dict[int, Handed]:
+    """Begin the lines of conversations in the transaction that wrote a message into each.
+
+    Joins that transaction, which holds the conversations' locks. Returns by conversation what the
+    caller must pass to `send_handed`; left out are those whose line another worker is sending, who
+    will find the message, and those with nothing to be sent now.
+    """
+    if not conversations:
+        return {}
+    of_ref = {one.pk: one for one in conversations}
+    claims = timers.take(kind=TIMER, refs=list(of_ref))
+    steps = _next_calls({claim: of_ref[claim.ref] for claim in claims}, now=now)
+    _finish([claim for claim, step in steps.items() if step is SendOutcome.NOTHING_LEFT])
+    return {
+        claim.ref: Handed(claim, step) for claim, step in steps.items() if isinstance(step, _Call)
+    }
 
 
 def send_handed(handed: Handed) -> SendOutcome:
-    """Send a line from the message on that `hand_over` gave, after its transaction."""
-    with keep(handed.claim):
-        return _send_line(handed.claim, first=handed.call)
+    """Send a line from the message on that `hand_over` gave, and give its place back."""
+    try:
+        with keep(handed.claim):
+            return _send_line(handed.claim, first=handed.call)
+    finally:
+        give_places_back(1)
 
 
 def _send_line(claim: timers.Claim, *, first: _Call | None = None) -> SendOutcome:
@@ -153,13 +192,11 @@ def _send_line(claim: timers.Claim, *, first: _Call | None = None) -> SendOutcom
     try:
         if first is not None:
             reach("send_claimed")
-        step = first or _advance(claim)
+        step = first or _advance(_Step(claim))
         outcome = SendOutcome.NOTHING_LEFT
         while isinstance(step, _Call):
-            step = _advance(claim, called=step, error=_call(step))
+            step = _advance(_Step(claim, called=step, error=_call(step)))
             outcome = SendOutcome.SENT
-    except timers.LeaseLost:
-        return SendOutcome.LEASE_LOST
     except Exception:
         # Whatever it was, the line must not be tried without a pause.
         logger.exception("sending failed", extra={"conversation_id": claim.ref})
@@ -169,81 +206,113 @@ def _send_line(claim: timers.Claim, *, first: _Call | None = None) -> SendOutcom
     return outcome if step is SendOutcome.NOTHING_LEFT else step
 
 
-def _advance(
-    claim: timers.Claim, *, called: _Call | None = None, error: Temporary | Permanent | None = None
-) -> _Call | SendOutcome:
-    """Write what came of a call, and return the next one or why there is none; one transaction."""
-    now = database_now()
-    with transaction.atomic(durable=True):
-        # Before the timer, as who writes a message does: the other order would be a deadlock.
-        conversation = (
-            Conversation.objects.select_for_update(of=("self",))
-            .select_related("contact")
-            .filter(pk=claim.ref)
-            .first()
-        )
-        is_armed_again = timers.hold(claim)
-        if called is not None:
-            _write_result(called, error=error, now=now)
-        step: _Call | SendOutcome = SendOutcome.NOTHING_LEFT
-        if conversation is not None:
-            step = _next_call(claim=claim, conversation=conversation, now=now)
-        if step is SendOutcome.NOTHING_LEFT:
-            # Armed again since it was claimed: what came in meanwhile was just looked for, and
-            # whatever commits later arms the row that this leaves behind.
-            timers.finish(claim)
-            if is_armed_again:
-                step = SendOutcome.WAITING
-    if called is not None:
+def _advance(step: _Step) -> _Call | SendOutcome:
+    """Write what came of a call, and return the next one or why there is none."""
+    found = _advances.do(step)
+    if step.called is not None and found is not SendOutcome.LEASE_LOST:
         reach("send_after_commit")
         logger.info(
-            "message sent" if error is None else "send failed",
+            "message sent" if step.error is None else "send failed",
             extra={
-                "message_id": called.message_id,
-                "reason": "" if error is None else error.reason,
+                "message_id": step.called.message_id,
+                "reason": "" if step.error is None else step.error.reason,
             },
         )
-    if isinstance(step, _Call):
+    if isinstance(found, _Call):
         reach("send_claimed")
-    return step
+    return found
 
 
-def _next_call(
-    *, claim: timers.Claim, conversation: Conversation, now: datetime
-) -> _Call | SendOutcome:
-    """Hand the head of the line over, setting aside what must not be sent; joins a transaction."""
-    while True:
-        head = (
-            OutboundMessage.objects.filter(conversation=conversation, status__in=_OPEN)
-            .order_by("pk")
-            .first()
-        )
-        if head is None:
-            return SendOutcome.NOTHING_LEFT
-        if head.is_waiting(now):
-            timers.retry(claim, due_at=head.next_attempt_at or now)
-            return SendOutcome.WAITING
-        if refusal := _veto(head=head, conversation=conversation, now=now):
-            head.status, head.failure_reason = OutboundMessage.Status.CANCELLED, refusal
-            head.save(update_fields=["status", "failure_reason"])
-            continue
-        try:
-            account = sender_for(conversation.channel_kind).open_account(
-                conversation.channel_account_ref
-            )
-        except Permanent as error:
-            _fail(head=head, conversation=conversation, reason=error.reason, now=now)
-            continue
+def _advance_all(items: Sequence[_Step], *, alone: bool) -> dict[_Step, _Call | SendOutcome]:
+    """Carry lines on in one transaction; see `Combiner` for what is left out."""
+    now = database_now()
+    with transaction.atomic(durable=True):
+        # Before the timers, as who writes a message does: the other order would be a deadlock.
+        refs = [step.claim.ref for step in items]
+        conversations = {one.pk: one for one in Conversation.objects.lock(refs, wait=alone)}
+        ours = [step for step in items if alone or step.claim.ref in conversations]
+        held = timers.hold_all([step.claim for step in ours])
+        mine = [step for step in ours if step.claim in held]
+        _write_results(mine, conversations, now=now)
+        lines = {
+            step.claim: conversations[step.claim.ref]
+            for step in mine
+            if step.claim.ref in conversations
+        }
+        calls = _next_calls(lines, now=now)
+        found: dict[_Step, _Call | SendOutcome] = dict.fromkeys(ours, SendOutcome.LEASE_LOST)
+        found.update({step: calls.get(step.claim, SendOutcome.NOTHING_LEFT) for step in mine})
+        over = [step for step in mine if found[step] is SendOutcome.NOTHING_LEFT]
+        _finish([step.claim for step in over])
+        # Armed again since it was claimed: what came in meanwhile was just looked for, and whatever
+        # commits later arms the row that this leaves behind.
+        found.update({step: SendOutcome.WAITING for step in over if held[step.claim]})
+    return found
+
+
+_advances: Combiner[_Step, _Call | SendOutcome] = Combiner(_advance_all, most=MAX_TOGETHER)
+
+
+def _finish(claims: Sequence[timers.Claim]) -> None:
+    if claims:
+        timers.finish(*claims)
+
+
+def _next_calls(
+    lines: Mapping[timers.Claim, Conversation], *, now: datetime
+) -> dict[timers.Claim, _Call | SendOutcome]:
+    """Hand the heads of lines over, setting aside what must not be sent; joins a transaction."""
+    steps: dict[timers.Claim, _Call | SendOutcome] = {}
+    accounts = Accounts()
+    ready: list[tuple[timers.Claim, OutboundMessage, ChannelAccount]] = []
+    while lines:
+        refs = [claim.ref for claim in lines]
+        heads = {head.conversation_id: head for head in OutboundMessage.objects.heads(refs)}
+        shortened = {}
+        for claim, conversation in lines.items():
+            head = heads.get(claim.ref)
+            if head is None:
+                steps[claim] = SendOutcome.NOTHING_LEFT
+            elif head.is_waiting(now):
+                timers.retry(claim, due_at=head.next_attempt_at or now)
+                steps[claim] = SendOutcome.WAITING
+            elif account := _account_for(head, conversation, accounts, now=now):
+                ready.append((claim, head, account))
+            else:
+                shortened[claim] = conversation
+            if head is not None:
+                head.conversation = conversation
+        lines = shortened
+    for _, head, _ in ready:
         head.status, head.handed_at = OutboundMessage.Status.HANDED, now
         head.n_attempts = min(head.n_attempts + 1, 32_000)  # a person's text is tried for ever
-        head.save(update_fields=["status", "handed_at", "n_attempts"])
-        return _Call(
+    update_each([head for _, head, _ in ready], ["status", "handed_at", "n_attempts"])
+    contacts = [head.conversation.contact for _, head, _ in ready]
+    prefetch_related_objects(contacts, "addresses")
+    for (claim, head, account), contact in zip(ready, contacts, strict=True):
+        steps[claim] = _Call(
             message_id=head.pk,
             account=account,
-            to=identity.address_of(conversation.contact),
+            to=identity.address_of(contact),
             text=head.text,
             ref=head.provider_ref,
         )
+    return steps
+
+
+def _account_for(
+    head: OutboundMessage, conversation: Conversation, accounts: Accounts, *, now: datetime
+) -> ChannelAccount | None:
+    """Return what a head may be sent with; one that may not be sent is set aside."""
+    if refusal := _veto(head=head, conversation=conversation, now=now):
+        head.status, head.failure_reason = OutboundMessage.Status.CANCELLED, refusal
+        head.save(update_fields=["status", "failure_reason"])
+        return None
+    try:
+        return accounts.open(conversation.channel_kind, conversation.channel_account_ref)
+    except Permanent as error:
+        _fail(head=head, conversation=conversation, reason=error.reason, now=now)
+        return None
 
 
 def _call(call: _Call) -> Temporary | Permanent | None:
@@ -257,29 +326,45 @@ def _call(call: _Call) -> Temporary | Permanent | None:
     return None
 
 
-def _write_result(call: _Call, *, error: Temporary | Permanent | None, now: datetime) -> None:
-    """Note what came of a call; joins the caller's transaction."""
-    messages = OutboundMessage.objects.filter(pk=call.message_id)
-    if error is None:
+def _write_results(
+    steps: Sequence[_Step], conversations: Mapping[int, Conversation], *, now: datetime
+) -> None:
+    """Note what came of calls; joins the caller's transaction, which locked the conversations."""
+    errors = {step.called.message_id: step.error for step in steps if step.called and step.error}
+    sent = [step.called.message_id for step in steps if step.called and not step.error]
+    if sent:
         # A receipt may have overtaken the answer to the call; it says more.
-        is_open = When(status__in=_OPEN, then=Value(OutboundMessage.Status.ACKED))
-        messages.update(
+        is_open = When(status__in=OutboundMessage.OPEN, then=Value(OutboundMessage.Status.ACKED))
+        OutboundMessage.objects.filter(pk__in=sent).update(
             status=Case(is_open, default=F("status")),
             acked_at=now,
             next_attempt_at=None,
             failure_reason="",
         )
-        return
-    message = messages.select_for_update().get()
-    if message.status in _OPEN:
-        _postpone_or_fail(message=message, error=error, now=now)
+    if errors:
+        # One whose conversation was merged meanwhile is found again by the other's line.
+        failed = OutboundMessage.objects.select_for_update().filter(
+            pk__in=list(errors),
+            status__in=OutboundMessage.OPEN,
+            conversation__in=list(conversations),
+        )
+        for message in failed.order_by("pk"):
+            _postpone_or_fail(
+                message=message,
+                conversation=conversations[message.conversation_id],
+                error=errors[message.pk],
+                now=now,
+            )
 
 
 def _postpone_or_fail(
-    *, message: OutboundMessage, error: Temporary | Permanent, now: datetime
+    *,
+    message: OutboundMessage,
+    conversation: Conversation,
+    error: Temporary | Permanent,
+    now: datetime,
 ) -> None:
     if isinstance(error, Permanent):
-        conversation = Conversation.objects.select_for_update().get(pk=message.conversation_id)
         _fail(head=message, conversation=conversation, reason=error.reason, now=now)
         return
     wait_s = min(MAX_RETRY_S, 2.0 ** min(message.n_attempts - 1, 10)) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter

@@ -211,7 +211,7 @@ def _tiles(report: Report, span: Span, today: date) -> list[dict[str, str]]:
             {
                 "label": _("Whole month, if it goes on like this"),
                 "value": words.usd(projected),
-                "detail": date_format(today, "F Y"),
+                "detail": date_format(today, "YEAR_MONTH_FORMAT"),
             }
         )
     return [{"tone": "", **tile} for tile in tiles]

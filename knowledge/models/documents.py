@@ -42,9 +42,7 @@ class DocumentQuerySet(models.QuerySet["Document"]):
     def taken(self, now: datetime) -> DocumentQuerySet:
         """Those that a worker holds, or that a doorbell on its way to a worker was rung for."""
         unfinished = [Document.Status.QUEUED, Document.Status.PROCESSING]
-        return self.filter(
-            status__in=unfinished, lease_token__isnull=False, lease_until__gte=now
-        )
+        return self.filter(status__in=unfinished, lease_token__isnull=False, lease_until__gte=now)
 
     def waiting(self, now: datetime) -> DocumentQuerySet:
         """Those to ring for: new, due again, or of a lost doorbell or a dead worker."""

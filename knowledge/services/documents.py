@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 from knowledge import chunking, spaces, text
 from knowledge.extract import reader, sandbox
 from knowledge.models import Category, Chunk, Document, DocumentVersion, EmbeddedText
-from knowledge.services import indexing, reasons
+from knowledge.services import announcing, indexing, reasons
 from knowledge.types import Draft, Extracted, Problem, Unreadable
 from tenants.context import release_connection
 from tenants.errors import DomainError, Permanent, Temporary
@@ -27,15 +27,11 @@ from tenants.queueing import enqueue
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_NAME = 200
-TASK = "knowledge.tasks.ingest_document"
 COMPARE_TASK = "knowledge.tasks.compare_document"
 
 LEASE_S = 120
 """A worker that shows no progress for so long is taken for dead, in seconds. Longer than the most
 that reading one file may take, during which nothing is renewed."""
-
-DOORBELL_S = 60
-"""After so long without a worker a queued document is announced again, in seconds."""
 
 SLICE_S = 150.0
 """How long one task embeds before it hands over to a new one, in seconds; well below the time
@@ -49,8 +45,6 @@ RETRY_S = 60
 
 KEEP_EMBEDDED = timedelta(days=2)
 """How long vectors of documents that were never finished are kept."""
-
-SWEEP_BATCH = 200
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +93,11 @@ def ensure_category(*, name: str) -> Category:
     return category
 
 
+def find_category(*, name: str) -> Category | None:
+    """Return the category of that name, as `ensure_category` would find it."""
+    return Category.objects.filter(name=text.one_line(name)[:80]).first()
+
+
 def store_document(
     *, category: Category, name: str, content: bytes, now: datetime, actor: str = ""
 ) -> Stored:
@@ -131,14 +130,13 @@ def store_document(
                 "kind": kind,
                 "n_bytes": len(content),
                 "content_sha256": digest,
-                "lease_until": now + timedelta(seconds=DOORBELL_S),
                 "created_at": now,
                 "updated_at": now,
             },
         )
         if is_new:
             _keep_version(document, content=content, now=now, actor=actor)
-            enqueue(TASK, document_id=document.pk)
+            announcing.announce_on_commit(now=now)
             return Stored(document=document, changed=True)
         document = Document.objects.select_for_update().get(pk=document.pk)
         restored = document.deleted_at is not None and document.web_source_id is None
@@ -160,7 +158,7 @@ def store_document(
                 *_QUEUE_FIELDS,
             ]
         )
-        enqueue(TASK, document_id=document.pk)
+        announcing.announce_on_commit(now=now)
     return Stored(document=document, changed=True, restored=restored)
 
 
@@ -179,7 +177,7 @@ def _keep_version(document: Document, *, content: bytes, now: datetime, actor: s
 def original_of(document: Document) -> bytes:
     """Return the file as it was uploaded, in its newest version."""
     versions = DocumentVersion.objects.filter(document=document, number=document.version)
-    return bytes(versions.values_list("original", flat=True).get())
+    return bytes(versions.values_list("original", flat=True).get() or b"")  # never pruned
 
 
 def retry_document(*, document: Document, now: datetime, is_forced: bool = False) -> bool:
@@ -195,13 +193,8 @@ def retry_document(*, document: Document, now: datetime, is_forced: bool = False
             return False
         _queue(held, now=now)
         held.save(update_fields=_QUEUE_FIELDS)
-        enqueue(TASK, document_id=held.pk)
+        announcing.announce_on_commit(now=now)
     return True
-
-
-def delete_document(*, document: Document) -> None:
-    """Remove a document with all that was made of it; a worker that reads it stops."""
-    Document.objects.filter(pk=document.pk).delete()
 
 
 def file_name(name: str) -> str:
@@ -212,34 +205,16 @@ def file_name(name: str) -> str:
 
 
 def requeue_stalled(now: datetime) -> int:
-    """Announce documents again whose doorbell was lost or whose worker died.
+    """Announce the next document where a doorbell was lost or a worker died.
 
-    Returns how many. Safe to run in several places at once: each document is announced by one.
+    Returns how many, 0 or 1. Safe to run in several places at once: one of them announces it.
     """
-    n_announced = 0
     EmbeddedText.objects.filter(created_at__lt=now - KEEP_EMBEDDED).delete()
-    stalled = Document.objects.stalled(now).order_by("lease_until", "pk")
-    for pk, lease_until in list(stalled.values_list("pk", "lease_until")[:SWEEP_BATCH]):
-        with transaction.atomic():
-            # The token goes too: should the worker be alive after all, it has lost the document.
-            won = Document.objects.filter(
-                pk=pk,
-                lease_until=lease_until,
-                status__in=[Document.Status.QUEUED, Document.Status.PROCESSING],
-            ).update(
-                status=Document.Status.QUEUED,
-                lease_token=None,
-                lease_until=now + timedelta(seconds=DOORBELL_S),
-                updated_at=now,
-            )
-            if won:
-                enqueue(TASK, document_id=pk)
-                n_announced += 1
-    return n_announced
+    return int(announcing.announce_next(now=now))
 
 
 def ingest_document(*, document_id: int, now: datetime, slice_s: float = SLICE_S) -> Outcome:
-    """Read, cut, embed and switch on the newest version of a document.
+    """Read, cut, embed and switch on the newest version of a document; ring for the next.
 
     Safe to run twice or in two workers at once: one claims it, and only who still holds it may
     finish. Embedding happens outside any transaction.
@@ -255,10 +230,12 @@ def ingest_document(*, document_id: int, now: datetime, slice_s: float = SLICE_S
 
     claim = _claim(document_id=document_id, now=now)
     if claim is None:
-        return Outcome.NOT_DUE
-    if claim.n_attempts > MAX_ATTEMPTS:
-        return _fail(claim, problem=Problem.WORKER_STOPPED, now=clock())
-    outcome = _ingest(claim, clock=clock, slice_s=slice_s)
+        outcome = Outcome.NOT_DUE
+    elif claim.n_attempts > MAX_ATTEMPTS:
+        outcome = _fail(claim, problem=Problem.WORKER_STOPPED, now=clock())
+    else:
+        outcome = _ingest(claim, clock=clock, slice_s=slice_s)
+    announcing.announce_next(now=clock())
     logger.info(
         "document ingested",
         extra={
@@ -308,7 +285,7 @@ def _ingest(claim: _Claim, *, clock: Callable[[], datetime], slice_s: float) -> 
     try:
         _renew(claim, progress=2, now=clock())
         original = DocumentVersion.objects.values_list("original", flat=True)
-        content = bytes(original.get(document_id=claim.document_id, number=claim.version))
+        content = bytes(original.get(document_id=claim.document_id, number=claim.version) or b"")
         release_connection()
         extracted = sandbox.extract_limited(content, kind=claim.kind)
         del content
@@ -424,17 +401,15 @@ def _commit(
 
 
 def _hand_over(claim: _Claim, *, now: datetime) -> Outcome:
-    """Let a new task go on; what is embedded is kept."""
-    with transaction.atomic():
-        _update_held(
-            claim,
-            status=Document.Status.QUEUED,
-            lease_token=None,
-            lease_until=now + timedelta(seconds=DOORBELL_S),
-            n_attempts=0,
-            updated_at=now,
-        )
-        enqueue(TASK, document_id=claim.document_id)
+    """Let a new task go on when it is its turn again; what is embedded is kept."""
+    _update_held(
+        claim,
+        status=Document.Status.QUEUED,
+        lease_token=None,
+        lease_until=None,
+        n_attempts=0,
+        updated_at=now,
+    )
     return Outcome.CONTINUES
 
 
@@ -476,7 +451,7 @@ def _queue(document: Document, *, now: datetime) -> None:
     document.failure_code = ""
     document.notice = ""
     document.lease_token = None
-    document.lease_until = now + timedelta(seconds=DOORBELL_S)
+    document.lease_until = None
     document.n_attempts = 0
     document.updated_at = now
 

@@ -208,7 +208,7 @@ def entries(rows: Iterable[Document]) -> list[Entry]:
     """Return documents of kind `faq` with what was typed in them, by one query."""
     found = list(rows)
     files = DocumentVersion.objects.filter(document__in=found, number=F("document__version"))
-    held = {pk: bytes(file) for pk, file in files.values_list("document_id", "original")}
+    held = {pk: bytes(file or b"") for pk, file in files.values_list("document_id", "original")}
     return [Entry(document, _parsed(held.get(document.pk, b""))) for document in found]
 
 

@@ -142,12 +142,13 @@ def _find(document_id: int) -> list[_Found]:
     own = list(_passages(rows[:MAX_CHUNKS]))
     n_others = Chunk.objects.filter(active=True).exclude(document_id=document_id).count()
     n_near = MAX_SCANNED // max(1, n_others)
+    space_id = spaces.active_space().pk
     found: dict[str, _Found] = {}
     prepared: dict[int, _Passage] = {}
     for number, mine in enumerate(own):
         pks = _named_in(mine, document_id)
         if number < n_near:
-            pks |= _nearest(mine, document_id)
+            pks |= _nearest(mine, document_id, space_id=space_id)
         unknown = Chunk.objects.filter(pk__in=pks - prepared.keys(), active=True)
         prepared.update((one.chunk_id, one) for one in _passages(unknown))
         for pk in sorted(pks & prepared.keys()):
@@ -174,7 +175,7 @@ def _passages(rows: QuerySet[Chunk]) -> Iterator[_Passage]:
         yield _Passage(pk, document_id, str(uuid), body, side)
 
 
-def _nearest(mine: _Passage, document_id: int) -> set[int]:
+def _nearest(mine: _Passage, document_id: int, *, space_id: int) -> set[int]:
     return _chunk_ids(
         """
         select c.id from knowledge_chunk c
@@ -187,7 +188,7 @@ def _nearest(mine: _Passage, document_id: int) -> set[int]:
         ), c.id
         limit %(limit)s
         """,
-        space=spaces.active_space().pk,
+        space=space_id,
         document=document_id,
         chunk=mine.chunk_id,
         limit=NEAREST,
@@ -363,9 +364,12 @@ def undo(*, finding: Finding, now: datetime, actor: str) -> bool:
         if settled is None:
             return False
         how = settled.settlement
-        document = Document.objects.filter(uuid=how.get("document")).first()
+        documents = Document.objects.select_for_update()
+        document = documents.filter(uuid=how.get("document")).first()
         if document is not None and how["action"] == "bin":
-            paper_bin.take_out(document=document, now=now)
+            # Another moment: somebody else threw it away, before or after, and that stands.
+            if document.deleted_at == settled.settled_at:
+                paper_bin.take_out(document=document, now=now)
         elif document is not None and document.valid_until == date.fromisoformat(how["after"]):
             versions.set_validity(
                 document=document,

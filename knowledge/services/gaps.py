@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import uuid
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -23,7 +24,7 @@ from knowledge import likeness, privacy, spaces, text
 from knowledge.models import Category, Document, EmbeddingSpace, Search, UnansweredQuestion
 from knowledge.services import faqs
 from tenants.audit.record import record
-from tenants.context import current_schema, release_connection
+from tenants.context import current_schema
 from tenants.errors import DomainError, Temporary
 from tenants.queueing import enqueue
 
@@ -31,6 +32,16 @@ TASK = "knowledge.tasks.gather_unanswered"
 
 BATCH = 20
 """Questions that are embedded before they are written."""
+
+REST = timedelta(hours=1)
+"""How long questions wait after their embedding model refused us: a wrong key mends itself by a
+person only, and each try is a call to somebody else's server."""
+
+KEPT_BACKGROUNDS = 256
+"""Spaces, over all tenants, of which a process keeps how alike unrelated questions are."""
+
+SHOWN_SEARCHES = 200
+"""Newest searches of a cluster that its wordings are counted in."""
 
 SLICE_S = 100.0
 """How long one task gathers before the sweep goes on, in seconds."""
@@ -98,31 +109,59 @@ def gather_unanswered(*, now: datetime) -> int:
     """Put each question that found no answer into the cluster of its like, or into a new one.
 
     Returns how many were put somewhere. Safe in several workers at once: vectors are made outside
-    any transaction, and clusters are chosen and made by one worker of a tenant at a time.
-
-    Raises:
-        Temporary: the embedder failed; the sweep tries again.
+    any transaction, and clusters are chosen and made by one worker of a tenant at a time. While
+    the embedding model cannot be reached the questions wait, and longer where it refused us.
     """
-    until = time.monotonic() + SLICE_S
     n_gathered = 0
     space = spaces.active_space()
-    _move_to(space)
-    while time.monotonic() < until:
+    if resting_until(space, now=now) is not None:
+        return 0
+    try:
+        for n in _batches(space, until=time.monotonic() + SLICE_S):
+            n_gathered += n
+    except Temporary:
+        if spaces.is_refused(space):
+            EmbeddingSpace.objects.filter(pk=space.pk).update(rests_until=now + REST)
+        logger.warning("questions wait for the embedding model", extra={"space_id": space.pk})
+    if n_gathered:
+        logger.info("questions gathered", extra={"n_gathered": n_gathered})
+    return n_gathered
+
+
+def resting_until(space: EmbeddingSpace, *, now: datetime) -> datetime | None:
+    """Return when a model that refused us is asked again; None where it need not wait.
+
+    After a change of the credential it is asked at once.
+    """
+    until = space.rests_until
+    if until is None or until <= now:
+        return None
+    changed_at = space.credential.updated_at if space.credential is not None else None
+    return None if changed_at is not None and changed_at > until - REST else until
+
+
+def _batches(space: EmbeddingSpace, *, until: float) -> Iterator[int]:
+    """Gather in a space until a time of the monotonic clock; yields how many at a time.
+
+    Raises:
+        Temporary: its model cannot be reached.
+    """
+    is_moved = _move_to(space, until=until)
+    while is_moved and time.monotonic() < until:
         waiting = list(_waiting().order_by("created_at", "pk")[:BATCH])
         if not waiting:
             break
-        release_connection()
         vectors = [_embed(space, search.normalised) for search in waiting]
         middle = _background(space)
         with transaction.atomic():
             _lock_clusters()
             if spaces.active_space().pk != space.pk:
                 break  # the vectors are of a model that is not in use any more
-            for search, vector in zip(waiting, vectors, strict=True):
-                n_gathered += _gather(search, vector, space=space, middle=middle)
-    if n_gathered:
-        logger.info("questions gathered", extra={"n_gathered": n_gathered})
-    return n_gathered
+            n_gathered = sum(
+                _gather(search, vector, space=space, middle=middle)
+                for search, vector in zip(waiting, vectors, strict=True)
+            )
+        yield n_gathered
 
 
 def _waiting() -> QuerySet[Search]:
@@ -136,9 +175,10 @@ def requeue_waiting(*, now: datetime) -> bool:
     old = now - timedelta(days=settings.SEARCH_RETENTION_DAYS)
     UnansweredQuestion.objects.filter(last_asked_at__lt=old).delete()
     is_late = _waiting().filter(created_at__lt=now - timedelta(seconds=WAIT_S)).exists()
-    if is_late:
-        enqueue(TASK)
-    return is_late
+    if not is_late or resting_until(spaces.active_space(), now=now) is not None:
+        return False
+    enqueue(TASK)
+    return True
 
 
 def _lock_clusters() -> None:
@@ -151,6 +191,12 @@ def _lock_clusters() -> None:
 
 
 def _embed(space: EmbeddingSpace, question: str) -> Vector:
+    """Return the unit vector of a question.
+
+    Raises:
+        Temporary: the model cannot be reached.
+        RuntimeError: a transaction is open.
+    """
     vector = spaces.embed_query(space, question.lower())
     if vector is None:
         raise Temporary("the embedding model cannot be reached")
@@ -162,15 +208,19 @@ def _unit(vector: Vector) -> Vector:
 
 
 def _background(space: EmbeddingSpace) -> float:
-    key = (space.provider, space.model, space.dimensions)
-    if key not in _backgrounds:
-        made = [_embed(space, question) for question in likeness.BACKGROUND]
-        _backgrounds[key] = likeness.background(made)
-    return _backgrounds[key]
+    key = (current_schema(), space.uuid)
+    known = _backgrounds.get(key)
+    if known is None:
+        known = likeness.background([_embed(space, one) for one in likeness.BACKGROUND])
+        _backgrounds[key] = known
+        while len(_backgrounds) > KEPT_BACKGROUNDS:
+            _backgrounds.popitem(last=False)
+    return known
 
 
-# How alike unrelated questions are to each model, by its name; a dozen of numbers at most.
-_backgrounds: dict[tuple[str, str, int], float] = {}
+# How alike unrelated questions are in each space. Not by the model's name: what answers under a
+# name is what a tenant's own server says, and must not move the questions of another tenant.
+_backgrounds: OrderedDict[tuple[str, uuid.UUID], float] = OrderedDict()
 
 
 def _gather(search: Search, vector: Vector, *, space: EmbeddingSpace, middle: float) -> int:
@@ -238,18 +288,48 @@ def _join(cluster: UnansweredQuestion, search: Search, vector: Vector) -> None:
     )
 
 
-def _move_to(space: EmbeddingSpace) -> None:
-    """Give clusters of a model that is no longer used a place in the space that is."""
+def _move_to(space: EmbeddingSpace, *, until: float) -> bool:
+    """Give clusters of a model that is no longer used a place in the space that is.
+
+    Returns False when another model came into use meanwhile, or when the time was over (of the
+    monotonic clock): a further task then goes on.
+
+    Raises:
+        Temporary: the model cannot be reached.
+    """
     elsewhere = UnansweredQuestion.objects.exclude(space=space)
-    for pk, question in list(elsewhere.values_list("pk", "question")):
-        release_connection()
-        vector = _embed(space, question)
-        UnansweredQuestion.objects.filter(pk=pk).update(space=space, embedding=vector)
+    while batch := list(elsewhere.order_by("pk").values_list("pk", "question")[:BATCH]):
+        if time.monotonic() >= until:
+            enqueue(TASK)
+            return False
+        made = [(pk, question, _embed(space, question)) for pk, question in batch]
+        with transaction.atomic():
+            _lock_clusters()
+            if spaces.active_space().pk != space.pk:
+                return False
+            for pk, question, vector in made:
+                # One whose question was made clearer meanwhile is embedded once more.
+                held = elsewhere.filter(pk=pk, question=question)
+                held.update(space=space, embedding=vector)
+    return True
+
+
+def newest_searches() -> QuerySet[Search]:
+    """Return searches, newest first, without the passages and settings that each drags along."""
+    return Search.objects.order_by("-created_at", "-pk").defer("passages", "settings")
+
+
+def best_searches(clusters: Iterable[UnansweredQuestion]) -> dict[int, Search]:
+    """Return the search of each question that found most, by the question's id; by one query."""
+    of_these = Search.objects.filter(unanswered__in=[one.pk for one in clusters])
+    ranked = of_these.order_by("unanswered_id", "-confidence", "-pk").distinct("unanswered_id")
+    best = Search.objects.filter(pk__in=ranked.values("pk"))
+    return {search.unanswered_id: search for search in best if search.unanswered_id is not None}
 
 
 def wordings(cluster: UnansweredQuestion) -> list[Wording]:
     """Return how the question was asked, most often first, at most `EXAMPLES`."""
-    return wordings_of(cluster.searches.order_by("-created_at", "-pk")[:200])
+    return wordings_of(newest_searches().filter(unanswered=cluster)[:SHOWN_SEARCHES])
 
 
 def wordings_of(searches: Iterable[Search]) -> list[Wording]:
@@ -258,11 +338,10 @@ def wordings_of(searches: Iterable[Search]) -> list[Wording]:
     return [Wording(one, n) for one, n in counted.most_common(EXAMPLES)]
 
 
-def near_miss(searches: Sequence[Search]) -> NearMiss | None:
-    """Return the best that any of some searches found; None of no search."""
-    if not searches:
+def near_miss(best: Search | None) -> NearMiss | None:
+    """Return what the best search of a question found; None of no search."""
+    if best is None:
         return None
-    best = max(searches, key=lambda search: (search.confidence, search.pk))
     passage = best.passages[0] if best.passages else None
     if passage is None:
         miss = Miss.NOTHING
@@ -358,4 +437,4 @@ def n_open() -> int:
 def most_asked(*, status: str) -> QuerySet[UnansweredQuestion]:
     """Return the questions of a state, most asked first."""
     rows = UnansweredQuestion.objects.filter(status=status).select_related("faq")
-    return rows.order_by(F("n_asked").desc(), "-last_asked_at", "pk")
+    return rows.defer("embedding").order_by(F("n_asked").desc(), "-last_asked_at", "pk")

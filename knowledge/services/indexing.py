@@ -125,8 +125,7 @@ def embed_next(work: Work) -> Vectors:
         Permanent: it cannot do this.
     """
     client = spaces.embedder(work.space)
-    n = max(1, client.batch // 2)  # of two texts each
-    keys, work.missing = work.missing[:n], work.missing[n:]
+    keys, work.missing = work.missing[: client.batch], work.missing[client.batch :]
     release_connection()
     rows, _n_tokens = embed(client, [work.texts[key] for key in keys])
     made = dict(zip(keys, rows, strict=True))

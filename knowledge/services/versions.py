@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext
 
 from knowledge.models import Document, DocumentVersion
 from knowledge.services import documents
 from tenants.errors import DomainError
+
+KEPT_FILES = 5
+"""Newest versions of a document whose files are kept however old they are."""
+
+KEEP_FILES = timedelta(days=30)
+"""How long the file of any version is kept. What was read in it is kept for ever: answers point
+there; but a page that is read again every day would else keep hundreds of files."""
+
+PRUNE_BATCH = 200
+"""Files that one run removes."""
 
 
 class NoSuchVersion(DomainError):
@@ -20,6 +31,21 @@ class NoSuchVersion(DomainError):
 
     def __init__(self) -> None:
         super().__init__(gettext("This version is not kept any more."))
+
+
+class FileNotKept(DomainError):
+    """The file of this version is not kept any more; what was read in it is."""
+
+    code = "file_not_kept"
+    http_status = 410
+
+    def __init__(self) -> None:
+        super().__init__(
+            gettext(
+                "The file of this version is not kept any more, only what the machine read in it:"
+                " of each document the files of the newest 5 versions stay, and any for 30 days."
+            )
+        )
 
 
 class ValidityOutOfOrder(DomainError):
@@ -37,12 +63,30 @@ def file_of(*, document: Document, number: int) -> bytes:
 
     Raises:
         NoSuchVersion: there is none of that number.
+        FileNotKept: its file was removed.
     """
     rows = DocumentVersion.objects.filter(document=document, number=number)
-    found = rows.values_list("original", flat=True).first()
-    if found is None:
+    row = rows.values_list("original").first()
+    if row is None:
         raise NoSuchVersion
-    return bytes(found)
+    if row[0] is None:
+        raise FileNotKept
+    return bytes(row[0])
+
+
+def prune_files(*, now: datetime) -> int:
+    """Remove the files of old versions beyond the newest few; returns how many.
+
+    The newest version, which may be being read, always keeps its file. Safe to run in several
+    places at once.
+    """
+    old = DocumentVersion.objects.filter(
+        created_at__lt=now - KEEP_FILES,
+        original__isnull=False,
+        number__lte=F("document__version") - KEPT_FILES,
+    )
+    pks = list(old.order_by("pk").values_list("pk", flat=True)[:PRUNE_BATCH])
+    return DocumentVersion.objects.filter(pk__in=pks).update(original=None) if pks else 0
 
 
 def use_again(*, document: Document, number: int, now: datetime, actor: str) -> documents.Stored:
@@ -52,6 +96,7 @@ def use_again(*, document: Document, number: int, now: datetime, actor: str) -> 
 
     Raises:
         NoSuchVersion: there is none of that number.
+        FileNotKept: its file was removed.
     """
     return documents.store_document(
         category=document.category,

@@ -12,12 +12,13 @@ from django.test import Client
 from django.utils import timezone, translation
 from django_tenants.utils import tenant_context
 
-from knowledge.models import Category, Document, DocumentVersion
-from knowledge.services import documents
+from knowledge import admin_pages as pages
+from knowledge.models import Category, Document, DocumentVersion, WebSource
+from knowledge.services import documents, versions
 from tenants.audit.models import AuditEntry
 from tenants.errors import DomainError
 from tenants.models import Tenant
-from tests.admin.conftest import as_role, make_document, published
+from tests.admin.conftest import as_role, make_document
 from tests.admin.test_hostile_texts import TEXTS, _Reader
 from tests.knowledge.factories import number_next_document
 
@@ -65,7 +66,7 @@ def test_each_file_of_many_is_taken_or_refused_by_itself(owner: Client) -> None:
     assert results[2]["text"] == words(documents.FileTooLarge)
     assert results[0]["busy"]
     assert set(Document.objects.values_list("name", flat=True)) == {"tabela.csv", "horários.txt"}
-    assert published() == ["knowledge.tasks.ingest_document"] * 2
+    assert Document.objects.waiting(timezone.now()).count() == 2
     assert DocumentVersion.objects.filter(uploaded_by="owner").count() == 2
     assert AuditEntry.objects.filter(action="document.created").count() == 2
 
@@ -86,7 +87,7 @@ def test_the_same_file_again_is_nothing_new(owner: Client) -> None:
     assert first["id"] == again["id"] == changed["id"]
     assert (first["tone"], again["tone"], changed["tone"]) == ("good", "", "good")
     assert Document.objects.get().version == 2
-    assert published() == ["knowledge.tasks.ingest_document"] * 2
+    assert Document.objects.waiting(timezone.now()).count() == 1
 
 
 def test_a_category_is_needed_and_days_in_order(owner: Client) -> None:
@@ -216,7 +217,7 @@ def test_a_failed_document_says_why_and_is_read_again(owner: Client) -> None:
     assert all("O PDF está protegido por senha." in html for html in shown)
     assert document.status == "queued"
     owner.post(page(document, "read-again"))
-    assert published() == ["knowledge.tasks.ingest_document"]
+    assert Document.objects.waiting(timezone.now()).get() == document
 
 
 def test_what_is_thrown_away_comes_back_with_one_button(owner: Client) -> None:
@@ -316,3 +317,48 @@ def test_two_tenants_with_the_same_ids_do_not_meet(
     with tenant_context(beta):
         assert Document.objects.get().deleted_at is None
         assert "texto deles" in stranger.get(page(theirs)).content.decode()
+
+
+def test_a_file_named_like_a_web_page_in_the_bin_stays_there_and_says_so(owner: Client) -> None:
+    document = make_document(name="horarios.md")
+    source = WebSource.objects.create(category=document.category, url="https://example.com/")
+    Document.objects.filter(pk=document.pk).update(web_source=source, deleted_at=timezone.now())
+
+    result = upload(
+        owner, ("horarios.md", b"# Abre"), new_category="", category=document.category_id
+    )[0]
+
+    document.refresh_from_db()
+    assert document.deleted_at is not None
+    assert result["tone"] == "warn"
+    stored = documents.Stored(document=document, changed=True)
+    with translation.override("pt-br"):
+        assert result["text"] == pages.received(stored)
+    with translation.override("en"):
+        assert "answers nothing" in pages.received(stored)
+
+
+def test_a_version_whose_file_was_pruned_says_so(owner: Client) -> None:
+    document = make_document()
+    DocumentVersion.objects.create(
+        document=document,
+        number=2,
+        original=b"# Precos 2",
+        n_bytes=10,
+        content_sha256="1" * 64,
+        created_at=timezone.now(),
+    )
+    Document.objects.filter(pk=document.pk).update(version=2)
+    document.versions.filter(number=1).update(original=None)
+
+    with translation.override("pt-br"):
+        shown = owner.get(page(document)).content.decode()
+        downloaded = owner.get(page(document, "versions/1/file"), follow=True).content.decode()
+        used = owner.post(page(document, "versions/1/use"), follow=True).content.decode()
+
+    assert page(document, "versions/1/file") not in shown
+    assert page(document, "versions/1/use") not in shown
+    assert page(document, "versions/2/file") in shown
+    why = words(versions.FileNotKept)
+    assert why in downloaded
+    assert why in used

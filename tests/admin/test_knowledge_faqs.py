@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from knowledge.models import Category, Document
 from knowledge.services import documents, faqs
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
-from tests.admin.conftest import as_role, published
+from tests.admin.conftest import as_role
 from tests.admin.test_hostile_texts import TEXTS, _Reader
 from tests.admin.test_pages import count_queries
 from tests.knowledge.factories import NOW
@@ -38,7 +40,7 @@ def test_a_pair_is_typed_changed_and_thrown_away(owner: Client) -> None:
     document = Document.objects.get()
     category = Category.objects.get()
     assert (document.kind, document.category) == ("faq", category)
-    assert published() == ["knowledge.tasks.ingest_document"]
+    assert Document.objects.waiting(timezone.now()).get() == document
 
     edit = f"{LIST}{document.pk}/"
     html = owner.get(edit).content.decode()
@@ -152,3 +154,46 @@ def test_two_tenants_do_not_see_each_others_questions(owner: Client, beta: Tenan
     assert "deles" not in owner.get(LIST).content.decode()
     if theirs.pk != ours.pk:
         assert owner.get(f"{LIST}{theirs.pk}/").status_code == 404
+
+
+def without_shelves() -> Client:
+    """Return a manager's browser that may do all but make categories."""
+    client = as_role("manager", username="bia")
+    user = User.objects.get(username="bia")
+    user.user_permissions.set(
+        Permission.objects.filter(group__name="manager").exclude(codename="add_category")
+    )
+    user.groups.clear()
+    return client
+
+
+@pytest.mark.parametrize(
+    ("url", "given"),
+    [
+        (f"{LIST}add/", PAIR),
+        (f"{LIST}paste/", {"pasted": "Abre?;Sim.", "new_category": "geral"}),
+        (
+            "/admin/knowledge/websource/add-source/",
+            {
+                "url": "https://example.com/",
+                "kind": "page",
+                "every_hours": 24,
+                "max_pages": 1,
+                "category": "geral",
+            },
+        ),
+    ],
+)
+def test_a_category_is_made_by_those_who_may(
+    alpha: Tenant, url: str, given: dict[str, Any]
+) -> None:
+    client = without_shelves()
+
+    refused = client.post(url, given)
+
+    assert refused.status_code == 200
+    assert refused.context["form"].errors
+    assert not Category.objects.exists()
+    Category.objects.create(name="geral")
+    assert client.post(url, given).status_code == 302
+    assert Category.objects.count() == 1

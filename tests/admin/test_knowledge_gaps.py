@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -12,6 +16,7 @@ from knowledge.admin_findings import marked
 from knowledge.models import (
     Category,
     Document,
+    EmbeddingSpace,
     EvaluationRun,
     EvaluationSet,
     Finding,
@@ -225,3 +230,32 @@ def test_the_pages_of_two_tenants_show_their_own(
     page = owner.get(f"{UNANSWERED}{cluster.pk}/change/").content.decode()
     assert cluster.question in page
     assert "pergunta de beta" not in page
+
+
+def test_a_page_of_questions_asked_often_reads_few_rows_of_each(
+    cluster: UnansweredQuestion, owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "SHOWN_SEARCHES", 1)
+
+    with CaptureQueriesContext(connection) as queries:
+        page = owner.get(UNANSWERED)
+
+    assert page.status_code == 200
+    assert cluster.question in page.content.decode()
+    read = [one["sql"] for one in queries.captured_queries if "knowledge_search" in one["sql"]]
+    assert [sql for sql in read if '."passages"' in sql and "DISTINCT ON" not in sql] == []
+    assert any("ROW_NUMBER" in sql for sql in read)
+
+
+def test_the_page_says_that_the_embedding_model_refuses_us(
+    cluster: UnansweredQuestion, owner: Client
+) -> None:
+    url = "/admin/knowledge/embeddingspace/"
+    before = owner.get(UNANSWERED)
+    EmbeddingSpace.objects.update(rests_until=timezone.now() + timedelta(minutes=30))
+
+    after = owner.get(UNANSWERED)
+
+    assert before.context["rests_until"] is None
+    assert after.context["rests_until"] is not None
+    assert f'class="pz-link" href="{url}"' in after.content.decode()

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django_tenants.utils import tenant_context
 
+from integrations.services import prices
 from knowledge import spaces as clients
 from knowledge.models import Document, EmbeddingSpace, WebSource
 from knowledge.services import web
@@ -48,6 +49,7 @@ def test_what_a_model_takes_is_shown_before_it_begins(
     owner: Client, server: FakeEmbeddings
 ) -> None:
     ready()
+    prices.ensure_shipped()
     given = credential(server, provider="openai")
 
     answer = owner.post(MODELS, {"credential": given.pk, "model": SMALL})

@@ -6,6 +6,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -307,6 +308,57 @@ def test_every_kind_of_document_comes_back_and_nothing_of_the_bin(
     assert "Tem [x]?.faq" in {path.name for path in prices.files(copy)}
     assert not list(copy.rglob("tabela.csv"))
     assert "document Preços/tabela.csv: out of the bin" in apply(folder).changes
+
+
+@pytest.mark.usefixtures("public")
+def test_days_of_validity_are_applied_once_and_exported(folder: Path, tmp_path: Path) -> None:
+    rewrite(
+        folder,
+        "documents: [docs/tabela.csv]",
+        "documents: [{path: docs/tabela.csv, valid_from: 2026-01-01, valid_until: 2026-12-31}]",
+    )
+    applied = apply(folder)
+    assert "document Preços/tabela.csv: days of validity" in applied.changes
+    assert apply(folder).changes == []
+    with tenant_context(applied.tenant):
+        days = Document.objects.values_list("valid_from", "valid_until")
+        assert days.get(name="tabela.csv") == (date(2026, 1, 1), date(2026, 12, 31))
+
+    text, _ = command("export_blueprint", "gamma")
+
+    assert "valid_from: 2026-01-01" in text
+    assert "valid_until: 2026-12-31" in text
+    rewrite(folder, "{path: docs/tabela.csv, valid_from: 2026-01-01, ", "{path: docs/tabela.csv, ")
+    assert "document Preços/tabela.csv: days of validity" in apply(folder).changes
+    with tenant_context(applied.tenant):
+        assert days.get(name="tabela.csv") == (None, date(2026, 12, 31))
+    rewrite(folder, "{path: docs/tabela.csv, valid_until: 2026-12-31}", "docs/tabela.csv")
+    assert apply(folder).changes == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        (
+            "{path: docs/tabela.csv, valid_from: 2026-02-01, valid_until: 2026-01-01}",
+            "documents[0]: valid_until lies before valid_from",
+        ),
+        ("{path: docs/nada.csv}", 'documents[0].path: no file matches "docs/nada.csv"'),
+        (
+            "{path: docs/tabela.csv, valid_from: amanhã}",
+            "documents[0].valid_from: must be a day, such as 2026-01-31",
+        ),
+        ("7", "documents[0]: must be a mapping of keys to values"),
+    ],
+)
+@pytest.mark.usefixtures("public")
+def test_what_is_wrong_with_a_document_is_said(folder: Path, entry: str, problem: str) -> None:
+    rewrite(folder, "documents: [docs/tabela.csv]", f"documents: [{entry}]")
+
+    with pytest.raises(loading.BadBlueprint) as refused:
+        apply(folder)
+
+    assert refused.value.problems == [f"knowledge.categories[0].{problem}"]
 
 
 @pytest.mark.usefixtures("public")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import uuid
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
 from django_tenants.utils import schema_context, tenant_context
 
+from agents.runtime import loop
+from agents.services import assembly
 from channels_whatsapp.models import Device
 from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn
 from conversations.services import orchestrator, outbox, takeover
@@ -430,8 +431,9 @@ def test_a_reply_whose_worker_died_before_the_send_is_sent_by_another(committed_
         outbox.add_message(
             conversation=conversation, text="olá", origin=OutboundMessage.Origin.AGENT, now=now
         )
-        handed = outbox.hand_over(conversation=conversation, now=now)
-    assert handed is not None  # and here it died
+        assert outbox.take_places(1) == 1
+        handed = outbox.hand_over(conversations=[conversation], now=now)[conversation.pk]
+    # and here it died
 
     assert work() == []  # its lease is still running
     Timer.objects.update(lease_until=database_now() - timedelta(seconds=1))
@@ -445,11 +447,73 @@ def test_without_a_place_to_send_at_once_the_dispatcher_rings(committed_alpha, b
     device = make_device(make_agent(), bridge_url=bridge.url)
     receive(device, message_body("quanto custa a limpeza?"))
     due_now()
-    with ExitStack() as others:
-        for _ in range(outbox.AT_ONCE):
-            others.enter_context(outbox.sending_at_once())
+    n_others = outbox.take_places(outbox.AT_ONCE + 1)
+    try:
         orchestrator.run_turns(ring_all("turn"))
         assert bridge.sent == []
+    finally:
+        outbox.give_places_back(n_others)
 
+    assert n_others == outbox.AT_ONCE
     assert work() == ["send:sent"]
     assert len(bridge.sent) == 1
+
+
+def test_of_turns_that_are_committed_together_a_lost_one_is_left_out(committed_alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    phones = [f"551190000000{number}" for number in range(3)]
+    for phone in phones:
+        receive(device, message_body("quanto custa a limpeza?", phone=phone, ref=f"A{phone}"))
+    due_now()
+    opened = orchestrator._open_turns(timers.begin(ring_all("turn")))
+    answered = [
+        orchestrator._Answered(
+            claim,
+            one,
+            loop.answer(one.request, assembly.run_context(orchestrator._caller(one))),
+        )
+        for claim, one in opened.items()
+    ]
+    lost, *ours = answered
+    Timer.objects.filter(pk=lost.claim.timer_id).update(lease_token=uuid.uuid4())
+
+    committed = orchestrator._commit_turns(answered, alone=False)
+
+    assert committed[lost].outcome == "lease_lost"
+    assert [committed[one].outcome for one in ours] == ["answered"] * 2
+    assert set(Turn.objects.filter(status="done")) == {one.opened.turn for one in ours}
+    assert not InboundMessage.objects.filter(turn=lost.opened.turn).exists()
+    for one in ours:
+        handed = committed[one].handed
+        assert outbox.send_handed(handed) == "sent"
+    assert sorted(one.phone for one in bridge.sent) == phones[1:]
+    assert len({one.body for one in bridge.sent}) == 1
+    assert outbox.take_places(outbox.AT_ONCE) == outbox.AT_ONCE  # none was kept
+    outbox.give_places_back(outbox.AT_ONCE)
+
+
+def test_turns_that_cannot_be_committed_together_keep_no_place(
+    committed_alpha, bridge, monkeypatch
+):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    for phone in ("5511900000001", "5511900000002"):
+        receive(device, message_body("quanto custa a limpeza?", phone=phone, ref=phone))
+    due_now()
+    write, errors = orchestrator._write_turns, iter([ValueError("once")])
+
+    def fail_once(*args, **kwargs):
+        for error in errors:
+            raise error
+        return write(*args, **kwargs)
+
+    monkeypatch.setattr(orchestrator, "_write_turns", fail_once)
+    outcomes = orchestrator.run_turns(ring_all("turn"))
+    Timer.objects.filter(kind="turn").update(due_at=database_now() - timedelta(seconds=1))
+    work()
+
+    assert set(outcomes) <= {"answered", "failed"}
+    assert sorted(one.phone for one in bridge.sent) == ["5511900000001", "5511900000002"]
+    assert outbox.take_places(outbox.AT_ONCE) == outbox.AT_ONCE
+    outbox.give_places_back(outbox.AT_ONCE)

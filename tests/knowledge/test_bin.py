@@ -182,3 +182,37 @@ def test_two_tenants_keep_bins_apart(committed_alpha: Tenant, committed_beta: Te
     with tenant_context(committed_beta):
         assert paper_bin.purge_bin(now=NOW) == 0
         assert Document.objects.get().deleted_at is None
+
+
+def test_files_of_old_versions_go_and_what_was_read_stays(alpha: Tenant) -> None:
+    for number in range(7):
+        document = ready(PRICES.replace("220,00", f"2{number}0,00"))
+    late = NOW + versions.KEEP_FILES + timedelta(days=1)
+
+    assert versions.prune_files(now=NOW + timedelta(days=29)) == 0
+    assert versions.prune_files(now=late) == 2
+    assert versions.prune_files(now=late) == 0
+
+    kept = document.versions.filter(original__isnull=False).order_by("number")
+    assert list(kept.values_list("number", flat=True)) == [3, 4, 5, 6, 7]
+    assert "200,00" in document.versions.get(number=1).text
+    for number in (1, 2):
+        with pytest.raises(versions.FileNotKept):
+            versions.file_of(document=document, number=number)
+    with pytest.raises(versions.FileNotKept):
+        versions.use_again(document=document, number=1, now=late, actor="ana")
+    assert versions.file_of(document=document, number=3)
+
+
+def test_files_are_pruned_in_one_tenant_by_its_own_versions(alpha: Tenant, beta: Tenant) -> None:
+    late = NOW + versions.KEEP_FILES + timedelta(days=1)
+    for number in range(6):
+        document = store(f"Texto {number}.", name="a.txt")
+    with tenant_context(beta):
+        number_next_document(document.pk)
+        theirs = store("Texto.", name="a.txt")
+        assert theirs.pk == document.pk
+        assert versions.prune_files(now=late) == 0
+    assert versions.prune_files(now=late) == 1
+    with tenant_context(beta):
+        assert versions.file_of(document=theirs, number=1) == b"Texto."

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -134,6 +136,32 @@ def test_settling_by_the_bin_and_taking_it_back(alpha: Tenant) -> None:
     findings.undo(finding=finding, now=NOW, actor="ana")
 
     assert Document.objects.get(pk=prices.pk).deleted_at is None
+
+
+def test_taking_back_leaves_in_the_bin_what_somebody_else_threw_away(alpha: Tenant) -> None:
+    prices, _promo = both()
+    finding = Finding.objects.get()
+    before = NOW - timedelta(minutes=1)
+    paper_bin.throw_away(document=prices, now=before)
+    findings.throw_away(finding=finding, document=prices, now=NOW, actor="ana")
+
+    assert findings.undo(finding=finding, now=NOW, actor="ana")
+
+    assert Document.objects.get(pk=prices.pk).deleted_at == before
+
+
+def test_the_model_in_use_is_asked_for_once_a_comparison(
+    alpha: Tenant, django_assert_max_num_queries: Callable[[int], AbstractContextManager[Any]]
+) -> None:
+    rows = "".join(f"Serviço número {number};{number + 100},00\n" for number in range(30))
+    document = ready(f"procedimento;valor\n{rows}", name="longo.csv")
+    ready(PROMO, name="promo.csv")
+
+    with django_assert_max_num_queries(200) as queries:
+        compare(document)
+
+    asked = [one for one in queries.captured_queries if "knowledge_embeddingspace" in one["sql"]]
+    assert len(asked) == 1
 
 
 def test_documents_that_cannot_both_be_quoted_do_not_contradict(alpha: Tenant) -> None:

@@ -13,12 +13,16 @@ from django.db import connection
 from django.test import override_settings
 from django_tenants.utils import schema_context, tenant_context
 
-from knowledge.models import Category, Document, Search, UnansweredQuestion
+from integrations.models import Credential
+from knowledge import spaces
+from knowledge.models import Category, Document, EmbeddingSpace, Search, UnansweredQuestion
 from knowledge.services import coverage, gaps, searches
 from knowledge.services.gaps import Miss
 from knowledge.types import ChunkKind, Decision, Passage, SearchResult
 from tenants.models import Tenant
+from tests.fakes.embeddings import FakeEmbeddings, Mode
 from tests.knowledge.factories import NOW
+from tests.knowledge.spaces import credential, switch_to
 
 DEADLINE_S = 60.0
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -215,7 +219,12 @@ def test_settling_is_done_once_and_can_be_undone(alpha: Tenant) -> None:
 def test_having_nothing_and_cutting_too_tight_look_different(
     found: SearchResult, miss: Miss, alpha: Tenant
 ) -> None:
-    near = gaps.near_miss([ask("q"), ask("q", found=found)])
+    ask("q")
+    ask("q", found=found)
+    gaps.gather_unanswered(now=NOW)
+    cluster = UnansweredQuestion.objects.get()
+
+    near = gaps.near_miss(gaps.best_searches([cluster])[cluster.pk])
 
     assert near is not None
     assert near.miss is miss
@@ -352,3 +361,127 @@ def test_a_lost_doorbell_is_rung_again(alpha: Tenant) -> None:
 
     gaps.gather_unanswered(now=NOW)
     assert not gaps.requeue_waiting(now=NOW)
+
+
+def test_while_the_model_is_away_questions_wait_to_be_gathered(alpha: Tenant) -> None:
+    spaces.forget()
+    with FakeEmbeddings() as server:
+        switch_to(credential(server))
+        ask("tem estacionamento?")
+        server.mode = Mode.BROKEN
+
+        assert gaps.gather_unanswered(now=NOW) == 0
+        assert Search.objects.get().unanswered is None
+
+        server.mode = Mode.GOOD
+        spaces.forget()
+        assert gaps.gather_unanswered(now=NOW) == 1
+
+
+def test_a_model_that_refuses_us_is_left_alone_for_an_hour(alpha: Tenant) -> None:
+    spaces.forget()
+    with FakeEmbeddings() as server:
+        key = credential(server)
+        switch_to(key)
+        now = key.updated_at + timedelta(minutes=1)
+        ask("tem estacionamento?", at=now - timedelta(minutes=5))
+        server.mode = Mode.UNAUTHORIZED
+
+        assert gaps.gather_unanswered(now=now) == 0
+        n_asked = len(server.received)
+        spaces.forget()  # another process, which knows nothing of it
+        assert not gaps.requeue_waiting(now=now + timedelta(minutes=5))
+        assert gaps.gather_unanswered(now=now + timedelta(minutes=5)) == 0
+        assert len(server.received) == n_asked
+        assert gaps.requeue_waiting(now=now + gaps.REST)
+
+        server.mode = Mode.GOOD
+        key.refresh_from_db()
+        Credential.objects.filter(pk=key.pk).update(updated_at=now + timedelta(minutes=6))
+        assert gaps.gather_unanswered(now=now + timedelta(minutes=7)) == 1
+
+
+def test_the_questions_of_a_model_are_never_measured_by_another_tenants(
+    alpha: Tenant, beta: Tenant
+) -> None:
+    spaces.forget()
+    gaps._backgrounds.clear()
+    with FakeEmbeddings() as server:
+        for tenant in (alpha, beta):
+            with tenant_context(tenant):
+                switch_to(credential(server))
+                ask("tem estacionamento?")
+                gaps.gather_unanswered(now=NOW)
+
+    assert {schema for schema, _uuid in gaps._backgrounds} == {"t_alpha", "t_beta"}
+
+
+def test_kept_backgrounds_are_bounded(alpha: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gaps, "KEPT_BACKGROUNDS", 1)
+    gaps._backgrounds["t_other", uuid.uuid4()] = 0.5
+    ask("tem estacionamento?")
+
+    gaps.gather_unanswered(now=NOW)
+
+    assert [schema for schema, _uuid in gaps._backgrounds] == ["t_alpha"]
+
+
+def test_questions_follow_to_another_model_in_slices(
+    alpha: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spaces.forget()
+    for number in range(5):
+        UnansweredQuestion.objects.create(
+            question=f"pergunta {number}", n_asked=1, first_asked_at=NOW, last_asked_at=NOW
+        )
+    ask("tem estacionamento?")
+    monkeypatch.setattr(gaps, "BATCH", 2)
+    elsewhere = UnansweredQuestion.objects.exclude(space=spaces.active_space())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gaps, "SLICE_S", -1.0)
+        assert gaps.gather_unanswered(now=NOW) == 0
+        assert elsewhere.count() == 5
+    assert gaps.gather_unanswered(now=NOW) == 1
+    assert not elsewhere.exists()
+
+
+def test_a_model_that_is_replaced_meanwhile_gets_no_question(
+    alpha: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spaces.forget()
+    UnansweredQuestion.objects.create(
+        question="pergunta", n_asked=1, first_asked_at=NOW, last_asked_at=NOW
+    )
+    before = spaces.active_space()
+    with FakeEmbeddings() as server:
+        embed = spaces.embed_query
+
+        def switch_first(space: EmbeddingSpace, question: str) -> list[float] | None:
+            vector = embed(space, question)
+            if spaces.active_space() == before:
+                switch_to(credential(server))
+            return vector
+
+        monkeypatch.setattr(spaces, "embed_query", switch_first)
+        gaps.gather_unanswered(now=NOW)
+        assert UnansweredQuestion.objects.get().space is None
+
+        gaps.gather_unanswered(now=NOW)
+        assert UnansweredQuestion.objects.get().space == spaces.active_space()
+
+
+def test_a_question_asked_very_often_is_shown_by_few_rows(
+    alpha: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask("tem estacionamento?", found=result("q", confidence=0.4, passages=(passage(),)))
+    for _ in range(4):
+        ask("tem estacionamento?", at=NOW + timedelta(minutes=1))
+    gaps.gather_unanswered(now=NOW)
+    cluster = UnansweredQuestion.objects.get()
+    monkeypatch.setattr(gaps, "SHOWN_SEARCHES", 3)
+
+    assert [one.n_asked for one in gaps.wordings(cluster)] == [3]
+    best = gaps.best_searches([cluster])[cluster.pk]
+    assert best.confidence == 0.4
+    assert "passages" in gaps.newest_searches()[0].get_deferred_fields()

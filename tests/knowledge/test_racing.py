@@ -109,7 +109,7 @@ def test_a_document_deleted_meanwhile_stops_its_worker(committed_alpha: Tenant) 
     document = store(MANY, now=timezone.now())
     slow = begin_slowly(document)
 
-    documents.delete_document(document=document)
+    document.delete()
 
     assert finish(slow) == [Outcome.LOST]
     assert not Chunk.objects.exists()

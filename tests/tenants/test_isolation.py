@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 
+import psycopg
 from django.db import connection
+from django_tenants.utils import tenant_context
 
 from config.processes import BASE_DIR
+from knowledge.models import Category
 
 # In a process of its own, because the test settings have no pool.
 PROGRAM = """
@@ -93,3 +96,22 @@ def test_a_connection_of_the_pool_serves_the_tenant_that_asks(alpha):
     )
 
     assert done.stdout.split() == ["0", "3"], done.stderr[-2000:]
+
+
+def test_a_prepared_statement_reads_the_tenant_of_the_moment(alpha, beta):
+    """It is kept by the connection, which serves one tenant after the other."""
+    names = {"t_alpha": {"of alpha", "too"}, "t_beta": {"of beta"}}
+    for tenant in (alpha, beta):
+        with tenant_context(tenant):
+            for name in names[tenant.schema_name]:
+                Category.objects.create(name=name)
+
+    for tenant in (alpha, beta, alpha, beta):
+        with tenant_context(tenant), connection.cursor() as cursor:
+            cursor.execute("select 1")  # sets the search path
+            with psycopg.Cursor(cursor.connection) as own:
+                rows = own.execute("select name from knowledge_category", prepare=True).fetchall()
+        assert {name for (name,) in rows} == names[tenant.schema_name]
+    with connection.cursor() as cursor:
+        cursor.execute("select generic_plans from pg_prepared_statements")
+        assert cursor.fetchall() == [(4,)]

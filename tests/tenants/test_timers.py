@@ -104,7 +104,7 @@ def test_what_a_dead_worker_held_is_free_at_once_and_nothing_else(alpha, monkeyp
         arm(ref)
         (bell,) = claim_all()
         monkeypatch.setenv(owners.VARIABLE, owners.new_name())
-        claims += timers.begin([(bell.timer_id, bell.token)])
+        claims.append(begin(bell))
     dead, living = claims
 
     assert owners.free_leases(name=dead.token.hex[:16]) == 1
@@ -112,7 +112,7 @@ def test_what_a_dead_worker_held_is_free_at_once_and_nothing_else(alpha, monkeyp
         timers.hold(dead)
     assert timers.hold(living) is False
     (bell,) = claim_all()
-    assert timers.begin(timer_id=bell.timer_id, token=bell.token).n_attempts == 2
+    assert begin(bell).n_attempts == 2
 
 
 def test_retried_work_keeps_its_attempts(alpha):
