@@ -61,7 +61,7 @@ who never stops writing would never be answered."""
 
 MAX_TOGETHER = 25
 """Turns that one transaction commits at most. Those who write to these conversations meanwhile wait
-for it, some 50 ms; at the double it saves little more."""
+for it, some tens of milliseconds; at the double it saves little more."""
 
 _BURST = ("n_pending", "n_superseded", "first_pending_at")
 _TURN = (

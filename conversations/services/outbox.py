@@ -44,7 +44,7 @@ _places = threading.BoundedSemaphore(AT_ONCE)
 
 MAX_TOGETHER = 25
 """Lines that one transaction carries on at most. Those who write to these conversations meanwhile
-wait for it, some 20 ms; at the double it saves little more."""
+wait for it, some tens of milliseconds; at the double it saves little more."""
 
 
 class SendOutcome(StrEnum):

@@ -25,21 +25,15 @@ Kind = ModelChoice.PurposeKind
 
 _WHAT_FOR: dict[str, Any] = {
     Kind.CHAT: _("Writes the answers of the agents that name no model of their own."),
-    Kind.CLASSIFY: _("Decides which agent or subject a message belongs to."),
     Kind.REWRITE: _(
         "Turns “and on Saturdays?” into a whole question before the documents are searched."
     ),
-    Kind.SUMMARISE: _("Writes the note that a person reads before taking a conversation over."),
-    Kind.TRANSCRIBE: _("Turns voice notes into text, so that they can be answered."),
-    Kind.VISION: _("Looks at the pictures that contacts send."),
 }
+"""The purposes that agents ask models for; a blueprint may keep the others."""
+
 _WITHOUT: dict[str, Any] = {
     Kind.CHAT: _("Not chosen: the best passage is quoted."),
-    Kind.CLASSIFY: _("Not chosen: keywords decide."),
-    Kind.REWRITE: _("Not chosen: questions are searched as they were written."),
-    Kind.SUMMARISE: _("Not chosen: the note quotes the last messages."),
-    Kind.TRANSCRIBE: _("Not chosen: voice notes are left to people."),
-    Kind.VISION: _("Not chosen: pictures are left to people."),
+    Kind.REWRITE: _("Not chosen: the model that writes the answers does this too."),
 }
 
 
@@ -97,7 +91,11 @@ class ChoiceForm(forms.ModelForm):  # type: ignore[type-arg]
         if "purpose" in self.fields:
             taken = set(ModelChoice.objects.values_list("purpose", flat=True))
             purpose: Any = self.fields["purpose"]
-            purpose.choices = [one for one in Kind.choices if one[0] not in taken]
+            purpose.choices = [
+                (kind, label)
+                for kind, label in Kind.choices
+                if kind in _WHAT_FOR and kind not in taken
+            ]
 
     def clean(self) -> dict[str, Any]:
         """Refuse a provider without a model.
@@ -164,7 +162,11 @@ def _lines() -> list[Line]:
     )
     by_purpose = {one.purpose: one for one in chosen}
     agents = subjects.known().agents()
-    return [_line(purpose, by_purpose.get(purpose.value), agents) for purpose in Kind]
+    return [
+        _line(purpose, by_purpose.get(purpose.value), agents)
+        for purpose in Kind
+        if purpose in _WHAT_FOR
+    ]
 
 
 def _line(

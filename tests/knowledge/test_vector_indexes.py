@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from datetime import date
 
+import pytest
 from django.db import connection, transaction
 from django_tenants.utils import tenant_context
 
@@ -16,7 +18,15 @@ from tests.knowledge.factories import ready
 from tests.knowledge.test_retrieval import HOURS
 
 
-def test_a_large_tenant_gets_an_index_and_a_small_one_loses_it(committed_alpha: Tenant) -> None:
+@pytest.fixture
+def unindexed(committed_alpha: Tenant) -> Iterator[Tenant]:
+    """Be in alpha without the index that another test may have left: rows go, indexes stay."""
+    vector_indexes.index_vectors(index_from=1_000_000)
+    yield committed_alpha
+    vector_indexes.index_vectors(index_from=1_000_000)
+
+
+def test_a_large_tenant_gets_an_index_and_a_small_one_loses_it(unindexed: Tenant) -> None:
     ready()
     space = spaces.active_space()
 
@@ -81,14 +91,14 @@ def test_rare_words_count_though_no_sampled_passage_holds_them(alpha: Tenant) ->
     assert len(set(pool.ids.tolist())) == len(pool.ids)
 
 
-def test_two_workers_do_not_make_the_same_index(committed_alpha: Tenant) -> None:
+def test_two_workers_do_not_make_the_same_index(unindexed: Tenant) -> None:
     ready()
     outcomes: list[vector_indexes.Outcome] = []
     start_at = threading.Barrier(2)
 
     def work() -> None:
         try:
-            with tenant_context(committed_alpha):
+            with tenant_context(unindexed):
                 start_at.wait(timeout=30)
                 outcomes.append(vector_indexes.index_vectors(index_from=1))
         finally:
@@ -108,4 +118,3 @@ def test_two_workers_do_not_make_the_same_index(committed_alpha: Tenant) -> None
     }
     assert len(outcomes) == 2
     assert scanning.size(_scope(spaces.active_space()))[1]
-    vector_indexes.index_vectors(index_from=1_000)
