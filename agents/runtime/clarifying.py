@@ -18,6 +18,9 @@ from integrations.llm.types import Evidence
 MAX_CHOICES = 3
 """Subjects that are offered; a longer list is not read on a phone."""
 
+_NUMBERING = re.compile(r"^(?:\d{1,2}(?:\.\d{1,2})+[.)]?|\d{1,2}[.)]|[IVX]{1,5}[.)])\s+(?=\S)")
+"""The number of a title in its document: beside the numbers of the choices it would confuse."""
+
 MAX_LABEL = 60
 """Characters of one of them; what is longer is cut at a word."""
 
@@ -82,7 +85,7 @@ def labels(passages: Sequence[Evidence]) -> tuple[str, ...]:
 def label_of(passage: Evidence) -> str:
     """Return what a passage is about: the name in a table's row, else its innermost title."""
     label = quoting.row_name(passage.text) or passage.title.rsplit(" > ", 1)[-1]
-    label = " ".join(prompts.visible(label).split()).strip(" -–:")
+    label = _NUMBERING.sub("", " ".join(prompts.visible(label).split()).strip(" -–:"))
     if len(label) <= MAX_LABEL:
         return label
     return f"{label[:MAX_LABEL].rsplit(' ', 1)[0].rstrip(' ,;-–')} …"

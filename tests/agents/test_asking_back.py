@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from agents.runtime import prompts
+from agents.runtime import clarifying, prompts
 from agents.types import Reason, Reply, StepKind, TranscriptLine
 from integrations.llm.types import Evidence
 from tests.agents.worlds import CLEANING, DESK, NOW, World, needs_human, remote, run
@@ -176,3 +176,18 @@ def test_a_model_that_invents_in_every_draft_tells_a_contact_nothing(
         result = run(world, "quanto custa a limpeza completa?", agent=remote(llm))
 
         assert needs_human(result).reason == Reason.UNGROUNDED
+
+
+@pytest.mark.parametrize(
+    ("title", "label"),
+    [
+        ("Manual > 3. Preços e estoque", "Preços e estoque"),
+        ("Manual > 3.1 Prazo de troca", "Prazo de troca"),
+        ("IV. Sobre a escola", "Sobre a escola"),
+        ("2 bolas de praia", "2 bolas de praia"),
+    ],
+)
+def test_a_choice_does_not_bring_the_number_of_its_title(title: str, label: str) -> None:
+    passage = Evidence(ref="r", text="Texto corrido.", source="manual.pdf", title=title)
+
+    assert clarifying.label_of(passage) == label
