@@ -89,3 +89,15 @@ the model's context. A cut is marked."""
 
 MAX_HONEST_TEXT = 65_536
 """WhatsApp's own limit in characters. What is longer was typed by nobody, and is not answered."""
+
+
+class TurnOutcome(StrEnum):
+    """What a doorbell for a turn led to."""
+
+    NOT_OURS = "not_ours"
+    NOTHING_PENDING = "nothing_pending"
+    LEFT_TO_PEOPLE = "left_to_people"
+    ANSWERED = "answered"
+    SUPERSEDED = "superseded"
+    LEASE_LOST = "lease_lost"
+    FAILED = "failed"

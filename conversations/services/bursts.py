@@ -1,18 +1,21 @@
-"""What an agent is told about the messages of a conversation, whatever they are made of."""
+"""The messages that wait for an answer, and what an agent is told of those before them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from django.db import connection
 from django.utils.translation import gettext as _
 
 from agents.types import TranscriptLine
-from conversations.models import OutboundMessage
+from conversations.models import Conversation, InboundMessage, OutboundMessage
 from conversations.types import MessageKind
 
 TRANSCRIPT_LINES = 20
+
+COUNTS = ("n_pending", "n_superseded", "first_pending_at")
+"""The columns of a conversation that count its burst."""
 
 _LATEST = """
 select asked.id, line.*
@@ -76,3 +79,33 @@ def latest_lines(before: Mapping[int, int]) -> dict[int, tuple[TranscriptLine, .
             shown = describe(kind=kind, text=text) if role == "contact" else text
             lines.setdefault(conversation_id, []).append(TranscriptLine(role, shown, at))
     return {ref: tuple(found[-TRANSCRIPT_LINES:]) for ref, found in lines.items()}
+
+
+def pending_messages(conversation: Conversation) -> list[InboundMessage]:
+    """Return what waits for an answer, in the order in which the contact wrote it."""
+    return pending([conversation]).get(conversation.pk, [])
+
+
+def pending(conversations: Sequence[Conversation]) -> dict[int, list[InboundMessage]]:
+    """Return what waits for an answer, by conversation."""
+    marks = {one.pk: one.handled_upto for one in conversations}
+    found: dict[int, list[InboundMessage]] = {}
+    for message in InboundMessage.objects.filter(
+        conversation__in=list(marks),
+        pk__gt=min(marks.values(), default=0),
+        turn=None,
+        silence_reason="",
+        deleted_at=None,
+    ).order_by("sent_at", "pk"):
+        if message.pk > marks[message.conversation_id]:
+            found.setdefault(message.conversation_id, []).append(message)
+    return found
+
+
+def start_anew(conversations: Sequence[Conversation]) -> None:
+    """Start counting anew: what is still unanswered is the next burst. No row is saved."""
+    left_of = pending(conversations)
+    for conversation in conversations:
+        left = left_of.get(conversation.pk, [])
+        conversation.n_pending, conversation.n_superseded = len(left), 0
+        conversation.first_pending_at = min((m.received_at for m in left), default=None)

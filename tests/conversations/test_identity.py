@@ -10,7 +10,7 @@ from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 
 from conversations.models import Contact, Conversation, InboundMessage, Turn
-from conversations.services import identity, orchestrator
+from conversations.services import bursts, identity
 from conversations.types import Address
 from tenants.models import Timer
 from tests.factories import make_agent, make_device, message_body, receive
@@ -59,7 +59,7 @@ def test_merging_keeps_what_was_answered_answered_and_what_waits_waiting(alpha):
     receive(device, message_body("dos dois", phone=PHONE, lid=LID, ref="A3"))
 
     conversation = Conversation.objects.get()
-    pending = [m.provider_ref for m in orchestrator.pending_messages(conversation)]
+    pending = [m.provider_ref for m in bursts.pending_messages(conversation)]
     assert pending == ["A2", "A3"]
     assert InboundMessage.objects.filter(conversation=conversation).count() == 3
 
@@ -113,4 +113,4 @@ def test_merging_does_not_wake_what_a_person_dealt_with(alpha):
     identity.ensure_contact(address=BOTH, name="")
 
     conversation = Conversation.objects.get()
-    assert [m.provider_ref for m in orchestrator.pending_messages(conversation)] == ["A1"]
+    assert [m.provider_ref for m in bursts.pending_messages(conversation)] == ["A1"]

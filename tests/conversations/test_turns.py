@@ -14,7 +14,7 @@ from agents.runtime import loop
 from agents.services import assembly
 from channels_whatsapp.models import Device
 from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn
-from conversations.services import orchestrator, outbox, takeover
+from conversations.services import bursts, committing, opening, orchestrator, outbox, takeover
 from tenants import timers
 from tenants.context import database_now
 from tenants.models import Timer
@@ -65,7 +65,7 @@ def test_a_burst_gets_one_answer_in_the_order_in_which_it_was_written(alpha, bri
 
     turn = Turn.objects.get()
     assert (turn.status, turn.n_messages) == ("done", 3)
-    assert [m.text for m in orchestrator.pending_messages(turn.conversation)] == []
+    assert [m.text for m in bursts.pending_messages(turn.conversation)] == []
     sent = bridge.sent_to("5511988887777")
     assert len(sent) == 1
     assert "R$ 220,00" in sent[0].body
@@ -80,7 +80,7 @@ def test_the_runtime_reads_the_burst_in_the_senders_order(alpha):
     now = datetime.now(UTC)
     receive(device, message_body("depois", at=now), message_body("antes", at=now - timedelta(2e-5)))
 
-    pending = orchestrator.pending_messages(Conversation.objects.get())
+    pending = bursts.pending_messages(Conversation.objects.get())
     assert [message.text for message in pending] == ["antes", "depois"]
 
 
@@ -131,9 +131,9 @@ def test_somebody_who_never_stops_writing_is_answered_all_the_same(committed_alp
         receive(device, message_body("quanto custa a limpeza?", ref="A1"))
         outcomes = work(rounds=6)
 
-    supersedes = orchestrator.MAX_SUPERSEDED
+    supersedes = committing.MAX_SUPERSEDED
     assert outcomes[: supersedes + 1] == ["turn:superseded"] * supersedes + ["turn:answered"]
-    left = orchestrator.pending_messages(Conversation.objects.get())
+    left = bursts.pending_messages(Conversation.objects.get())
     assert len(left) == Conversation.objects.get().n_pending >= 1
 
 
@@ -207,7 +207,7 @@ def test_a_burst_that_kills_its_workers_is_left_to_people(alpha, bridge):
     learn()
     device = make_device(make_agent(), bridge_url=bridge.url)
     receive(device, message_body("quanto custa a limpeza?"))
-    for _ in range(orchestrator.MAX_ATTEMPTS):  # each begins and is never heard of again
+    for _ in range(opening.MAX_ATTEMPTS):  # each begins and is never heard of again
         bell = timers.claim_due(kind="turn", max_running=10, limit=10)[0]
         timers.begin([(bell.timer_id, bell.token)])
         Timer.objects.update(lease_until=database_now() - timedelta(seconds=1))
@@ -466,19 +466,19 @@ def test_of_turns_that_are_committed_together_a_lost_one_is_left_out(committed_a
     for phone in phones:
         receive(device, message_body("quanto custa a limpeza?", phone=phone, ref=f"A{phone}"))
     due_now()
-    opened = orchestrator._open_turns(timers.begin(ring_all("turn")))
+    opened = opening.open_turns(timers.begin(ring_all("turn")))
     answered = [
-        orchestrator._Answered(
+        committing.Answered(
             claim,
             one,
-            loop.answer(one.request, assembly.run_context(orchestrator._caller(one))),
+            loop.answer(one.request, assembly.run_context(orchestrator.caller_of(one))),
         )
         for claim, one in opened.items()
     ]
     lost, *ours = answered
     Timer.objects.filter(pk=lost.claim.timer_id).update(lease_token=uuid.uuid4())
 
-    committed = orchestrator._commit_turns(answered, alone=False)
+    committed = committing.commit_turns(answered, alone=False)
 
     assert committed[lost].outcome == "lease_lost"
     assert [committed[one].outcome for one in ours] == ["answered"] * 2
@@ -501,14 +501,14 @@ def test_turns_that_cannot_be_committed_together_keep_no_place(
     for phone in ("5511900000001", "5511900000002"):
         receive(device, message_body("quanto custa a limpeza?", phone=phone, ref=phone))
     due_now()
-    write, errors = orchestrator._write_turns, iter([ValueError("once")])
+    write, errors = committing._write_turns, iter([ValueError("once")])
 
     def fail_once(*args, **kwargs):
         for error in errors:
             raise error
         return write(*args, **kwargs)
 
-    monkeypatch.setattr(orchestrator, "_write_turns", fail_once)
+    monkeypatch.setattr(committing, "_write_turns", fail_once)
     outcomes = orchestrator.run_turns(ring_all("turn"))
     Timer.objects.filter(kind="turn").update(due_at=database_now() - timedelta(seconds=1))
     work()

@@ -1,0 +1,93 @@
+"""One contact on one device, from the first message to the archive."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from agents.models import Agent
+from conversations.models.contacts import Contact
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    """Questions that are asked of conversations."""
+
+    def waiting_for_a_person(self) -> ConversationQuerySet:
+        """Open ones that the assistant has left to people."""
+        return self.filter(status=Conversation.Status.OPEN, mode=Conversation.Mode.HUMAN)
+
+    def lock(self, ids: Sequence[int], *, wait: bool) -> ConversationQuerySet:
+        """Some by their ids, with their contacts, locked until the open transaction ends.
+
+        Args:
+            wait: for those that are locked elsewhere, else they are left out. Who locks several
+                must not wait for one while it holds others: that could be a deadlock.
+        """
+        return (
+            self.select_for_update(of=("self",), skip_locked=not wait)
+            .select_related("contact")
+            .filter(pk__in=ids)
+            .order_by("pk")
+        )
+
+
+class Conversation(models.Model):
+    """One contact on one device, from the first message to the archive."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("open")
+        ARCHIVED = "archived", _("archived")
+
+    class Mode(models.TextChoices):
+        AI = "ai", _("assistant")
+        HUMAN = "human", _("person")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    contact = models.ForeignKey(
+        Contact, models.CASCADE, related_name="conversations", verbose_name=_("contact")
+    )
+    channel_kind = models.CharField(_("channel"), max_length=20)
+    channel_account_ref = models.UUIDField(_("channel account"))
+    status = models.CharField(
+        _("status"), max_length=8, choices=Status.choices, default=Status.OPEN
+    )
+    mode = models.CharField(_("answered by"), max_length=5, choices=Mode.choices, default=Mode.AI)
+    mode_reason = models.CharField(_("reason"), max_length=200, blank=True)
+    mode_changed_at = models.DateTimeField(_("since"), null=True, blank=True)
+    agent = models.ForeignKey(
+        Agent, models.SET_NULL, null=True, blank=True, verbose_name=_("agent")
+    )
+    # The burst that is being gathered: its first message's arrival, how many, and how often an
+    # answer to it was thrown away because another message came.
+    first_pending_at = models.DateTimeField(null=True, blank=True)
+    n_pending = models.PositiveIntegerField(default=0)
+    n_superseded = models.PositiveSmallIntegerField(default=0)
+    # Inbound messages up to this id are dealt with.
+    handled_upto = models.BigIntegerField(default=0)
+    opened_at = models.DateTimeField(_("opened at"))
+    last_message_at = models.DateTimeField(_("last message at"))
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("conversation")
+        verbose_name_plural = _("conversations")
+        constraints = [
+            # Two messages can race to open a conversation; the database picks the winner.
+            models.UniqueConstraint(
+                fields=["contact", "channel_account_ref"],
+                name="one_open_conversation",
+                condition=Q(status="open"),
+            ),
+        ]
+        indexes = [
+            # Read by the conversations page: the newest first.
+            models.Index(fields=["-last_message_at"], name="conversation_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return _("conversation %(n)s") % {"n": self.pk}

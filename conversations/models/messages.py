@@ -1,0 +1,152 @@
+"""What came in and what goes out."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models.conversations import Conversation
+from conversations.models.turns import Turn
+
+
+class InboundMessage(models.Model):
+    """What came in from a contact."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    conversation = models.ForeignKey(
+        Conversation, models.CASCADE, related_name="inbound", verbose_name=_("conversation")
+    )
+    channel_account_ref = models.UUIDField(_("channel account"))
+    provider_ref = models.CharField(_("channel's id"), max_length=100)
+    kind = models.CharField(_("kind"), max_length=12, default="text")
+    text = models.TextField(_("text"), blank=True)
+    media = models.JSONField(_("media"), default=dict, blank=True)
+    quoted_ref = models.CharField(_("reply to"), max_length=100, blank=True)
+    sent_at = models.DateTimeField(_("sent at"))
+    received_at = models.DateTimeField(_("received at"))
+    silence_reason = models.CharField(_("why it stayed silent"), max_length=20, blank=True)
+    edited_at = models.DateTimeField(_("edited at"), null=True, blank=True)
+    deleted_at = models.DateTimeField(_("deleted at"), null=True, blank=True)
+    turn = models.ForeignKey(
+        Turn,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="messages",
+        verbose_name=_("answered by"),
+    )
+
+    class Meta:
+        verbose_name = _("inbound message")
+        verbose_name_plural = _("inbound messages")
+        constraints = [
+            # The bridge may deliver a message again, even under another address of the sender.
+            models.UniqueConstraint(
+                fields=["channel_account_ref", "provider_ref"], name="inbound_message_once"
+            ),
+        ]
+        indexes = [
+            # Read by the dashboard: what came in today and in the last week.
+            models.Index(fields=["received_at"], name="inbound_received"),
+        ]
+
+    def __str__(self) -> str:
+        return _("inbound message %(n)s") % {"n": self.pk}
+
+
+class OutboundMessageQuerySet(models.QuerySet["OutboundMessage"]):
+    """Questions that are asked of what goes out."""
+
+    def heads(self, conversation_ids: Sequence[int]) -> OutboundMessageQuerySet:
+        """The first unsent message of each of some conversations."""
+        return (
+            self.filter(conversation__in=conversation_ids, status__in=OutboundMessage.OPEN)
+            .order_by("conversation_id", "pk")
+            .distinct("conversation_id")
+        )
+
+
+class OutboundMessage(models.Model):
+    """What goes out to a contact: the outbox and, afterwards, the record of what was sent."""
+
+    class Origin(models.TextChoices):
+        AGENT = "agent", _("agent")
+        PERSON = "person", _("person")
+        PHONE = "phone", _("paired phone")
+        SYSTEM = "system", _("system")
+
+    class Status(models.TextChoices):
+        CREATED = "created", _("waiting")
+        HANDED = "handed", _("handed to the bridge")
+        ACKED = "acked", _("sent")
+        DELIVERED = "delivered", _("delivered")
+        READ = "read", _("read")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("not sent")
+
+    OPEN = (Status.CREATED, Status.HANDED)
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    conversation = models.ForeignKey(
+        Conversation, models.CASCADE, related_name="outbound", verbose_name=_("conversation")
+    )
+    turn = models.ForeignKey(
+        Turn,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="replies",
+        verbose_name=_("turn"),
+    )
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    channel_account_ref = models.UUIDField(_("channel account"))
+    # Chosen before the call, so that a repeat after an unknown outcome carries the same id.
+    provider_ref = models.CharField(_("channel's id"), max_length=100)
+    origin = models.CharField(_("origin"), max_length=6, choices=Origin.choices)
+    text = models.TextField(_("text"))
+    status = models.CharField(
+        _("status"), max_length=9, choices=Status.choices, default=Status.CREATED
+    )
+    n_attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    next_attempt_at = models.DateTimeField(_("next attempt at"), null=True, blank=True)
+    failure_reason = models.CharField(_("failure"), max_length=300, blank=True)
+    created_at = models.DateTimeField(_("created at"))
+    handed_at = models.DateTimeField(_("handed at"), null=True, blank=True)
+    acked_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    delivered_at = models.DateTimeField(_("delivered at"), null=True, blank=True)
+    read_at = models.DateTimeField(_("read at"), null=True, blank=True)
+
+    objects = OutboundMessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("outbound message")
+        verbose_name_plural = _("outbound messages")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel_account_ref", "provider_ref"], name="outbound_message_once"
+            ),
+            # A turn's reply is written once, even by two workers.
+            models.UniqueConstraint(
+                fields=["turn", "position"], name="one_reply_per_place", condition=~Q(turn=None)
+            ),
+        ]
+        indexes = [
+            # Read by the sender: the head of a conversation's line.
+            models.Index(
+                fields=["conversation", "id"],
+                name="outbound_line",
+                condition=Q(status__in=["created", "handed"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return _("outbound message %(n)s") % {"n": self.pk}
+
+    def is_waiting(self, now: datetime) -> bool:
+        """Test whether it is too early for the next attempt."""
+        return self.next_attempt_at is not None and self.next_attempt_at > now

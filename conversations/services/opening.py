@@ -1,0 +1,163 @@
+"""How a turn begins: one transaction that claims bursts and reads what their answers need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import override
+
+from agents.models import Agent
+from agents.services import profiles
+from agents.types import AgentProfile, RunRequest
+from conversations.channels import Accounts
+from conversations.models import Conversation, InboundMessage, Turn
+from conversations.services import bursts, identity, takeover, typing
+from conversations.types import TurnOutcome
+from tenants import timers
+from tenants.context import current_schema, database_now
+from tenants.models import Tenant
+
+MAX_ATTEMPTS = 5
+"""A burst whose turn died or failed this often is left to a person, and harms nobody else."""
+
+
+@dataclass(frozen=True)
+class Open:
+    """A turn that has begun, with what its last transaction will need."""
+
+    turn: Turn
+    request: RunRequest
+    message_ids: tuple[int, ...]
+
+
+def open_turns(claims: Sequence[timers.Claim]) -> dict[timers.Claim, Open | TurnOutcome]:
+    """Open the turns of some claims.
+
+    Of several, those whose conversation is locked elsewhere or gone are left out: waiting for one
+    while others are held could be a deadlock.
+    """
+    now = database_now()
+    wait = len(claims) == 1
+    refs = [claim.ref for claim in claims]
+    opened: dict[timers.Claim, Open | TurnOutcome] = {}
+    with transaction.atomic(durable=True):
+        conversations = {
+            one.pk: one
+            for one in Conversation.objects.lock(refs, wait=wait)
+            .select_related("contact", "agent")
+            .prefetch_related("contact__addresses")
+            .filter(status=Conversation.Status.OPEN)
+        }
+        # After the conversations, which is everybody's order of locks.
+        ours = [claim for claim in claims if wait or claim.ref in conversations]
+        held = timers.hold_all(ours)
+        opened.update(dict.fromkeys(ours, TurnOutcome.LEASE_LOST))
+        # Whoever held these before us is gone, or its lease would still be there.
+        Turn.objects.filter(
+            conversation__in=[claim.ref for claim in held], status=Turn.Status.RUNNING
+        ).update(status=Turn.Status.FAILED, reason="its worker was lost", finished_at=now)
+        found = bursts.pending([conversations[one.ref] for one in held if one.ref in conversations])
+        profiles_of = _Profiles()
+        begun: list[tuple[timers.Claim, Turn, AgentProfile]] = []
+        for claim in held:
+            conversation = conversations.get(claim.ref)
+            turn = _new_turn(claim, conversation, found.get(claim.ref, []), profiles_of, now=now)
+            if isinstance(turn, TurnOutcome):
+                opened[claim] = turn
+                timers.finish(claim)
+            else:
+                begun.append((claim, *turn))
+        Turn.objects.bulk_create(turn for _, turn, _ in begun)
+        opened.update(_with_requests(begun, found, now=now))
+    return opened
+
+
+def _new_turn(
+    claim: timers.Claim,
+    conversation: Conversation | None,
+    messages: Sequence[InboundMessage],
+    profiles_of: _Profiles,
+    *,
+    now: datetime,
+) -> tuple[Turn, AgentProfile] | TurnOutcome:
+    """Return a turn that is to be created, or why there is none."""
+    if conversation is None:
+        return TurnOutcome.NOTHING_PENDING
+    if not messages or conversation.mode != Conversation.Mode.AI:
+        bursts.start_anew([conversation])
+        conversation.save(update_fields=bursts.COUNTS)
+        return TurnOutcome.NOTHING_PENDING
+    profile = profiles_of.conversation(conversation)
+    if profile is None or claim.n_attempts > MAX_ATTEMPTS:
+        reason = "no agent answers here" if profile is None else "answering failed repeatedly"
+        takeover.leave_to_people(conversation=conversation, reason=reason, now=now)
+        return TurnOutcome.LEFT_TO_PEOPLE
+    turn = Turn(
+        conversation=conversation,
+        agent_id=profile.agent_id,
+        agent_version=profile.version_number,
+        covered_upto=max(message.pk for message in messages),
+        n_messages=len(messages),
+        burst_started_at=conversation.first_pending_at or now,
+        started_at=now,
+    )
+    return turn, profile
+
+
+def _with_requests(
+    begun: Sequence[tuple[timers.Claim, Turn, AgentProfile]],
+    messages_of: Mapping[int, Sequence[InboundMessage]],
+    *,
+    now: datetime,
+) -> dict[timers.Claim, Open]:
+    """Return what the runtime is asked for each new turn, and show that it is being written."""
+    if not begun:
+        return {}
+    tenant = Tenant.objects.get(schema_name=current_schema())
+    accounts = Accounts()
+    opened = {}
+    with override(tenant.language):
+        transcripts = bursts.latest_lines(
+            {
+                turn.conversation_id: min(one.pk for one in messages_of[turn.conversation_id])
+                for _, turn, _ in begun
+            }
+        )
+    for claim, turn, profile in begun:
+        conversation, messages = turn.conversation, messages_of[turn.conversation_id]
+        request = RunRequest(
+            tenant_name=tenant.name,
+            language=tenant.language,
+            timezone=tenant.timezone,
+            agent=profile,
+            # What has no words is nothing to search for: alone it goes to a person.
+            burst=tuple(message.text for message in messages if message.text),
+            transcript=transcripts.get(conversation.pk, ()),
+            contact_name=conversation.contact.name,
+            now=now,
+        )
+        opened[claim] = Open(turn, request, tuple(message.pk for message in messages))
+        account = accounts.open(conversation.channel_kind, conversation.channel_account_ref)
+        typing.show(account=account, to=identity.address_of(conversation.contact))
+    return opened
+
+
+class _Profiles:
+    """The published agents of some conversations, each read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, AgentProfile] = {}
+
+    def conversation(self, conversation: Conversation) -> AgentProfile | None:
+        """Return who answers a conversation; None where nobody does."""
+        agent = conversation.agent
+        if agent is None or not agent.is_active or agent.published_version_id is None:
+            return None
+        if agent.kind == Agent.Kind.HUMAN:
+            return None
+        if agent.pk not in self._known:
+            self._known[agent.pk] = profiles.profile(agent_id=agent.pk)
+        return self._known[agent.pk]
