@@ -16,6 +16,7 @@ import json as jsonlib
 import os
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
+from itertools import cycle
 from typing import Any
 
 import httpcore2
@@ -49,6 +51,14 @@ over while there is still time for the next."""
 
 MAX_CONNECTIONS = 1200
 """Connections of one process, at least the workers' threads: each may wait for a model at once."""
+
+N_POOLS = 20
+"""Pools of one process. For each request a pool looks through all of its connections, and asks the
+system of each idle one whether it still lives: of a hundred in one pool that took more time than
+the request."""
+
+MAX_KEPT = 200
+"""Idle connections that one process keeps for the next request, over all pools."""
 
 MAX_BYTES = 32 * 1024 * 1024
 """Largest body that is read of anything, in bytes; media of 20 MB grow by a third in base64."""
@@ -169,6 +179,7 @@ def network_errors() -> Iterator[None]:
         raise Temporary(f"network trouble: {type(error).__name__}") from error
 
 
+@lru_cache(maxsize=1024)  # the same few are called again and again, and one call asks twice
 def check_url(url: str) -> httpx2.URL:
     """Return the parsed address.
 
@@ -386,11 +397,10 @@ class _BoundBody(httpx2.SyncByteStream):
         self._close()
 
 
-class GuardedTransport(httpx2.HTTPTransport):
-    """A pool of connections behind the guard."""
+class _GuardedPool(httpx2.HTTPTransport):
+    """Connections behind the guard."""
 
-    def __init__(self) -> None:
-        context = httpx2.create_ssl_context()
+    def __init__(self, context: ssl.SSLContext) -> None:
         super().__init__(verify=context, trust_env=False)
         self._pool.close()
         # The library has no argument for the network backend, so the pool is replaced. A test
@@ -398,10 +408,20 @@ class GuardedTransport(httpx2.HTTPTransport):
         self._pool = httpcore2.ConnectionPool(
             ssl_context=context,
             max_connections=MAX_CONNECTIONS,
-            max_keepalive_connections=100,
+            max_keepalive_connections=MAX_KEPT // N_POOLS,
             keepalive_expiry=20.0,
             network_backend=_GuardedBackend(),
         )
+
+
+class GuardedTransport(httpx2.BaseTransport):
+    """Pools of connections behind the guard; each thread uses one of them."""
+
+    def __init__(self) -> None:
+        context = httpx2.create_ssl_context()
+        self._pools = [_GuardedPool(context) for _ in range(N_POOLS)]
+        self._next_pool = cycle(self._pools)
+        self._own = threading.local()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request.
@@ -411,7 +431,9 @@ class GuardedTransport(httpx2.HTTPTransport):
                 bytes: a small body could unfold without bound.
         """
         check_url(str(request.url))
-        answer = super().handle_request(request)
+        if not hasattr(self._own, "pool"):
+            self._own.pool = next(self._next_pool)
+        answer: httpx2.Response = self._own.pool.handle_request(request)
         if answer.headers.get("content-encoding", "identity").lower() != "identity":
             answer.close()
             raise Permanent("the answer is compressed although we asked for plain bytes")
@@ -419,6 +441,11 @@ class GuardedTransport(httpx2.HTTPTransport):
         assert isinstance(stream, httpx2.SyncByteStream)  # noqa: S101  a fact of this transport
         answer.stream = _BoundBody(stream, stream.close)
         return answer
+
+    def close(self) -> None:
+        """Close every connection."""
+        for pool in self._pools:
+            pool.close()
 
 
 @lru_cache(maxsize=2)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,13 +29,15 @@ from knowledge import (
     text,
     vocabularies,
 )
+from knowledge.abstention import Thresholds
 from knowledge.models import EmbeddingSpace
 from knowledge.normaliser import Vocabulary
-from knowledge.ranking import Asked, Ranking, RankWeights
+from knowledge.ranking import Asked, Pool, Ranking, RankWeights
 from knowledge.scanning import Scope
 from knowledge.types import ChunkKind, Decision, Passage, SearchOptions, SearchResult
 from tenants.context import release_connection
 from tenants.models import Tenant
+from tenants.remembering import Remembered
 
 FOLLOW_UP_SHARE = 0.5
 """How much a follow-up is searched by itself; the rest goes to it together with what it follows."""
@@ -54,6 +56,22 @@ MIN_WORDS = 3.0
 EXACT_UP_TO = 4_000
 """Passages up to which every one is compared, at about 15 microseconds each. Of 10,000 candidates
 took half as long as all, and below some thousands no longer pay for their sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What every search of a tenant rests on."""
+
+    vocabulary: Vocabulary
+    thresholds: Thresholds
+    space: EmbeddingSpace
+
+
+def _read_basis() -> _Basis:
+    return _Basis(vocabularies.current(), abstention.current(), spaces.active_space())
+
+
+_basis = Remembered(_read_basis)
 
 
 def search(
@@ -82,9 +100,11 @@ def search(
         RuntimeError: a transaction is open.
     """
     began = time.monotonic()
-    vocabulary = vocabularies.current()
-    questions = _questions(query, previous=previous, rewritten=rewritten, vocabulary=vocabulary)
-    thresholds = abstention.current()
+    basis = _basis.get()
+    thresholds, space = basis.thresholds, basis.space
+    questions = _questions(
+        query, previous=previous, rewritten=rewritten, vocabulary=basis.vocabulary
+    )
     n_wanted = thresholds.n_passages if k is None else k
     if not questions or (category_ids is not None and not category_ids):
         return SearchResult(
@@ -95,7 +115,6 @@ def search(
             threshold=thresholds.answer_from,
             duration_ms=round((time.monotonic() - began) * 1000),
         )
-    space = spaces.active_space()
     scope = Scope(
         category_ids=category_ids,
         languages=options.languages,
@@ -179,21 +198,25 @@ def _find(
 ) -> tuple[Ranking, tuple[Passage, ...]]:
     """Return the ranking and what is shown of its first k."""
     weights = RankWeights() if options.weights is None else RankWeights(*options.weights)
-    with transaction.atomic():
-        scanning.prepare()
-        n_passages, is_indexed = scanning.size(scope)
-        is_exact = n_passages <= EXACT_UP_TO if options.exact is None else options.exact
-        pool = (
-            scanning.measure_all(scope, asked)
-            if is_exact
-            else candidates.gather(scope, asked, n_passages=n_passages, by_index=is_indexed)
-        )
-        found = ranking.rank(pool, asked, weights=weights)
-        rows = scanning.fetch(scope, found.ids[:k].tolist())
+    found = ranking.rank(_pool(scope, asked, exact=options.exact), asked, weights=weights)
+    rows = scanning.fetch(scope, found.ids[:k].tolist()) if len(found.ids) else {}
     passages = (
         _passage(rows[pk], found, at) for at, pk in enumerate(found.ids[:k].tolist()) if pk in rows
     )
     return found, tuple(passages)
+
+
+def _pool(scope: Scope, asked: Sequence[Asked], *, exact: bool | None) -> Pool:
+    """Return what the questions are compared with: everything in a small scope."""
+    if exact is not False:
+        n_most = EXACT_UP_TO if exact is None else None
+        pool = scanning.measure_all(scope, asked, n_most=n_most)
+        if len(pool.ids):
+            return pool
+    with transaction.atomic():
+        scanning.prepare()
+        n_passages, is_indexed = scanning.size(scope)
+        return candidates.gather(scope, asked, n_passages=n_passages, by_index=is_indexed)
 
 
 def _passage(row: tuple[Any, ...], found: Ranking, at: int) -> Passage:

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import psycopg
 from django.db import connection
 
 from knowledge.ranking import Asked, Pool
@@ -48,7 +49,12 @@ _ALL = (
     """
     select c.id
     from knowledge_document d join knowledge_chunk c on c.document_id = d.id and c.active
-    where """
+    where (
+        %(most)s::bigint is null
+        or (select coalesce(sum(d.n_chunks), 0) from knowledge_document d where """
+    + _DOCUMENTS
+    + """) <= %(most)s::bigint
+    ) and """
     + _DOCUMENTS
 )
 _SAMPLED = (
@@ -217,9 +223,13 @@ def size(scope: Scope) -> tuple[int, bool]:
     return int(row[0]), bool(row[1])
 
 
-def measure_all(scope: Scope, asked: Sequence[Asked]) -> Pool:
-    """Compare the questions with every passage."""
-    return _measure(_ALL, scope, asked, {})
+def measure_all(scope: Scope, asked: Sequence[Asked], *, n_most: int | None = None) -> Pool:
+    """Compare the questions with every passage.
+
+    Args:
+        n_most: passages, about, from which on nothing is compared; None for no limit.
+    """
+    return _measure(_ALL, scope, asked, {"most": n_most}, prepare=True)
 
 
 def measure(scope: Scope, asked: Sequence[Asked], ids: Sequence[int]) -> Pool:
@@ -281,7 +291,8 @@ def count(scope: Scope, words: Sequence[str], *, of_grams: bool) -> dict[str, fl
 
 def fetch(scope: Scope, ids: Sequence[int]) -> dict[int, tuple[Any, ...]]:
     """Return what is shown of chunks, those left out that went out of the scope meanwhile."""
-    return {row[0]: row for row in _rows(_FETCH, {**scope.parameters(), "ids": list(ids)})}
+    found = _rows(_FETCH, {**scope.parameters(), "ids": list(ids)}, prepare=True)
+    return {row[0]: row for row in found}
 
 
 def any_of(lexemes: Sequence[str]) -> str:
@@ -289,7 +300,14 @@ def any_of(lexemes: Sequence[str]) -> str:
     return " | ".join(f"'{lexeme}'" for lexeme in lexemes)
 
 
-def _measure(picked: str, scope: Scope, asked: Sequence[Asked], extra: dict[str, Any]) -> Pool:
+def _measure(
+    picked: str,
+    scope: Scope,
+    asked: Sequence[Asked],
+    extra: dict[str, Any],
+    *,
+    prepare: bool = False,
+) -> Pool:
     lexemes = list(dict.fromkeys(word for one in asked for word in (*one.lexemes, *one.signs)))
     grams = list(dict.fromkeys(gram for one in asked for gram in one.grams))
     rows = _rows(
@@ -304,6 +322,7 @@ def _measure(picked: str, scope: Scope, asked: Sequence[Asked], extra: dict[str,
             "one": _literal(asked[0].vector),
             "other": _literal(asked[1].vector) if len(asked) > 1 else None,
         },
+        prepare=prepare,
     )
     return _pool(rows, n_questions=len(asked), grams=grams)
 
@@ -342,7 +361,19 @@ def _literal(vector: Sequence[float] | None) -> str | None:
     return "[" + ",".join(f"{value:.7g}" for value in vector) + "]"
 
 
-def _rows(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+def _rows(
+    statement: str, parameters: dict[str, Any], *, prepare: bool = False
+) -> list[tuple[Any, ...]]:
+    """Run a statement.
+
+    Args:
+        prepare: plan it once for a connection and a tenant. Django writes the values into the text,
+            so that each time would be planned anew, which takes longer than a small search.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return list(cursor.fetchall())
+        if not prepare:
+            cursor.execute(statement, parameters)
+            return list(cursor.fetchall())
+        # The wrapper's cursor has set the search path of the tenant.
+        with psycopg.Cursor(cursor.connection) as own:
+            return list(own.execute(statement, parameters, prepare=True).fetchall())

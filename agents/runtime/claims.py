@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from integrations.llm import words
 
@@ -307,17 +308,23 @@ class Index:
 
 def index(texts: Iterable[str]) -> Index:
     """Return what `texts` state."""
-    values: dict[str, set[str]] = defaultdict(set)
-    plain: list[str] = []
-    for text in texts:
-        plain.append(_plain(text))
-        for claim in claims(text):
-            values[claim.kind].add(claim.value)
-            if claim.kind == "count":
-                values["counted"].add(claim.value.split(" ")[0])
-            if claim.kind == "date":  # "31/03" is also said as "dia 31"
-                values["day"].add(claim.value.split("/")[0])
-        values["spelt"].update(_spelt(match) for match in _SPELT_ANY.finditer(words.fold(text)))
+    parts = [_index(text) for text in texts]
+    kinds = {kind for part in parts for kind in part.values}
     return Index(
-        {kind: frozenset(found) for kind, found in values.items()}, f" {' | '.join(plain)} "
+        {kind: frozenset().union(*(part._of(kind) for part in parts)) for kind in kinds},
+        f" {' | '.join(part.text for part in parts)} ",
     )
+
+
+@lru_cache(maxsize=1024)  # a business's passages and instructions are read for many replies
+def _index(text: str) -> Index:
+    """Return what one text states; its words have no spaces around them."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for claim in claims(text):
+        values[claim.kind].add(claim.value)
+        if claim.kind == "count":
+            values["counted"].add(claim.value.split(" ")[0])
+        if claim.kind == "date":  # "31/03" is also said as "dia 31"
+            values["day"].add(claim.value.split("/")[0])
+    values["spelt"].update(_spelt(match) for match in _SPELT_ANY.finditer(words.fold(text)))
+    return Index({kind: frozenset(found) for kind, found in values.items()}, _plain(text))

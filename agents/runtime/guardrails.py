@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agents.runtime.evidence import Examination
 from integrations.llm import words
@@ -53,9 +54,14 @@ def leak(reply: str, *, rules: str, instructions: str) -> Verdict:
             ("rules", rules, N_RULES),
             ("instructions", instructions, N_INSTRUCTIONS),
         )
-        if _runs(words.WORD.findall(words.fold(text)), n_words) & _runs(said, n_words)
+        if not _runs_of(text, n_words).isdisjoint(_runs(said, n_words))
     )
     return Verdict("leak", not found, found)
+
+
+@lru_cache(maxsize=128)  # the same rules and instructions stand above many replies
+def _runs_of(text: str, n_words: int) -> frozenset[tuple[str, ...]]:
+    return frozenset(_runs(words.WORD.findall(words.fold(text)), n_words))
 
 
 def _runs(found: Sequence[str], n_words: int) -> set[tuple[str, ...]]:

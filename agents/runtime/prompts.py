@@ -31,11 +31,20 @@ def visible(text: str) -> str:
     Source: OWASP Top 10 for LLM Applications 2026, LLM01: tag characters, zero-width characters and
     variation selectors carry hidden instructions.
     """
-    return "".join(
-        sign
-        for sign in text.replace("\r\n", "\n")
-        if sign in _KEPT or (unicodedata.category(sign) not in _UNSEEN and not _is_selector(sign))
-    )
+    return text.replace("\r\n", "\n").translate(_signs)
+
+
+class _Signs(dict[int, int | None]):
+    """For `str.translate`: what a person sees stays; learnt sign by sign."""
+
+    def __missing__(self, code: int) -> int | None:
+        sign = chr(code)
+        is_seen = unicodedata.category(sign) not in _UNSEEN and not _is_selector(sign)
+        self[code] = code if is_seen or sign in _KEPT else None
+        return self[code]
+
+
+_signs = _Signs()
 
 
 def _is_selector(sign: str) -> bool:

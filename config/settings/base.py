@@ -146,6 +146,9 @@ DATABASES = {
 # The search path is set once for a connection and a tenant, not before each statement. Closing, a
 # rollback and a change of tenant forget it; `tests/tenants/test_isolation.py` proves it in a pool.
 TENANT_LIMIT_SET_CALLS = True
+# How long a process believes what it read of a tenant's rarely changed rows, in seconds: so much
+# later a change reaches the others. In a rush that is one statement a second and not one a message.
+REMEMBER_S = 1.0
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",

@@ -153,8 +153,8 @@ def _write_turns(
         if one.result.outcome.text
     ]
     outbox.add_messages(replies, now=now)
+    searching.record_turns(((one.opened.turn, one.result) for one in done), now=now)
     for one in done:
-        searching.record_turn(turn=one.opened.turn, result=one.result, now=now)
         if isinstance(one.result.outcome, NeedsHuman):
             takeover.leave_to_people(
                 conversation=conversations[one.claim.ref],

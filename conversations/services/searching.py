@@ -1,7 +1,8 @@
-"""What a turn searched for, handed to the knowledge's log of searches."""
+"""What turns searched for, handed to the knowledge's log of searches."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from agents.types import NeedsHuman, RunResult
@@ -10,16 +11,25 @@ from knowledge.models import Search
 from knowledge.services import searches
 
 
-def record_turn(*, turn: Turn, result: RunResult, now: datetime) -> Search | None:
-    """Keep the search that decided a turn; joins the caller's transaction.
+def record_turns(turns: Iterable[tuple[Turn, RunResult]], *, now: datetime) -> None:
+    """Keep the searches that decided turns; joins the caller's transaction.
 
-    None where nothing was searched, or where the turn's answer was thrown away: the question comes
-    back with the next turn then, and would count twice.
+    Not of a turn whose answer was thrown away: the question comes back with the next one then, and
+    would count twice.
     """
-    if result.searched is None or turn.status != Turn.Status.DONE:
+    found = (
+        _search_of(turn, result, now=now)
+        for turn, result in turns
+        if turn.status == Turn.Status.DONE
+    )
+    searches.record([search for search in found if search is not None])
+
+
+def _search_of(turn: Turn, result: RunResult, *, now: datetime) -> Search | None:
+    if result.searched is None:
         return None
     searched = result.searched
-    return searches.record_search(
+    return searches.new_search(
         origin=Search.Origin.CHAT,
         question=searched.question,
         previous=searched.previous,

@@ -39,9 +39,9 @@ BACKOFF_S = 0.5
 LEAST_S = 1.0
 """A try with less time than this, in seconds, is not begun: no model answers that fast."""
 
-MAX_EMBEDDERS = 64
-"""Clients of remote embedding models that a process keeps; the least used goes first. Each is a key
-and a few objects, the connections are shared."""
+MAX_EMBEDDERS = MAX_CLIENTS = 64
+"""Clients of remote models that a process keeps, of each sort; the least used goes first. Each is a
+key and a few objects, the connections are shared."""
 
 BUILT_IN = EmbedConfig()
 
@@ -117,8 +117,9 @@ def _remote(config: EmbedConfig) -> Embedder:
             raise Permanent(f"embeddings by {config.provider} are not available")
 
 
+@lru_cache(maxsize=MAX_CLIENTS)
 def single(config: ChatConfig) -> ChatClient:
-    """Return the client of one provider, without its fallbacks.
+    """Return this process's client of one provider, without its fallbacks.
 
     The modules are imported here and not above: an SDK costs up to a second and 75 MB.
 

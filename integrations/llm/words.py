@@ -38,10 +38,23 @@ _stemmer = snowballstemmer.stemmer("portuguese")
 _stemmer_lock = threading.Lock()
 
 
+class _Marks(dict[int, int | None]):
+    """For `str.translate`: signs that combine with the one before go, all others stay."""
+
+    def __missing__(self, code: int) -> int | None:
+        kept = None if unicodedata.combining(chr(code)) else code
+        self[code] = kept
+        return kept
+
+
+_marks = _Marks()
+
+
 def fold(text: str) -> str:
     """Return `text` in lower case and without accents."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(sign for sign in decomposed if not unicodedata.combining(sign)).lower()
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKD", text).translate(_marks).lower()
 
 
 def words(text: str) -> list[str]:
@@ -59,7 +72,12 @@ def stem(word: str) -> str:
 
 def terms(text: str) -> list[str]:
     """Return the stems of the words that name a subject, each once, in order."""
-    return list(dict.fromkeys(stem(word) for word in words(text) if word not in STOP_WORDS))
+    return list(_terms(text))
+
+
+@lru_cache(maxsize=2_048)  # a reply is compared with the same passages sentence by sentence
+def _terms(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(stem(word) for word in words(text) if word not in STOP_WORDS))
 
 
 @lru_cache(maxsize=50_000)

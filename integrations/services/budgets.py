@@ -18,6 +18,7 @@ from django.db.models import F
 
 from integrations.llm.errors import BudgetExhausted
 from integrations.models import Budget, Reservation, Spend
+from tenants.remembering import Remembered
 
 WARN_PERCENT, CHEAPER_PERCENT = 80, 95
 
@@ -27,6 +28,10 @@ died; its call was probably paid for, so it counts as spent."""
 
 NOBODY = uuid.UUID(int=0)
 SWEEP_BATCH = 500
+
+
+_active = Remembered(lambda: list(Budget.objects.filter(is_active=True)))
+"""The limits of the current schema; what is used of them is always read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def reserve(*, subject: Subject, usd: Decimal | None, now: datetime, timezone: s
     Raises:
         BudgetExhausted: it does not fit into one of the budgets.
     """
-    budgets = [one for one in Budget.objects.filter(is_active=True) if _holds(one, subject)]
+    budgets = [one for one in _active.get() if _holds(one, subject)]
     if not budgets:
         return Promise()
     amount = usd or Decimal(0)

@@ -31,6 +31,7 @@ from integrations.models import ModelCall
 from integrations.services import breakers, budgets, prices
 from integrations.services.budgets import Promise, Subject
 from integrations.services.prices import Cost
+from tenants.combining import Combiner
 from tenants.errors import Permanent, Temporary
 
 logger = logging.getLogger(__name__)
@@ -210,7 +211,7 @@ def _record(
     price: dict[str, object] | None = None,
     usd_brl: Decimal | None = None,
 ) -> None:
-    ModelCall.objects.create(
+    call = ModelCall(
         called_at=now,
         purpose=purpose.value,
         origin=caller.origin,
@@ -234,3 +235,20 @@ def _record(
         usd_brl=usd_brl,
         price=price or {},
     )
+    _ledger.do(_Entry(call))
+
+
+@dataclass(frozen=True, eq=False)
+class _Entry:
+    """A line that is to be written into the ledger."""
+
+    call: ModelCall
+
+
+def _write(items: Sequence[_Entry], *, alone: bool) -> dict[_Entry, None]:
+    """Write what several calls cost in one statement; see `Combiner`."""
+    ModelCall.objects.bulk_create(one.call for one in items)
+    return dict.fromkeys(items)
+
+
+_ledger: Combiner[_Entry, None] = Combiner(_write, most=100)

@@ -22,7 +22,7 @@ PRUNE_BATCH = 2_000
 """Rows that one sweep removes at most, so that it stays short after a long pause."""
 
 
-def record_search(
+def new_search(
     *,
     origin: str,
     question: str,
@@ -36,10 +36,9 @@ def record_search(
     category_ids: Sequence[int] | None,
     now: datetime,
 ) -> Search:
-    """Keep one search; joins the caller's transaction.
+    """Return a line of the log, for `record`.
 
-    What identifies a person is masked in questions of conversations. One that found no answer is
-    gathered with its like in the background.
+    What identifies a person is masked in questions of conversations.
 
     Args:
         origin: one of `Search.Origin`.
@@ -52,7 +51,7 @@ def record_search(
     """
     is_chat = origin == Search.Origin.CHAT
     keep = privacy.mask if is_chat else str
-    search = Search.objects.create(
+    return Search(
         origin=origin,
         question=keep(question)[:MAX_TEXT],
         previous=keep(previous)[:MAX_TEXT],
@@ -71,9 +70,16 @@ def record_search(
         asked_by=asked_by[:150],
         created_at=now,
     )
-    if is_chat and answered is False:
+
+
+def record(searches: Sequence[Search]) -> None:
+    """Keep searches; joins the caller's transaction.
+
+    Questions of conversations that found no answer are gathered with their like in the background.
+    """
+    Search.objects.bulk_create(searches)
+    if any(one.origin == Search.Origin.CHAT and one.answered is False for one in searches):
         enqueue(CLUSTER_TASK)
-    return search
 
 
 def _kept(passage: Passage) -> dict[str, object]:

@@ -142,7 +142,7 @@ def try_question(*, trial: Trial, asked_by: str, now: datetime) -> Search:
         threshold=zones.answer_from,
         duration_ms=took_ms,
     )
-    return searches.record_search(
+    search = searches.new_search(
         origin=Search.Origin.TEST,
         question=trial.question,
         previous=trial.previous,
@@ -155,6 +155,8 @@ def try_question(*, trial: Trial, asked_by: str, now: datetime) -> Search:
         category_ids=scope.category_ids,
         now=now,
     )
+    searches.record([search])
+    return search
 
 
 def _zones(trial: Trial) -> abstention.Thresholds:

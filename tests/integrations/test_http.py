@@ -331,5 +331,6 @@ def test_nested_deadlines_keep_the_earlier_one(server: ScriptedServer) -> None:
 def test_the_library_still_uses_the_guarded_pool() -> None:
     transport = http.GuardedTransport()
 
-    assert isinstance(transport._pool._network_backend, http._GuardedBackend)
-    assert isinstance(transport, httpx2.HTTPTransport)
+    for pool in transport._pools:
+        assert isinstance(pool._pool._network_backend, http._GuardedBackend)
+    assert isinstance(transport, httpx2.BaseTransport)

@@ -75,7 +75,7 @@ def ask(
     agent_name: str = "Recepção",
     found: SearchResult | None = None,
 ) -> Search:
-    return searches.record_search(
+    search = searches.new_search(
         origin=origin,
         question=question,
         previous=previous,
@@ -88,6 +88,8 @@ def ask(
         category_ids=None,
         now=at,
     )
+    searches.record([search])
+    return search
 
 
 def gathered() -> dict[str, int]:
