@@ -31,6 +31,7 @@ class Open:
     turn: Turn
     request: RunRequest
     message_ids: tuple[int, ...]
+    typing: typing.Indicator
 
 
 def open_turns(claims: Sequence[timers.Claim]) -> dict[timers.Claim, Open | TurnOutcome]:
@@ -139,9 +140,13 @@ def _with_requests(
             contact_name=conversation.contact.name,
             now=now,
         )
-        opened[claim] = Open(turn, request, tuple(message.pk for message in messages))
         account = accounts.open(conversation.channel_kind, conversation.channel_account_ref)
-        typing.show(account=account, to=identity.address_of(conversation.contact))
+        opened[claim] = Open(
+            turn,
+            request,
+            tuple(message.pk for message in messages),
+            typing.show(account=account, to=identity.address_of(conversation.contact)),
+        )
     return opened
 
 

@@ -71,7 +71,10 @@ def _run_turn(claim: timers.Claim, opened: Open | TurnOutcome | None) -> TurnOut
             return opened
         release_connection()
         reach("turn_before_llm")
-        result = loop.answer(opened.request, assembly.run_context(caller_of(opened)))
+        try:
+            result = loop.answer(opened.request, assembly.run_context(caller_of(opened)))
+        finally:
+            opened.typing.end()
         reach("turn_after_llm")
         return _finish_turn(Answered(claim, opened, result))
     except Exception:

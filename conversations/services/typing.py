@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from conversations.channels import ChannelAccount
@@ -11,17 +13,40 @@ from tenants.errors import Permanent, Temporary
 
 logger = logging.getLogger(__name__)
 
+AFTER_S = 0.4
+"""How long an answer is written before that is shown, in seconds. One that is there sooner needs no
+indicator, which could arrive after it; and in a rush the calls do not delay the work itself."""
+
+MAX_WAITING = 500
+"""Indicators that wait for their time or for a bridge that hangs; the next ones are left out."""
+
 _pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="typing")
 
 
-def show(*, account: ChannelAccount, to: Address) -> None:
-    """Ask the channel to show that we are typing; returns at once."""
-    if _pool._work_queue.qsize() < 100:  # a bridge that hangs must not gather a queue
-        _pool.submit(_show, account, to)
+class Indicator:
+    """That we are typing, as far as the contact's phone has been told."""
+
+    def __init__(self, account: ChannelAccount, to: Address) -> None:
+        self._account, self._to = account, to
+        self._due = time.monotonic() + AFTER_S
+        self._ended = threading.Event()
+
+    def end(self) -> None:
+        """Show nothing any more; what was shown ends with the message, or by itself."""
+        self._ended.set()
+
+    def _show(self) -> None:
+        if self._ended.wait(max(0.0, self._due - time.monotonic())):
+            return
+        try:
+            self._account.show_typing(to=self._to)
+        except (Temporary, Permanent) as error:
+            logger.info("typing not shown", extra={"reason": error.reason})
 
 
-def _show(account: ChannelAccount, to: Address) -> None:
-    try:
-        account.show_typing(to=to)
-    except (Temporary, Permanent) as error:
-        logger.info("typing not shown", extra={"reason": error.reason})
+def show(*, account: ChannelAccount, to: Address) -> Indicator:
+    """Ask the channel to show that we are typing, in a moment; returns at once."""
+    indicator = Indicator(account, to)
+    if _pool._work_queue.qsize() < MAX_WAITING:
+        _pool.submit(indicator._show)
+    return indicator
