@@ -140,7 +140,7 @@ class FaqPages(pages.OwnPages):
                 "state": pages.state_cell(entry.document),
                 "validity": pages.validity(entry.document),
                 "problem": entry.document.failure_reason,
-                "name": entry.document.name.removesuffix(".faq"),
+                "name": entry.document.title,
             }
             for entry in faqs.entries(page.object_list)
         ]
@@ -199,16 +199,14 @@ class FaqPages(pages.OwnPages):
             form = FaqForm(
                 initial={
                     "category": document.category_id,
-                    "question": faq.question if faq else document.name.removesuffix(".faq"),
+                    "question": faq.question if faq else document.title,
                     "answer": faq.answer if faq else "",
                     "phrasings": "\n".join(faq.phrasings) if faq else "",
                     "valid_from": document.valid_from,
                     "valid_until": document.valid_until,
                 }
             )
-        return self._form_page(
-            request, form, title=document.name.removesuffix(".faq"), document=document
-        )
+        return self._form_page(request, form, title=document.title, document=document)
 
     def faq_paste_view(self, request: HttpRequest) -> HttpResponse:
         """Take many pairs at once, each with its own line of what became of it."""

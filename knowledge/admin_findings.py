@@ -8,9 +8,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -24,8 +23,6 @@ from knowledge.services import findings
 from tenants.errors import DomainError
 from tenants.panel import actor
 from tenants.sites import tenant_site
-
-A_PAGE = 20
 
 Status = Finding.Status
 
@@ -62,16 +59,14 @@ class Row:
 
 
 @admin.register(Finding, site=tenant_site)
-class FindingAdmin(pages.OwnPages):
+class FindingAdmin(pages.ToSettle):
     """Contradictions and repetitions between documents."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """They come from comparing."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """They go when a text changes, or are settled."""
-        return False
+    states = (
+        (Status.OPEN, gettext_lazy("To be settled")),
+        (Status.SETTLED, gettext_lazy("Settled")),
+        (Status.DISMISSED, gettext_lazy("Both are right")),
+    )
 
     def get_urls(self) -> list[Any]:
         """Add what can be done with a finding."""
@@ -89,27 +84,21 @@ class FindingAdmin(pages.OwnPages):
     ) -> HttpResponse:
         """Show the findings of one state."""
         self.need(request, "view_finding")
-        status = request.GET.get("status", Status.OPEN)
-        status = status if status in Status.values else Status.OPEN
+        status = self.status_in(request)
         found = findings.visible(status=status, on=pages.today())
         return self._list(request, found, status)
 
     def _list(self, request: HttpRequest, found: QuerySet[Finding], status: str) -> HttpResponse:
-        page = Paginator(found, A_PAGE).get_page(request.GET.get("page"))
-        here = reverse("admin:knowledge_finding_changelist")
+        page, listed = self.page_of(request, found, status)
         return self.show(
             request,
             "knowledge/findings.html",
             title=_("Contradictions and repetitions"),
-            page=page,
             rows=[_row(one) for one in page.object_list],
-            status=status,
-            states=[(value, label, f"{here}?status={value}") for value, label in _states()],
-            page_query=f"status={status}&",
             today=f"{pages.today():%Y-%m-%d}",
-            may_change=self.has_change_permission(request),
             may_edit=request.user.has_perm("knowledge.change_document"),
             may_bin=request.user.has_perm("knowledge.delete_document"),
+            **listed,
         )
 
     def change_view(
@@ -142,7 +131,7 @@ class FindingAdmin(pages.OwnPages):
         form = LastDayForm(request.POST)
         if request.method == "POST" and not form.is_valid():
             messages.error(request, _("Choose the last day on which the document is valid."))
-            return _back()
+            return self.back()
 
         def end(finding: Finding) -> None:
             findings.end_document(
@@ -174,14 +163,14 @@ class FindingAdmin(pages.OwnPages):
     ) -> HttpResponse:
         finding = _find(pk)
         if request.method != "POST":
-            return _back()
+            return self.back()
         try:
             settle(finding)
         except DomainError as error:
             messages.error(request, str(error))
         else:
             pages.tell_with_undo(request, told, reverse("admin:knowledge_finding_undo", args=[pk]))
-        return _back()
+        return self.back()
 
     def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Take back how a finding was settled."""
@@ -195,15 +184,7 @@ class FindingAdmin(pages.OwnPages):
             finding=finding, now=timezone.now(), actor=actor(request)
         ):
             messages.success(request, _("It is as it was before."))
-        return _back()
-
-
-def _states() -> list[tuple[str, str]]:
-    return [
-        (Status.OPEN, _("To be settled")),
-        (Status.SETTLED, _("Settled")),
-        (Status.DISMISSED, _("Both are right")),
-    ]
+        return self.back()
 
 
 def _find(pk: int) -> Finding:
@@ -218,10 +199,6 @@ def _of(finding: Finding, document_id: int) -> Document:
         if document.pk == document_id:
             return document
     raise Http404
-
-
-def _back() -> HttpResponseRedirect:
-    return HttpResponseRedirect(reverse("admin:knowledge_finding_changelist"))
 
 
 def _row(finding: Finding) -> Row:

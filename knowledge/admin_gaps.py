@@ -8,9 +8,8 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
 from django.db.models import Prefetch
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -26,7 +25,6 @@ from tenants.errors import DomainError
 from tenants.panel import actor
 from tenants.sites import tenant_site
 
-A_PAGE = 20
 N_DAYS, N_WEEKS = 14, 12
 
 Status = UnansweredQuestion.Status
@@ -75,16 +73,14 @@ class Share:
 
 
 @admin.register(UnansweredQuestion, site=tenant_site)
-class UnansweredQuestionAdmin(pages.OwnPages):
+class UnansweredQuestionAdmin(pages.ToSettle):
     """Questions that found no answer, and how well what is asked is covered."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """They come from conversations."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """They are put aside, not removed."""
-        return False
+    states = (
+        (Status.OPEN, gettext_lazy("To be answered")),
+        (Status.ANSWERED, gettext_lazy("Got an answer")),
+        (Status.DISMISSED, gettext_lazy("Put aside")),
+    )
 
     def get_urls(self) -> list[Any]:
         """Add the pages and what can be done on them."""
@@ -102,31 +98,25 @@ class UnansweredQuestionAdmin(pages.OwnPages):
     ) -> HttpResponse:
         """Show the questions of one state, most asked first."""
         self.need(request, "view_unansweredquestion")
-        status = request.GET.get("status", Status.OPEN)
-        status = status if status in Status.values else Status.OPEN
+        status = self.status_in(request)
         newest = gaps.newest_searches()[: gaps.SHOWN_SEARCHES]
         recent = Prefetch("searches", newest, to_attr="recent")
         rows = gaps.most_asked(status=status).prefetch_related(recent)
-        page = Paginator(rows, A_PAGE).get_page(request.GET.get("page"))
+        page, listed = self.page_of(request, rows, status)
         best = gaps.best_searches(page.object_list)
-        here = reverse("admin:knowledge_unansweredquestion_changelist")
         return self.show(
             request,
             "knowledge/unanswered.html",
             title=_("Questions without an answer"),
-            page=page,
             rows=[
                 _row(one, gaps.wordings_of(getattr(one, "recent", [])), best.get(one.pk))
                 for one in page.object_list
             ],
             rests_until=gaps.resting_until(spaces.active_space(), now=timezone.now()),
             model_url=reverse("admin:knowledge_embeddingspace_changelist"),
-            status=status,
-            states=[(value, label, f"{here}?status={value}") for value, label in _states()],
-            page_query=f"status={status}&",
-            may_change=self.has_change_permission(request),
             may_answer=request.user.has_perm("knowledge.add_document"),
             coverage_url=reverse("admin:knowledge_coverage"),
+            **listed,
         )
 
     def change_view(
@@ -152,14 +142,14 @@ class UnansweredQuestionAdmin(pages.OwnPages):
             self.need(request, "change_unansweredquestion", "add_document")
             form = FaqForm(request.POST)
             if form.is_valid() and self._answer(request, cluster, form):
-                return _back()
+                return self.back()
         return self.show(
             request,
             "knowledge/unanswered_faq.html",
             title=_("Answer a question"),
             form=form,
             row=_row(cluster, wordings, gaps.best_searches([cluster]).get(cluster.pk)),
-            list_url=reverse("admin:knowledge_unansweredquestion_changelist"),
+            list_url=self.list_url(),
             may_answer=may_answer,
         )
 
@@ -198,7 +188,7 @@ class UnansweredQuestionAdmin(pages.OwnPages):
                 url = reverse("admin:knowledge_unanswered_reopen", args=[pk])
                 text = _("Put aside: %(question)s") % {"question": cluster.question}
                 pages.tell_with_undo(request, text, url)
-        return _back()
+        return self.back()
 
     def reopen_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Take a settled question back to the open ones."""
@@ -206,7 +196,7 @@ class UnansweredQuestionAdmin(pages.OwnPages):
         cluster = _find(pk)
         if request.method == "POST" and gaps.reopen(cluster=cluster, actor=actor(request)):
             messages.success(request, _("The question is open again."))
-        return _back()
+        return self.back()
 
     def coverage_view(self, request: HttpRequest) -> HttpResponse:
         """Show what became of the questions, over time and by where they went."""
@@ -236,7 +226,7 @@ class UnansweredQuestionAdmin(pages.OwnPages):
                 for one in found.quoted
             ],
             n_more_never=found.n_never_quoted - len(found.never_quoted),
-            unanswered_url=reverse("admin:knowledge_unansweredquestion_changelist"),
+            unanswered_url=self.list_url(),
             n_open=gaps.n_open(),
         )
 
@@ -244,23 +234,11 @@ class UnansweredQuestionAdmin(pages.OwnPages):
 _STEP, _HEIGHT = 40, 120
 
 
-def _states() -> list[tuple[str, str]]:
-    return [
-        (Status.OPEN, _("To be answered")),
-        (Status.ANSWERED, _("Got an answer")),
-        (Status.DISMISSED, _("Put aside")),
-    ]
-
-
 def _find(pk: int) -> UnansweredQuestion:
     cluster = UnansweredQuestion.objects.filter(pk=pk).select_related("faq").first()
     if cluster is None:
         raise Http404
     return cluster
-
-
-def _back() -> HttpResponseRedirect:
-    return HttpResponseRedirect(reverse("admin:knowledge_unansweredquestion_changelist"))
 
 
 def _row(cluster: UnansweredQuestion, wordings: list[gaps.Wording], best: Search | None) -> Row:

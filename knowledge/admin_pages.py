@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -25,6 +28,11 @@ from knowledge.services import documents
 from tenants.errors import DomainError
 from tenants.panel import PanelAdmin, badge
 from tenants.sites import tenant_site
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
+
+A_PAGE = 20
 
 TONES = {
     Document.Status.READY: "good",
@@ -102,11 +110,14 @@ def _progress(state: State) -> SafeString:
 
 def live_cell(document: Document, field: str) -> SafeString:
     """Return one value of a row that the page's script keeps up to date."""
+    state = state_of(document)
     return format_html(
-        '<span data-document="{}" data-field="{}">{}</span>',
+        '<span data-document="{}" data-field="{}" class="{}">{}</span>',
         document.pk,
         field,
-        getattr(state_of(document), field),
+        # What was left out of a document that answers is no failure of it.
+        "pz-partly" if field == "problem" and state.tone == "good" else "",
+        getattr(state, field),
     )
 
 
@@ -266,3 +277,49 @@ class OwnPages(PanelAdmin):
         """
         if not request.user.has_perms([f"knowledge.{name}" for name in permissions]):
             raise PermissionDenied
+
+
+class ToSettle(OwnPages):
+    """Pages of what the machine found and people settle: a list for each state.
+
+    Attributes:
+        states: the value and the label of each, the open one first.
+    """
+
+    states: ClassVar[Sequence[tuple[str, StrPromise]]]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """The machine finds them."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """They are settled, not removed."""
+        return False
+
+    def status_in(self, request: HttpRequest) -> str:
+        """Return the state whose list is asked for; the open one where it is none."""
+        asked = request.GET.get("status")
+        values = [value for value, _label in self.states]
+        return asked if asked in values else values[0]
+
+    def page_of(
+        self, request: HttpRequest, found: QuerySet[Any], status: str
+    ) -> tuple[Page[Any], dict[str, Any]]:
+        """Return one page of a list, and what its template needs besides the rows."""
+        page = Paginator(found, A_PAGE).get_page(request.GET.get("page"))
+        here = self.list_url()
+        return page, {
+            "page": page,
+            "page_query": f"status={status}&",
+            "status": status,
+            "states": [(value, label, f"{here}?status={value}") for value, label in self.states],
+            "may_change": self.has_change_permission(request),
+        }
+
+    def list_url(self) -> str:
+        """Return the address of the list."""
+        return reverse(f"admin:knowledge_{self.opts.model_name}_changelist")
+
+    def back(self) -> HttpResponseRedirect:
+        """Return to the list."""
+        return HttpResponseRedirect(self.list_url())

@@ -22,8 +22,8 @@ from integrations.llm import embedding_models
 from integrations.models import Credential
 from knowledge import admin_pages as pages
 from knowledge import spaces as clients
-from knowledge.models import EmbeddingSpace
-from knowledge.services import estimates, space_words, spaces
+from knowledge.models import Document, EmbeddingSpace
+from knowledge.services import documents, estimates, space_words, spaces
 from tenants.errors import DomainError, Permanent, Temporary
 from tenants.panel import actor
 from tenants.sites import tenant_site
@@ -111,6 +111,7 @@ class EmbeddingSpaceAdmin(pages.OwnPages):
         start, stop = require_POST(self.start_view), require_POST(self.stop_view)
         again = require_POST(self.again_view)
         own = [
+            path("read-all/", view(require_POST(self.read_all_view)), name="knowledge_read_all"),
             path("start/", view(start), name="knowledge_space_start"),
             path("<int:pk>/stop/", view(stop), name="knowledge_space_stop"),
             path("<int:pk>/again/", view(again), name="knowledge_space_again"),
@@ -136,6 +137,9 @@ class EmbeddingSpaceAdmin(pages.OwnPages):
         return self.changelist_view(request, extra_context)
 
     def _estimate(self, form: ChoiceForm) -> Cost | None:
+        if _is_in_use(form.cleaned_data["credential"], form.cleaned_data["model"]):
+            form.add_error(None, str(spaces.AlreadyInUse()))
+            return None
         try:
             found = estimates.estimate(
                 credential=form.cleaned_data["credential"],
@@ -174,6 +178,8 @@ class EmbeddingSpaceAdmin(pages.OwnPages):
             credentials_url=reverse("admin:integrations_credential_add"),
             may_change=self.has_change_permission(request),
             keep_days=spaces.KEEP.days,
+            n_to_read=Document.objects.filter(deleted_at=None, status__in=pages.BUSY).count(),
+            may_read=request.user.has_perm("knowledge.change_document"),
         )
 
     def start_view(self, request: HttpRequest) -> HttpResponse:
@@ -196,6 +202,15 @@ class EmbeddingSpaceAdmin(pages.OwnPages):
                 request,
                 _("The model is being prepared. Until it is ready the one before it answers."),
             )
+        return _back()
+
+    def read_all_view(self, request: HttpRequest) -> HttpResponse:
+        """Read every document again."""
+        self.need(request, "change_document")
+        n = documents.read_all_again(now=timezone.now())
+        self.audit(request, clients.active_space(), "all_read_again", None)
+        told = ngettext("%(n)s document is read again.", "%(n)s documents are read again.", n)
+        messages.success(request, told % {"n": n})
         return _back()
 
     def stop_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -228,6 +243,13 @@ def _space(pk: int) -> EmbeddingSpace:
     if space is None:
         raise Http404
     return space
+
+
+def _is_in_use(credential: Credential | None, model: str) -> bool:
+    active = clients.active_space()
+    if credential is None:
+        return active.provider == clients.LOCAL
+    return (active.credential_id, active.model) == (credential.pk, model)
 
 
 def _back() -> HttpResponseRedirect:

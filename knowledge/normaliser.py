@@ -11,9 +11,12 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
+import numpy as np
+import numpy.typing as npt
 from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 
@@ -287,10 +290,10 @@ def _resolve(token: str, vocabulary: Vocabulary) -> str:
         return token  # a number, a sign, or a word with the accents that its writer meant
     if folded in vocabulary:
         return vocabulary.form(folded)
-    restored, counts = _general()
-    if folded in counts:
-        return restored.get(folded, token)
-    if len(folded) < MIN_TYPO_LENGTH - 1:
+    general = _general()
+    if folded in general.counts:
+        return general.restored.get(folded, token)
+    if len(folded) < MIN_TYPO_LENGTH - 1 or _is_rare_word(folded):
         return token
     nearest = vocabulary.nearest(folded)
     return vocabulary.form(nearest) if nearest else _without_slip(folded) or token
@@ -302,7 +305,7 @@ def _without_slip(folded: str) -> str | None:
     Only these slips are undone towards words that the tenant does not use: a letter more, less or
     other turned names of cities into words.
     """
-    restored, counts = _general()
+    general = _general()
     undone = {
         folded[:at] + folded[at + 1] + folded[at] + folded[at + 2 :]
         for at in range(len(folded) - 1)
@@ -312,28 +315,60 @@ def _without_slip(folded: str) -> str | None:
         for at in range(len(folded) - 1)
         if folded[at] == folded[at + 1]
     }
-    best = max(undone, key=lambda word: (counts.get(word, 0), word), default="")
-    return restored.get(best, best) if counts.get(best, 0) >= SLIP_FLOOR else None
+    best = max(undone, key=lambda word: (general.counts.get(word, 0), word), default="")
+    return general.restored.get(best, best) if general.counts.get(best, 0) >= SLIP_FLOOR else None
 
 
 def warm_up() -> None:
-    """Load the list of everyday words."""
+    """Load the list of words."""
     _general()
 
 
+def _is_rare_word(folded: str) -> bool:
+    """Test whether something is a word that people seldom write: "gestante" is no "restante"."""
+    rare = _general().rare
+    hashed = hash(folded)
+    at = int(np.searchsorted(rare, hashed))
+    return at < len(rare) and int(rare[at]) == hashed
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """A list of Portuguese words, by their folded forms.
+
+    Args:
+        restored: everyday words as they are written with their accents.
+        counts: how common each everyday word is.
+        rare: int64[n], sorted: the hashes in this process of all other words. Only whether one is
+            among them is asked, and as strings they would take thirty times the memory.
+    """
+
+    restored: dict[str, str]
+    counts: dict[str, int]
+    rare: npt.NDArray[np.int64]
+
+
 @lru_cache(maxsize=1)
-def _general() -> tuple[dict[str, str], dict[str, int]]:
-    """Return accented forms, and how common each word is, by folded form; everyday Portuguese."""
+def _general() -> _Words:
     packed = resources.files("spellchecker").joinpath("resources/pt.json.gz").read_bytes()
     counts: dict[str, int] = json.loads(gzip.decompress(packed))
     best: dict[str, tuple[int, str]] = {}
+    rare: list[int] = []
     for word, count in counts.items():
-        if count >= GENERAL_FLOOR and word.isalpha():
-            folded = text.fold(word)
+        if not word.isalpha():
+            continue
+        folded = text.fold(word)
+        if count >= GENERAL_FLOOR:
             best[folded] = max(best.get(folded, (0, "")), (count, word))
+        else:
+            rare.append(hash(folded))
     restored = {
         folded: word
         for folded, (count, word) in best.items()
         if word != folded and counts.get(folded, 0) < count * AMBIGUOUS_SHARE
     }
-    return restored, {folded: count for folded, (count, _) in best.items()}
+    return _Words(
+        restored=restored,
+        counts={folded: count for folded, (count, _) in best.items()},
+        rare=np.sort(np.array(rare, dtype=np.int64)),
+    )

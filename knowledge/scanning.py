@@ -157,8 +157,10 @@ _COUNT_GRAMS = _COUNT_LEXEMES.replace("c.lexemes", "c.grams")
 
 _FETCH = (
     """
-select c.id, d.id, d.name, d.uuid, c.version, k.name, c.heading_path, c.body, c.page, c.kind,
-       d.valid_until, d.language
+select c.id, d.id, d.name,
+       case when d.kind = 'faq' or d.web_source_id is not null
+            then regexp_replace(d.name, '(.)\\.[^.]*$', '\\1') else d.name end,
+       d.uuid, c.version, k.name, c.heading_path, c.body, c.page, c.kind, d.valid_until, d.language
 from knowledge_chunk c
 join knowledge_document d on d.id = c.document_id
 join knowledge_category k on k.id = d.category_id

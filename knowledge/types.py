@@ -132,6 +132,7 @@ class Passage:
     """A chunk that was found.
 
     Args:
+        document_title: its name, without the ending where it never was a file.
         page: from 1; None where the format has no pages.
         score: the fused score; comparable within one result only.
         cosine: similarity of meaning, -1 to 1.
@@ -144,6 +145,7 @@ class Passage:
     chunk_id: int
     document_id: int
     document_name: str
+    document_title: str
     document_uuid: uuid.UUID
     version: int
     category: str

@@ -160,17 +160,23 @@ def _sentence(
     text: str, *, texts: Mapping[str, str], origins: Sequence[_Origin], is_ours: bool
 ) -> Sentence:
     facts = tuple(dict.fromkeys(_fact(claim, origins) for claim in claims.claims(text)))
-    shown = text.strip().strip('“”"')
+    shown = text.strip().strip('“”"*')  # a quote, or bold
     if is_ours:
         return Sentence(shown, (), supported=True, facts=facts)
     terms = [term for term in words.terms(text) if not term.isdigit()]
     covers = {ref: quoting.cover(terms, whole) for ref, whole in texts.items()}
-    held = {ref: sum(ref in fact.refs for fact in facts) for ref in texts}
-    ranked = sorted(texts, key=lambda ref: (-held[ref], -covers[ref]))
+    held = {ref: frozenset(fact for fact in facts if ref in fact.refs) for ref in texts}
+    ranked = sorted(texts, key=lambda ref: (-len(held[ref]), -covers[ref]))
     if states_nothing := _states_nothing(text, terms):  # "Fica R$ 220,00." has a fact all the same
-        refs = tuple(ref for ref in ranked if held[ref])[:MAX_REFS]
+        sources = [ref for ref in ranked if held[ref]]
     else:
-        refs = tuple(ref for ref in ranked if covers[ref] >= LEAST_COVER)[:MAX_REFS]
+        sources = [ref for ref in ranked if covers[ref] >= LEAST_COVER]
+        # Whose price is another one contradicts the sentence, however many of its words it shares.
+        if not all(any(ref not in texts for ref in fact.refs) for fact in facts):
+            sources = [ref for ref in sources if held[ref]]
+    refs = tuple(ref for ref in sources if not any(held[ref] < held[other] for other in sources))[
+        :MAX_REFS
+    ]
     # A price must stand where its subject does: the next row's price is no support.
     in_place = all(any(ref in refs or ref not in texts for ref in fact.refs) for fact in facts)
     is_said = all(fact.supported for fact in facts) and (bool(refs) or states_nothing)

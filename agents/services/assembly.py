@@ -77,7 +77,7 @@ def evidence(passage: Passage) -> Evidence:
     return Evidence(
         ref=f"{passage.document_uuid}/{passage.version}/{passage.chunk_id}",
         text=passage.body,
-        source=f"{passage.document_name}{page}",
+        source=f"{passage.document_title}{page}",
         title=passage.heading_path,
     )
 

@@ -201,6 +201,15 @@ class Document(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def title(self) -> str:
+        """The name as people know it: a typed question or a web page is no file, and has no ending.
+
+        `scanning` gives passages the same title.
+        """
+        is_file = self.kind != self.Kind.FAQ and self.web_source_id is None
+        return self.name if is_file else self.name.rpartition(".")[0] or self.name
+
 
 class DocumentVersion(models.Model):
     """One upload of a document: the file, and what the machine read in it.

@@ -197,6 +197,29 @@ def retry_document(*, document: Document, now: datetime, is_forced: bool = False
     return True
 
 
+def read_all_again(*, now: datetime) -> int:
+    """Read every document anew, one after the other; returns how many were not waiting already.
+
+    What was read before answers meanwhile. For documents that an older release has read.
+    """
+    with transaction.atomic():
+        n = Document.objects.filter(
+            deleted_at=None, status__in=[Document.Status.READY, Document.Status.FAILED]
+        ).update(
+            status=Document.Status.QUEUED,
+            progress=0,
+            failure_reason="",
+            failure_code="",
+            notice="",
+            lease_token=None,
+            lease_until=None,
+            n_attempts=0,
+            updated_at=now,
+        )
+        announcing.announce_on_commit(now=now)
+    return n
+
+
 def file_name(name: str) -> str:
     """Return the last part of an upload's name, without signs that nobody sees."""
     last = re.split(r"[\\/]", text.one_line(text.clean(name)))[-1].strip(". ")

@@ -85,7 +85,7 @@ def record(searches: Sequence[Search]) -> None:
 def _kept(passage: Passage) -> dict[str, object]:
     return {
         "ref": f"{passage.document_uuid}/{passage.version}/{passage.chunk_id}",
-        "document": passage.document_name,
+        "document": passage.document_title,
         "document_uuid": str(passage.document_uuid),
         "version": passage.version,
         "category": passage.category,

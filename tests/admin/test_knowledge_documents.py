@@ -215,6 +215,9 @@ def test_a_failed_document_says_why_and_is_read_again(owner: Client) -> None:
 
     document.refresh_from_db()
     assert all("O PDF está protegido por senha." in html for html in shown)
+    with translation.override("pt-br"):
+        assert str(translation.gettext("Nothing was read of this version.")) in shown[0]
+    assert "pz-partly" not in shown[1]
     assert document.status == "queued"
     owner.post(page(document, "read-again"))
     assert Document.objects.waiting(timezone.now()).get() == document

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from integrations.services import prices
 from knowledge import spaces as clients
 from knowledge.models import Document, EmbeddingSpace, WebSource
-from knowledge.services import web
+from knowledge.services import documents, web
 from tenants.models import Tenant
 from tests.admin.conftest import as_role
 from tests.fakes.embeddings import FakeEmbeddings, Mode
 from tests.fakes.site import FakeSite
-from tests.knowledge.factories import ready
+from tests.knowledge.factories import number_next_document, ready
 from tests.knowledge.spaces import SMALL, choose, credential, switch_to
 from tests.knowledge.test_web import add, read
 
@@ -76,6 +77,32 @@ def test_a_wrong_key_is_told_before_anything_begins(owner: Client, server: FakeE
 
     assert 'role="alert"' in answer.content.decode()
     assert "embeddingspace/start/" not in answer.content.decode()
+
+
+def test_the_model_in_use_is_not_offered_as_another_one(owner: Client) -> None:
+    answer = owner.post(MODELS, {"credential": "", "model": ""}).content.decode()
+
+    assert 'role="alert"' in answer
+    assert "embeddingspace/start/" not in answer
+
+
+def test_all_documents_are_read_again_with_one_button(
+    owner: Client, alpha: Tenant, beta: Tenant
+) -> None:
+    document = ready()
+    with tenant_context(beta):
+        number_next_document(document.pk)
+        theirs = ready()
+
+    answer = owner.post(f"{MODELS}read-all/", follow=True).content.decode()
+
+    document.refresh_from_db()
+    assert (document.status, document.n_attempts) == ("queued", 0)
+    assert "embeddingspace/read-all/" in answer
+    assert documents.read_all_again(now=timezone.now()) == 0  # they wait already
+    with tenant_context(beta):
+        theirs.refresh_from_db()
+        assert (theirs.pk, theirs.status) == (document.pk, "ready")
 
 
 def test_a_model_is_started_followed_stopped_and_taken_up(

@@ -41,6 +41,7 @@ def test_a_fact_that_no_passage_holds_is_named_with_its_sentence() -> None:
 
     assert found.unsupported == ("r$ 199,00",)
     assert [one.supported for one in found.sentences] == [False, True]
+    assert found.sentences[0].refs == ()  # what it contradicts is no source of it
 
 
 def test_the_price_of_the_next_row_does_not_support_this_one() -> None:
@@ -49,6 +50,35 @@ def test_the_price_of_the_next_row_does_not_support_this_one() -> None:
     # It stands in a passage, so nothing is held back; people see that it is not that row's.
     assert found.unsupported == ()
     assert not found.sentences[0].supported
+    assert "p" not in found.sentences[0].refs
+
+
+def test_rows_with_another_price_are_no_sources_of_a_price() -> None:
+    rows = [
+        Evidence(str(number), f"procedimento: {name}; valor particular: {price}", "precos.csv", "")
+        for number, (name, price) in enumerate(
+            [("Restauração", "R$ 190,00"), ("Faceta", "R$ 690,00"), ("Prótese", "R$ 690,00")]
+        )
+    ]
+
+    found = evidence.examine("O valor particular é de R$ 690,00.", passages=rows)
+
+    assert found.sentences[0].refs == ("1", "2")
+    assert found.sentences[0].supported
+
+
+def test_a_sentence_of_two_rows_names_both() -> None:
+    found = examine("A limpeza completa custa R$ 220,00 e a aplicação de flúor, R$ 80,00.")
+
+    assert set(found.sentences[0].refs) == {"p", "f"}
+    assert found.sentences[0].supported
+
+
+def test_words_of_a_passage_support_a_fact_that_the_contact_gave() -> None:
+    found = examine("A unidade Centro fica na Rua Barão de Jaguara, dia 3.", contact=["dia 3?"])
+
+    assert found.sentences[0].refs == ("l",)
+    assert found.sentences[0].supported
 
 
 def test_a_statement_of_nobody_is_marked_and_a_courtesy_is_not() -> None:

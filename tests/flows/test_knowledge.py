@@ -258,3 +258,23 @@ def test_the_other_business_says_its_own_price(
     expect(bubble).to_be_visible(timeout=40_000)
     expect(bubble).to_contain_text("2.999,00")
     expect(bubble).not_to_contain_text("2.480,00")
+
+
+def test_files_that_come_before_their_category_wait_for_it(
+    stack: Stack, browser: Browser, uploaded: Page
+) -> None:
+    page = panel(browser, stack, "onda")
+    page.fill("[name=new_category]", "regras")
+    drop(page, {"trocas.md": b"# Trocas\n\nTrocamos em 17 dias."})
+    read(page, 1)
+    page = panel(browser, stack, "onda")  # of two categories none is chosen
+
+    drop(page, {"frete.md": b"# Frete\n\nO frete custa R$ 12,00.", "lixo.pdf": b"%PDF-1.7 lixo"})
+
+    lines = page.locator("#pz-received > li")
+    expect(lines).to_have_count(2)
+    page.select_option("[name=category]", label="regras")
+    read(page, 1)
+    expect(lines.filter(has_text="frete.md")).to_have_class("pz-received-line pz-good")
+    failed = lines.filter(has_text="lixo.pdf")
+    expect(failed).to_have_class("pz-received-line pz-bad", timeout=60_000)

@@ -33,6 +33,7 @@ def passage(*, document: Document | None = None, cosine: float = 0.8) -> Passage
         chunk_id=1,
         document_id=document.pk if document else 1,
         document_name=document.name if document else "faq.md",
+        document_title=document.title if document else "faq.md",
         document_uuid=document.uuid if document else uuid.UUID(int=1),
         version=1,
         category=document.category.name if document else "faq",

@@ -65,6 +65,16 @@ def test_swapped_and_doubled_letters_are_undone_in_everyday_words(
     assert normaliser.normalise(typed, CLINIC) == understood
 
 
+@pytest.mark.parametrize("word", ["gestante", "lactante", "gengiva", "vestibular"])
+def test_a_word_that_people_seldom_write_is_no_typo_of_a_like_one(word: str) -> None:
+    theirs = Vocabulary(["O restante, a lactente, a gengivas e o vestibulum."])
+
+    assert normaliser.normalise(f"tem desconto pra {word}?", theirs) == (
+        f"tem desconto para {word}?"
+    )
+    assert normaliser.normalise("quero o restnte", theirs) == "quero o restante?"
+
+
 def test_words_can_be_added_to_a_vocabulary() -> None:
     vocabulary = Vocabulary(["Clareamento"]).extended(["Ortodontia, ortodontía, ortodontia"])
 

@@ -360,6 +360,7 @@ def test_another_wording_of_a_question_finds_its_answer(alpha: Tenant) -> None:
     result = retrieval.search(query="e se eu passar mal em casa?", category_ids=None)
 
     assert result.passages[0].document_id == faq.pk
+    assert result.passages[0].document_title == faq.title == faq.name.removesuffix(".faq")
     vectors = ChunkVector.objects.filter(chunk__document=faq).order_by("position")
     assert list(vectors.values_list("position", flat=True)) == [0, 1]
     chunk = vectors[0].chunk

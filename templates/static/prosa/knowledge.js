@@ -44,6 +44,21 @@
       } else {
         node.textContent = state[node.dataset.field];
       }
+      if (node.dataset.field === "problem") {
+        node.classList.toggle("pz-partly", state.tone === "good");
+      }
+    }
+    showEnd(state);
+  }
+
+  // Of a file that was just given: once it is read, only what came of it is left to say.
+  function showEnd(state) {
+    for (const line of document.querySelectorAll(`.pz-received-line[data-id="${state.id}"]`)) {
+      if (!state.busy) {
+        line.classList.remove("pz-good", "pz-bad");
+        line.classList.add(`pz-${state.tone}`);
+        line.querySelector(".pz-told")?.remove();
+      }
     }
   }
 
@@ -115,7 +130,8 @@
       const link = make("a", "pz-doc pz-link", one.name);
       link.href = one.url;
       line.className = one.tone ? `pz-received-line pz-${one.tone}` : "pz-received-line";
-      line.replaceChildren(link, make("span", "", one.text));
+      line.replaceChildren(link, make("span", one.busy ? "pz-told" : "", one.text));
+      line.dataset.id = one.id;
       const state = make("span", "pz-state");
       state.dataset.document = one.id;
       state.dataset.field = "state";
@@ -185,9 +201,7 @@
     }
 
     function take(files) {
-      if (!hasShelf()) {
-        return;
-      }
+      const isShelved = hasShelf();
       for (const file of files) {
         const line = make("li", "pz-received-line");
         line.append(make("span", "pz-doc", file.name));
@@ -197,9 +211,18 @@
         } else if (file.size > Number(texts.maxBytes)) {
           say(line, "bad", texts.textRefused, texts.textLarge);
         } else {
-          say(line, "", texts.textSending, "");
+          say(line, "", isShelved ? texts.textSending : texts.textWaiting, "");
           waiting.push([file, line]);
         }
+      }
+      if (isShelved) {
+        sendAll();
+      }
+    }
+
+    function sendAll() {
+      for (const [, line] of waiting) {
+        say(line, "", texts.textSending, "");
       }
       while (waiting.length && nSending < MOST_AT_ONCE) {
         sendNext();
@@ -221,6 +244,8 @@
     if (shelf) {
       for (const field of [shelf, typed]) {
         field.addEventListener("input", () => shelf.setCustomValidity(""));
+        // Files that came before it were kept for it.
+        field.addEventListener("change", () => waiting.length && hasShelf() && sendAll());
       }
     }
     input.addEventListener("change", () => {
