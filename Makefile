@@ -70,7 +70,7 @@ web: setup ## Only the web process, on port 8000
 	@$(BIN)/uvicorn config.asgi:application --port 8000 $(ARGS)
 
 worker: setup ## Only a worker for what waits: turns, sends, receiving
-	@$(BIN)/celery -A config.celery worker --pool threads --concurrency 200 --queues inbound,turns,outbound,default $(ARGS)
+	@$(BIN)/celery -A config.celery worker --pool threads --concurrency 260 --queues inbound,turns,outbound,webhooks,default $(ARGS)
 
 worker-knowledge: setup ## Only a worker for what computes: documents
 	@$(BIN)/celery -A config.celery worker --pool prefork --concurrency 1 --queues knowledge $(ARGS)

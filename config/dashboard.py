@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from agents.models import Agent
 from channels_whatsapp.services import links
 from conversations.services import reports, words
-from integrations.services import budget_use, pauses
+from integrations.services import budget_use, notices, pauses
 from integrations.services import words as money_words
 from knowledge.models import Document
 from tenants.services import overview
@@ -180,7 +180,16 @@ def _next_steps(request: HttpRequest, devices: tuple[links.DeviceLink, ...]) -> 
         steps += _pause_steps()
     if may("integrations.view_budget"):
         steps += _budget_steps()
+    if may("integrations.view_notice"):
+        steps += _notice_steps()
     return steps
+
+
+def _notice_steps() -> list[NextStep]:
+    """Return what nobody has seen; what the budgets do now stands here already."""
+    page = f"{reverse('admin:integrations_notice_changelist')}?seen_at__isempty=1"
+    found = [one for one in notices.unseen() if not one.kind.startswith("budget.")]
+    return [NextStep(one.title, _("See the notice"), page) for one in found[:3]]
 
 
 def _pause_steps() -> list[NextStep]:

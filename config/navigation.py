@@ -71,6 +71,14 @@ def tenant(request: HttpRequest) -> list[Item]:
         ),
         _group(
             request,
+            _("Other systems"),
+            [
+                _model(_("Webhooks"), "webhook", "integrations.webhookendpoint"),
+                _model(_("Deliveries"), "local_shipping", "integrations.delivery"),
+            ],
+        ),
+        _group(
+            request,
             _("Knowledge"),
             [
                 _model(_("Documents"), "description", "knowledge.document"),
@@ -102,6 +110,7 @@ def tenant(request: HttpRequest) -> list[Item]:
             request,
             _("What happened"),
             [
+                _model(_("Notices"), "notifications", "integrations.notice"),
                 _model(_("Answers"), "psychology", "conversations.turn"),
                 _model(_("Outbox"), "outbox", "conversations.outboundmessage"),
                 _model(_("Calls of models"), "receipt_long", "integrations.modelcall"),

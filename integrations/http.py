@@ -101,6 +101,7 @@ def request(
     json: object = None,
     timeout_s: float = 20.0,
     max_bytes: int = 4 * 1024 * 1024,
+    is_cut: bool = False,
 ) -> Response:
     """Send one request and read the whole answer.
 
@@ -112,6 +113,7 @@ def request(
         json: a JSON-safe value to send as the body; None for no body.
         timeout_s: for everything, from the look-up of the name to the last byte, in seconds.
         max_bytes: largest body that is read.
+        is_cut: of a larger body the beginning is enough; else it is an error.
 
     Raises:
         Permanent: the address is refused, or the answer is larger than `max_bytes`.
@@ -131,7 +133,7 @@ def request(
             sent.headers["content-type"] = "application/json"
         answer = _transport().handle_request(sent)
         try:
-            body = _read(answer, max_bytes)
+            body = _read(answer, max_bytes, is_cut=is_cut)
         finally:
             answer.close()
         names = {name.lower(): value for name, value in answer.headers.items()}
@@ -460,11 +462,13 @@ def _transport() -> GuardedTransport:
     return _transport_of(os.getpid())
 
 
-def _read(answer: httpx2.Response, max_bytes: int) -> bytes:
+def _read(answer: httpx2.Response, max_bytes: int, *, is_cut: bool) -> bytes:
     parts, n_bytes = [], 0
     for part in answer.iter_raw():
         n_bytes += len(part)
+        parts.append(part)
+        if n_bytes > max_bytes and is_cut:
+            break
         if n_bytes > max_bytes:
             raise Permanent(f"the answer is larger than {max_bytes} bytes")
-        parts.append(part)
-    return b"".join(parts)
+    return b"".join(parts)[:max_bytes]

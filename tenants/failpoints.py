@@ -32,6 +32,8 @@ BACKGROUND_NAMES = (
     "space_switched",
     "page_fetched",
     "page_stored",
+    "delivery_before_call",
+    "delivery_after_call",
 )
 EXIT_CODE = 86
 _passed: Counter[str] = Counter()

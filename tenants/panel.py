@@ -113,7 +113,7 @@ class PanelAdmin(ModelAdmin):
 class ReadOnlyAdmin(PanelAdmin):
     """Rows that the machine writes: they can be looked at."""
 
-    actions = None
+    actions: Any = None
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody makes these by hand."""

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django_tenants.utils import tenant_context
 
+from integrations.services import events
 from tenants.models import Tenant
 from tenants.services import tenants
 
@@ -98,6 +99,12 @@ def committed_beta(transactional_db: None) -> Iterator[Tenant]:
     connection.set_schema(schema)
     yield tenant
     truncate("t_beta")
+
+
+@pytest.fixture(autouse=True)
+def listeners_forgotten() -> None:
+    """Let no test remember who listened to another's events."""
+    events.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,8 @@ from django.db import transaction
 from agents.models import Agent
 from channels_whatsapp.bridge.client import Bridge, BridgeStatus
 from channels_whatsapp.models import Device
+from integrations import payloads
+from integrations.services import events
 from tenants import crypto
 from tenants.audit.record import record
 from tenants.context import current_schema, release_connection
@@ -177,12 +179,26 @@ def note_state(*, device: Device, state: Device.State, detail: str, now: datetim
     """Remember the state of the link; a new connection tells the bridge its settings again."""
     if device.state == state and device.state_detail == detail[:200]:
         return
-    was_connected = device.state == Device.State.CONNECTED
+    before = Device.State(device.state)
     device.state, device.state_detail, device.state_changed_at = state, detail[:200], now
-    device.save(update_fields=["state", "state_detail", "state_changed_at"])
-    if state == Device.State.CONNECTED and not was_connected:
+    with transaction.atomic(savepoint=False):
+        device.save(update_fields=["state", "state_detail", "state_changed_at"])
+        if state != before:
+            _tell_state(device, before=before, now=now)
+    if state == Device.State.CONNECTED and before != Device.State.CONNECTED:
         # While it pairs, the bridge overwrites its settings with an older copy.
         enqueue("channels_whatsapp.tasks.provision_device", device_id=device.pk)
+
+
+def _tell_state(device: Device, *, before: Device.State, now: datetime) -> None:
+    changed = payloads.DeviceStatusChanged(
+        device_id=device.uuid,
+        device_name=device.name,
+        status=device.state,
+        previous_status=before,
+        detail=device.state_detail,
+    )
+    events.publish(changed, occurred_at=now)
 
 
 def learn_identity(*, device: Device, data: Mapping[str, Any]) -> None:

@@ -15,20 +15,18 @@ from agents.models import Agent
 from agents.services import publishing
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import devices
-from config.blueprints import applying_llm
+from config.blueprints import applying_llm, webhooks
 from config.blueprints.loading import BadBlueprint
 from config.blueprints.schema import (
     AgentSection,
     Blueprint,
     DeviceSection,
-    WebhookSection,
 )
 from config.blueprints.schema_llm import ChatSection, CredentialSection
 from integrations.models import Credential
 from integrations.services import credentials
 from knowledge.models import Category, Document
 from knowledge.services import documents, spaces, versions
-from tenants import crypto
 from tenants.models import Domain, InboundRoute, Tenant
 from tenants.services import staff, tenants
 
@@ -92,6 +90,7 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
         _publish(agents, applied, now=now)
         for section in blueprint.devices:
             _apply_device(section, applied, entry_agent=agents[section.entry_agent], now=now)
+        webhooks.apply(blueprint.webhooks, note=applied.noted, now=now)
     return applied
 
 
@@ -213,7 +212,7 @@ def _apply_tenant(blueprint: Blueprint) -> Applied:
             language=section.language,
             actor=ACTOR,
         )
-    extras = _extras(blueprint, tenant)
+    extras = _extras(blueprint)
     changed = tenants.update_tenant(
         tenant=tenant,
         actor=ACTOR,
@@ -228,57 +227,10 @@ def _apply_tenant(blueprint: Blueprint) -> Applied:
     return applied
 
 
-def webhook_secret_place(tenant: Tenant, name: str) -> str:
-    """Name the place of a webhook's secret among the extras, for encryption."""
-    return f"{tenant.schema_name}:blueprint:webhook:{name}"
-
-
-def _extras(blueprint: Blueprint, tenant: Tenant) -> dict[str, Any]:
-    """Return the sections that no model takes yet; a secret in them is encrypted."""
-    extras: dict[str, Any] = {}
-    if blueprint.webhooks:
-        before = {entry["name"]: entry for entry in tenant.blueprint_extras.get("webhooks", [])}
-        extras["webhooks"] = [
-            _kept_webhook(section, tenant, before.get(section.name, {}))
-            for section in blueprint.webhooks
-        ]
-    if blueprint.hours is not None:
-        extras["hours"] = blueprint.hours.model_dump(exclude_none=True)
-    return extras
-
-
-def _kept_webhook(
-    section: WebhookSection, tenant: Tenant, before: dict[str, Any]
-) -> dict[str, Any]:
-    kept = section.model_dump(exclude_none=True, exclude={"secret"})
-    if section.secret is not None:
-        place = webhook_secret_place(tenant, section.name)
-        token = before.get("secret_encrypted", "")
-        # The same secret encrypted again looks different, which would be a change each time.
-        if not token or crypto.decrypt(token, context=place) != section.secret:
-            token = crypto.encrypt(section.secret, context=place)
-        kept["secret_encrypted"] = token
-    return kept
-
-
-def rotate_kept_secrets(tenant: Tenant) -> int:
-    """Encrypt the secrets among a tenant's extras under the newest key; return how many.
-
-    Raises:
-        CannotDecrypt: no key reads one of them.
-    """
-    with transaction.atomic():
-        tenant = Tenant.objects.select_for_update().get(pk=tenant.pk)
-        kept = [
-            entry
-            for entry in tenant.blueprint_extras.get("webhooks", [])
-            if "secret_encrypted" in entry
-        ]
-        for entry in kept:
-            entry["secret_encrypted"] = crypto.rotate(entry["secret_encrypted"])
-        if kept:
-            tenant.save(update_fields=["blueprint_extras"])
-    return len(kept)
+def _extras(blueprint: Blueprint) -> dict[str, Any]:
+    """Return the sections that no model takes yet."""
+    hours = blueprint.hours
+    return {} if hours is None else {"hours": hours.model_dump(exclude_none=True)}
 
 
 def _apply_users(blueprint: Blueprint, applied: Applied) -> None:

@@ -17,7 +17,7 @@ from django_tenants.utils import tenant_context
 
 from agents.models import Agent
 from channels_whatsapp.models import Device
-from config.blueprints import exporting_llm
+from config.blueprints import exporting_llm, webhooks
 from integrations.models import Credential
 from knowledge import spaces
 from knowledge.models import Category, Document
@@ -94,8 +94,8 @@ def export(tenant: Tenant) -> dict[str, Any]:
             "agents": agents,
             "devices": _devices(variables),
         }
-    if "webhooks" in extras:
-        data["webhooks"] = [_webhook(kept, variables) for kept in extras["webhooks"]]
+        if found := webhooks.export(variables.name):
+            data["webhooks"] = found
     if "hours" in extras:
         data["hours"] = extras["hours"]
     return data
@@ -258,12 +258,3 @@ def _devices(variables: _Variables) -> list[dict[str, Any]]:
         for device in Device.objects.select_related("entry_agent").order_by("name")
         if device.entry_agent is not None
     ]
-
-
-def _webhook(kept: dict[str, Any], variables: _Variables) -> dict[str, Any]:
-    entry = {key: kept[key] for key in ("name", "url")}
-    entry["secret_env"] = kept.get("secret_env") or variables.name(
-        "webhook", kept["name"], "secret"
-    )
-    entry["events"] = kept["events"]
-    return entry

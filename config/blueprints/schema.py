@@ -30,27 +30,7 @@ from config.blueprints.fields import (
     refuse,
 )
 from config.blueprints.schema_llm import ChatSection, LlmSection
-
-_EVENTS = Literal[
-    "message.received",
-    "message.sent",
-    "message.failed",
-    "conversation.opened",
-    "conversation.handed_off",
-    "conversation.taken_over",
-    "conversation.returned",
-    "conversation.closed",
-    "lead.created",
-    "lead.qualified",
-    "lead.updated",
-    "device.status_changed",
-    "document.ready",
-    "document.failed",
-    "budget.warned",
-    "budget.exhausted",
-    "contact.opted_out",
-    "contact.erased",
-]
+from config.blueprints.webhooks import WebhookSection
 
 
 class TenantSection(Section):
@@ -192,21 +172,6 @@ class DeviceSection(Section):
     def _check(self) -> DeviceSection:
         if self.max_wait_s < self.quiet_s:
             raise refuse("max_wait_s is shorter than quiet_s")
-        return self
-
-
-class WebhookSection(Section):
-    """An address of a customer's system that hears of events."""
-
-    name: Annotated[Name, AfterValidator(defined("webhook"))]
-    url: Url
-    secret: Secret | None = Field(None, repr=False)
-    secret_env: EnvName | None = None
-    events: list[_EVENTS] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _check(self) -> WebhookSection:
-        self.one_of("secret", required=True)
         return self
 
 

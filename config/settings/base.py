@@ -208,6 +208,7 @@ CELERY_TASK_ROUTES = {
     "channels_whatsapp.tasks.*": {"queue": "inbound"},
     "conversations.tasks.run_turns": {"queue": "turns"},
     "conversations.tasks.send_lines": {"queue": "outbound"},
+    "integrations.tasks.deliver": {"queue": "webhooks"},
     "knowledge.tasks.*": {"queue": "knowledge"},
 }
 
@@ -218,6 +219,7 @@ TIMER_TASKS = {
     "send": "conversations.tasks.send_lines",
     "embed_space": "knowledge.tasks.fill_space",
     "web_sync": "knowledge.tasks.read_web_source",
+    "delivery": "integrations.tasks.deliver",
 }
 # Of these one task takes several at once; the others work for minutes on each.
 TIMERS_TOGETHER = {"turn", "send"}
@@ -227,17 +229,29 @@ TIMER_MAX_RUNNING = {
     # Long work on the queue of the knowledge: room is left for the documents that people wait for.
     "embed_space": 2,
     "web_sync": 4,
+    # Endpoints that are delivered to, each by its own task.
+    "delivery": env.number("MAX_RUNNING_DELIVERIES", default=60, minimum=1),
 }
 # Run once in each ready tenant, every so many seconds.
 TENANT_SWEEPS = {
     "knowledge.tasks.requeue_stalled": 30,
     "channels_whatsapp.tasks.clear_old_events": 24 * 3600,
     "integrations.tasks.settle_abandoned": 60,
+    "integrations.tasks.wake_deliveries": 60,
+    "integrations.tasks.mail_notices": 60,
+    "integrations.tasks.clear_old_events": 24 * 3600,
 }
 SEARCH_RETENTION_DAYS = env.number("SEARCH_RETENTION_DAYS", default=180, minimum=1)
+EVENT_RETENTION_DAYS = env.number("EVENT_RETENTION_DAYS", default=30, minimum=1)
 # Knows the names of what calls of models are made for; see `integrations/services/subjects.py`.
 SPENDING_SUBJECTS = "config.subjects"
 CHANNEL_SENDERS = {"whatsapp": "channels_whatsapp.sender.WhatsAppSender"}
+
+# What owners are told goes out by this; without it nothing is mailed, and the panel tells it.
+EMAIL_URL = env.text("EMAIL_URL") or "dummymail://"
+vars().update(environ.Env.email_url_config(EMAIL_URL))
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "prosa@localhost")
 
 FAILPOINT = env.text("FAILPOINT")
 LOG_FORMAT = env.text("LOG_FORMAT", "text")

@@ -17,7 +17,7 @@ from conversations.models import (
     InboundMessage,
     OutboundMessage,
 )
-from conversations.services import accumulator, identity
+from conversations.services import accumulator, events, identity
 from conversations.types import (
     MAX_HONEST_TEXT,
     MAX_TEXT,
@@ -85,6 +85,7 @@ def receive_message(*, message: NewMessage, now: datetime) -> Received:
     # It may have been opened before the account was given an agent.
     conversation.agent_id = conversation.agent_id or message.entry_agent_id
     conversation.save(update_fields=["last_message_at", "agent"])
+    events.received(row, conversation=conversation, now=now)
     if not silence:
         accumulator.add_message(conversation=conversation, burst=message.burst, now=now)
         transaction.on_commit(partial(assembly.anticipate, row.text))
@@ -110,7 +111,7 @@ def open_conversation(
         return conversation
     try:
         with transaction.atomic():
-            return Conversation.objects.create(
+            conversation = Conversation.objects.create(
                 **wanted,
                 channel_kind=channel_kind,
                 agent_id=entry_agent_id,
@@ -119,6 +120,8 @@ def open_conversation(
             )
     except IntegrityError:
         return Conversation.objects.select_for_update().get(**wanted)
+    events.opened(conversation, now=now)
+    return conversation
 
 
 def note_typing(

@@ -16,7 +16,7 @@ from django.db.models import Case, F, Value, When, prefetch_related_objects
 
 from conversations.channels import Accounts, ChannelAccount, sender_for
 from conversations.models import Conversation, OutboundMessage, Turn
-from conversations.services import identity, takeover
+from conversations.services import events, identity, takeover
 from conversations.types import Address
 from tenants import parallel, timers
 from tenants.combining import Combiner
@@ -341,6 +341,7 @@ def _write_results(
             next_attempt_at=None,
             failure_reason="",
         )
+        events.sent(sent, now=now)
     if errors:
         # One whose conversation was merged meanwhile is found again by the other's line.
         failed = OutboundMessage.objects.select_for_update().filter(
@@ -378,6 +379,7 @@ def _postpone_or_fail(
 def _fail(*, head: OutboundMessage, conversation: Conversation, reason: str, now: datetime) -> None:
     head.status, head.failure_reason = OutboundMessage.Status.FAILED, reason[:300]
     head.save(update_fields=["status", "failure_reason"])
+    events.failed(head, conversation=conversation, now=now)
     takeover.leave_to_people(
         conversation=conversation, reason=f"an answer could not be sent: {reason}", now=now
     )

@@ -8,11 +8,18 @@ from datetime import datetime
 from django.db import transaction
 
 from conversations.models import Conversation, InboundMessage, OutboundMessage
+from conversations.services import events
 from tenants.audit.record import record
 
 
 def leave_to_people(*, conversation: Conversation, reason: str, now: datetime) -> None:
     """Stop the assistant; joins the caller's transaction, which holds the conversation's lock."""
+    if conversation.mode != Conversation.Mode.HUMAN:
+        events.handed_off(conversation, reason=reason, now=now)
+    _stop_assistant(conversation, reason=reason, now=now)
+
+
+def _stop_assistant(conversation: Conversation, *, reason: str, now: datetime) -> None:
     conversation.mode = Conversation.Mode.HUMAN
     conversation.mode_reason = reason[:200]
     conversation.mode_changed_at = now
@@ -34,7 +41,8 @@ def take_over(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Con
     with transaction.atomic():
         conversation = Conversation.objects.select_for_update().get(uuid=conversation_uuid)
         if conversation.mode != Conversation.Mode.HUMAN:
-            leave_to_people(conversation=conversation, reason=f"taken over by {actor}", now=now)
+            _stop_assistant(conversation, reason=f"taken over by {actor}", now=now)
+            events.taken_over(conversation, person=actor, now=now)
             OutboundMessage.objects.filter(
                 conversation=conversation,
                 status=OutboundMessage.Status.CREATED,
@@ -58,6 +66,7 @@ def give_back(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Con
             conversation.save(
                 update_fields=["mode", "mode_reason", "mode_changed_at", "handled_upto"]
             )
+            events.returned(conversation, person=actor, now=now)
             _record(conversation, action="conversation.returned", actor=actor)
     return conversation
 
@@ -70,6 +79,7 @@ def archive(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Conve
             conversation.status = Conversation.Status.ARCHIVED
             conversation.mode_changed_at = now
             conversation.save(update_fields=["status", "mode_changed_at"])
+            events.closed(conversation, person=actor, reason="archived", now=now)
             _record(conversation, action="conversation.archived", actor=actor)
     return conversation
 

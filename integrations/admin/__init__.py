@@ -2,5 +2,8 @@ from integrations.admin import breakers as breakers
 from integrations.admin import budgets as budgets
 from integrations.admin import choices as choices
 from integrations.admin import credentials as credentials
+from integrations.admin import deliveries as deliveries
+from integrations.admin import endpoints as endpoints
+from integrations.admin import notices as notices
 from integrations.admin import prices as prices
 from integrations.admin import spending as spending

@@ -24,8 +24,9 @@ class BudgetExhausted(Permanent):
 
     Args:
         level: whose budget: ``tenant``, ``agent``, ``contact`` or ``conversation``.
+        spend_id: the counter that was full; None where people were told of it before.
     """
 
-    def __init__(self, level: str) -> None:
+    def __init__(self, level: str, *, spend_id: int | None = None) -> None:
         super().__init__(f"the budget of the {level} is used up")
-        self.level = level
+        self.level, self.spend_id = level, spend_id

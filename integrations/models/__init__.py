@@ -1,6 +1,12 @@
 from integrations.models.breakers import Breaker as Breaker
 from integrations.models.choices import ModelChoice as ModelChoice
 from integrations.models.credentials import Credential as Credential
+from integrations.models.events import Delivery as Delivery
+from integrations.models.events import DeliveryAttempt as DeliveryAttempt
+from integrations.models.events import Event as Event
+from integrations.models.events import EventLine as EventLine
+from integrations.models.events import WebhookEndpoint as WebhookEndpoint
+from integrations.models.notices import Notice as Notice
 from integrations.models.spending import Budget as Budget
 from integrations.models.spending import ModelCall as ModelCall
 from integrations.models.spending import Reservation as Reservation

@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from integrations.llm.types import ChatConfig
 from integrations.models import Breaker
+from integrations.services import notices
 from tenants.context import current_schema
 
 logger = logging.getLogger(__name__)
@@ -117,6 +121,12 @@ def succeeded(config: ChatConfig) -> bool:
     _remember(key)
     if row is not None and row[0] == Breaker.State.OPEN:
         logger.info("breaker closed", extra={"provider": config.provider, "model": config.model})
+        _tell(
+            config,
+            kind="breaker.closed",
+            title=_("%(model)s answers again"),
+            text=_("It is asked as usual from now on."),
+        )
         return True
     return False
 
@@ -169,7 +179,30 @@ def failed(config: ChatConfig, *, reason: str, is_probe: bool = False) -> bool:
             "breaker opened",
             extra={"provider": config.provider, "model": config.model, "reason": reason},
         )
+        _tell(
+            config,
+            kind="breaker.opened",
+            title=_("%(model)s is paused after failures"),
+            text=_(
+                "It failed five times in a row. The next choice answers, or approved answers and"
+                " people do; it is tried again by itself."
+            ),
+        )
     return bool(won and opens)
+
+
+def _tell(config: ChatConfig, *, kind: str, title: Promise, text: Promise) -> None:
+    """Tell the owners; the panel shows on every page what is paused, so this is for their mail."""
+    notices.tell(
+        kind=kind,
+        subject=f"{config.provider}:{config.credential}:{config.model}",
+        title=title,
+        text=text,
+        values={"model": config.model or config.provider},
+        page="integrations_breaker_changelist",
+        level=notices.Level.INFO,
+        now=timezone.now(),
+    )
 
 
 def _remember(key: _Key) -> None:

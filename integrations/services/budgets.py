@@ -19,6 +19,8 @@ from django.db.models import F
 from integrations.llm.errors import BudgetExhausted
 from integrations.models import Budget, Reservation, Spend
 from tenants.remembering import Remembered
+from integrations.services import budget_marks
+from integrations.services.budget_marks import NOBODY
 
 WARN_PERCENT, CHEAPER_PERCENT = 80, 95
 
@@ -26,7 +28,6 @@ RESERVED_FOR = timedelta(minutes=5)
 """Longer than any call may take. A reservation that is still there then belonged to a process that
 died; its call was probably paid for, so it counts as spent."""
 
-NOBODY = uuid.UUID(int=0)
 SWEEP_BATCH = 500
 
 
@@ -89,7 +90,8 @@ def reserve(*, subject: Subject, usd: Decimal | None, now: datetime, timezone: s
         for budget, spend in spends:
             percent = _percent(budget, spend, amount)
             if percent > 100:
-                raise BudgetExhausted(budget.level)
+                is_told = spend.warned_at_percent >= 100
+                raise BudgetExhausted(budget.level, spend_id=None if is_told else spend.pk)
             percents[spend.pk] = percent
         Spend.objects.filter(pk__in=percents).update(
             reserved_usd=F("reserved_usd") + amount, n_calls=F("n_calls") + 1
@@ -97,7 +99,7 @@ def reserve(*, subject: Subject, usd: Decimal | None, now: datetime, timezone: s
         kept = Reservation.objects.create(
             spend_ids=list(percents), usd=amount, expires_at=now + RESERVED_FOR
         )
-        warned = _mark(spends, percents)
+        warned = _mark(spends, percents, now=now)
     return Promise(kept.uuid, max(percents.values()), warned)
 
 
@@ -191,14 +193,15 @@ def _percent(budget: Budget, spend: Spend, amount: Decimal) -> int:
 
 
 def _mark(
-    spends: Sequence[tuple[Budget, Spend]], percents: Mapping[int, int]
+    spends: Sequence[tuple[Budget, Spend]], percents: Mapping[int, int], *, now: datetime
 ) -> tuple[tuple[str, int], ...]:
-    """Keep which marks were passed, so that people are told once; return the new ones."""
+    """Keep which marks were passed, and tell people of the new ones; return them."""
     warned = []
     for budget, spend in spends:
         passed = [mark for mark in (WARN_PERCENT, CHEAPER_PERCENT) if percents[spend.pk] >= mark]
         mark = max(passed, default=0)
         if mark > spend.warned_at_percent:
             Spend.objects.filter(pk=spend.pk).update(warned_at_percent=mark)
+            budget_marks.tell_warned(budget=budget, spend=spend, percent=mark, now=now)
             warned.append((str(budget.level), mark))
     return tuple(warned)

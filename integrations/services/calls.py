@@ -28,7 +28,7 @@ from integrations.llm.types import (
     Usage,
 )
 from integrations.models import ModelCall
-from integrations.services import breakers, budgets, prices
+from integrations.services import breakers, budget_marks, budgets, prices
 from integrations.services.budgets import Promise, Subject
 from integrations.services.prices import Cost
 from tenants.combining import Combiner
@@ -94,7 +94,11 @@ def chat(config: ChatConfig, request: ChatRequest, *, caller: Caller) -> ChatRes
     if config.provider == Provider.OFFLINE:  # no model: it costs nothing and never fails
         return factory.chat(config, request)
     now = timezone.now()
-    promise, chosen = _reserve(config, request, caller=caller, now=now)
+    try:
+        promise, chosen = _reserve(config, request, caller=caller, now=now)
+    except BudgetExhausted as error:
+        budget_marks.tell_exhausted(spend_id=error.spend_id, now=now)
+        raise
     cost: Cost = prices.UNKNOWN
     tries: Sequence[Try] = ()
     try:

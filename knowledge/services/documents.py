@@ -16,6 +16,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext
 
+from integrations import payloads
+from integrations.services import events
 from knowledge import chunking, spaces, text
 from knowledge.extract import reader, sandbox
 from knowledge.models import Category, Chunk, Document, DocumentVersion, EmbeddedText
@@ -276,6 +278,7 @@ class _Claim:
 
     document_id: int
     token: uuid.UUID
+    uuid: uuid.UUID
     version: int
     name: str
     kind: str
@@ -298,7 +301,7 @@ def _claim(*, document_id: int, now: datetime) -> _Claim | None:
     if not won:
         return None
     held = Document.objects.filter(pk=document_id, lease_token=token).values_list(
-        "version", "name", "kind", "n_attempts"
+        "uuid", "version", "name", "kind", "n_attempts"
     )
     row = held.first()  # None: a newer file came between the two statements
     return _Claim(document_id, token, *row) if row else None
@@ -420,6 +423,13 @@ def _commit(
             n_chunks=len(drafts), ready_at=now
         )
         enqueue(COMPARE_TASK, document_id=claim.document_id)
+        ready = payloads.DocumentReady(
+            document_id=claim.uuid,
+            document_name=claim.name,
+            document_version=claim.version,
+            n_passages=len(drafts),
+        )
+        events.publish(ready, occurred_at=now)
     return Outcome.READY
 
 
@@ -451,16 +461,25 @@ def _fail(claim: _Claim, *, problem: Problem, now: datetime) -> Outcome:
     words = reasons.reason(problem)
     if Chunk.objects.filter(document_id=claim.document_id, active=True).exists():
         words = f"{words} {reasons.kept_version()}"
+    failed = payloads.DocumentFailed(
+        document_id=claim.uuid,
+        document_name=claim.name,
+        document_version=claim.version,
+        code=problem.value,
+        reason=payloads.cut(words, at=1_000),
+    )
     try:
-        _update_held(
-            claim,
-            status=Document.Status.FAILED,
-            failure_reason=words,
-            failure_code=problem.value,
-            lease_token=None,
-            lease_until=None,
-            updated_at=now,
-        )
+        with transaction.atomic():
+            _update_held(
+                claim,
+                status=Document.Status.FAILED,
+                failure_reason=words,
+                failure_code=problem.value,
+                lease_token=None,
+                lease_until=None,
+                updated_at=now,
+            )
+            events.publish(failed, occurred_at=now)
     except _Lost:
         return Outcome.LOST
     return Outcome.FAILED

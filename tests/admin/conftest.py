@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,17 @@ from conversations.models import (
     Turn,
     TurnStep,
 )
-from integrations.models import Breaker, Budget, Credential, ModelCall, ModelChoice
+from integrations.models import (
+    Breaker,
+    Budget,
+    Credential,
+    Delivery,
+    Event,
+    ModelCall,
+    ModelChoice,
+    Notice,
+    WebhookEndpoint,
+)
 from integrations.prices.models import ExchangeRate, ModelPrice
 from knowledge.models import (
     Category,
@@ -336,6 +347,7 @@ def fill_everything(*, text: str = "oi", n: int = 1) -> None:
         make_lacks(make_document(text=text), text=text)
         make_event(device)
         make_money(text=text, agent=agent)
+        make_told(text=text)
         record(action="test.done", actor="test", target="test", data={"text": text})
 
 
@@ -380,6 +392,43 @@ def make_money(*, text: str = "oi", agent: Agent | None = None) -> None:
         failure=text[:200],
         conversation_uuid=conversation.uuid if conversation else None,
     )
+
+
+def make_told(*, text: str = "oi") -> Delivery:
+    """Put a row of everything that other systems and owners are told into the current tenant."""
+    number = next(_numbers)
+    endpoint = WebhookEndpoint(
+        name=f"{text[:60]} {number}", url="https://crm.example/", events=["message.sent"]
+    )
+    endpoint.set_secret("whsec_c2VjcmV0")
+    endpoint.set_headers({"X-Key": "a-key-that-is-never-shown"})
+    endpoint.save()
+    event = Event.objects.create(
+        type="message.sent", body=json.dumps({"data": {"text": text}}), occurred_at=NOW
+    )
+    delivery = Delivery.objects.create(
+        event=event,
+        endpoint=endpoint,
+        line=event.uuid,
+        status="failed",
+        n_attempts=10,
+        created_at=NOW,
+    )
+    for status, error in ((500, ""), (None, text[:200])):
+        delivery.attempts.create(
+            attempted_at=NOW, status_code=status, error=error, duration_ms=3, reply=text
+        )
+    Notice.objects.create(
+        kind="test.done",
+        subject=str(number),
+        day=NOW.date(),
+        level="warning",
+        title=text[:200],
+        text=text[:1000],
+        page="integrations_budget_changelist",
+        created_at=NOW,
+    )
+    return delivery
 
 
 def make_call(**values: object) -> ModelCall:

@@ -26,9 +26,10 @@ FOR_ATTENDANTS = {
     "/admin/conversations/turn/",
 }
 FOR_OWNERS = {"/admin/auth/user/", "/admin/auth/group/"}
-MOST_QUERIES = 13
-"""Session, user, groups and permissions, the menu's number, what is paused, the filters' choices,
-the count, the span of the date hierarchy, the rows and what is fetched along with them."""
+MOST_QUERIES = 14
+"""Session, user, groups and permissions, the menu's number, what is paused and what is unseen, the
+filters' choices, the count, the span of the date hierarchy, the rows and what is fetched along with
+them."""
 
 
 @pytest.mark.parametrize("path", ["/admin/", *LISTS])

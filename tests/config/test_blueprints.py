@@ -19,7 +19,7 @@ from django_tenants.utils import tenant_context
 from agents.models import Agent, AgentVersion
 from channels_whatsapp.models import Device
 from config.blueprints import applying, exporting, loading
-from integrations.models import Budget, Credential, ModelChoice
+from integrations.models import Budget, Credential, ModelChoice, WebhookEndpoint
 from integrations.prices.models import ExchangeRate, ModelPrice
 from knowledge.models import Document
 from knowledge.services import bin as paper_bin
@@ -86,7 +86,7 @@ def test_a_blueprint_makes_a_whole_tenant(folder: Path) -> None:
 
     tenant = Tenant.objects.get(slug="gamma")
     assert (tenant.status, tenant.timezone) == (Tenant.Status.READY, "America/Bahia")
-    assert applied.kept == ["hours", "webhooks"]
+    assert applied.kept == ["hours"]
     with tenant_context(tenant):
         front, prices, people = Agent.objects.order_by("pk")
         assert [agent.name for agent in front.handoffs.order_by("pk")] == [
@@ -117,6 +117,15 @@ def test_a_blueprint_makes_a_whole_tenant(folder: Path) -> None:
         InboundRoute.objects.get(device_ref=device.uuid).route_key == "a-fixed-route-key-of-gamma"
     )
     assert "shhh-do-not-tell" not in json.dumps(tenant.blueprint_extras)
+    with tenant_context(tenant):
+        crm, erp = WebhookEndpoint.objects.order_by("name")
+        assert (crm.url, crm.events, crm.secret()) == (
+            "https://crm.example/hooks",
+            ["lead.qualified"],
+            SECRETS["GAMMA_CRM"],
+        )
+        assert erp.headers() == {"X-Key": "shhh-neither-this", "X-Tenant": SECRETS["GAMMA_CRM"]}
+        assert not erp.is_active
 
 
 @pytest.mark.usefixtures("public")
@@ -225,11 +234,11 @@ def test_an_export_holds_no_secret(folder: Path) -> None:
 
     text, _ = command("export_blueprint", "gamma")
 
-    for secret in [*SECRETS.values(), "uma-senha-boa", "gamma-token", "shhh-do-not-tell"]:
+    for secret in [*SECRETS.values(), "uma-senha-boa", "gamma-token", "shhh-"]:
         assert secret not in text
     assert "api_key_env: CREDENTIAL_PRINCIPAL_API_KEY" in text
     assert "hmac_key_env: DEVICE_PRINCIPAL_HMAC_KEY" in text
-    assert "secret_env: GAMMA_CRM" in text
+    assert "secret_env: WEBHOOK_CRM_SECRET" in text
     assert "a-fixed-route-key-of-gamma" not in text
 
 
@@ -269,14 +278,14 @@ def test_an_export_of_one_applied_again_changes_nothing(
         "CREDENTIAL_PRINCIPAL_API_KEY": SECRETS["GAMMA_OPENAI"],
         "DEVICE_PRINCIPAL_TOKEN": "gamma-token",
         "DEVICE_PRINCIPAL_HMAC_KEY": SECRETS["GAMMA_HMAC"],
+        "WEBHOOK_CRM_SECRET": SECRETS["GAMMA_CRM"],
         "WEBHOOK_ERP_SECRET": "shhh-do-not-tell",
+        "WEBHOOK_ERP_X_KEY": "shhh-neither-this",
+        "WEBHOOK_ERP_X_TENANT": SECRETS["GAMMA_CRM"],
     }.items():
         monkeypatch.setenv(name, value)
 
-    changes = apply(copy).changes
-
-    # The secret that was given in the open is now known by the name of a variable.
-    assert changes == ["tenant gamma: changed blueprint_extras"]
+    assert apply(copy).changes == []
     with tenant_context(tenant):
         assert AgentVersion.objects.count() == Agent.objects.count()
 
@@ -370,14 +379,18 @@ def test_export_of_an_unknown_tenant_says_which_there_are(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("public")
-def test_kept_secrets_follow_a_new_encryption_key(folder: Path) -> None:
+def test_every_stored_secret_follows_a_new_encryption_key(folder: Path) -> None:
     tenant = apply(folder).tenant
-    before = tenant.blueprint_extras["webhooks"][1]["secret_encrypted"]
+    with tenant_context(tenant):
+        before = WebhookEndpoint.objects.get(name="erp")
 
-    assert applying.rotate_kept_secrets(tenant) == 1
+    command("rotate_field_keys")
 
-    tenant.refresh_from_db()
-    assert tenant.blueprint_extras["webhooks"][1]["secret_encrypted"] != before
+    with tenant_context(tenant):
+        after = WebhookEndpoint.objects.get(name="erp")
+        assert after.secret_encrypted != before.secret_encrypted
+        assert after.headers_encrypted != before.headers_encrypted
+        assert after.secret() == "shhh-do-not-tell"
     assert apply(folder).changes == []
 
 

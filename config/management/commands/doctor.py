@@ -13,7 +13,7 @@ from django.db.migrations.loader import MigrationLoader
 from django_tenants.utils import schema_context
 
 from channels_whatsapp.models import Device
-from integrations.models import Credential
+from integrations.models import Credential, WebhookEndpoint
 from tenants import checks, inbox
 from tenants.crypto import CannotDecrypt
 from tenants.models import InboxEntry, Tenant, Timer
@@ -125,6 +125,9 @@ class Command(BaseCommand):
                 try:
                     for credential in Credential.objects.all():
                         credential.api_key()
+                    for endpoint in WebhookEndpoint.objects.all():
+                        endpoint.secret()
+                        endpoint.headers()
                     for device in Device.objects.all():
                         device.bridge_token()
                 except CannotDecrypt:

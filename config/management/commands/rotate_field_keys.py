@@ -10,8 +10,7 @@ from django.db.models import Model
 from django_tenants.utils import schema_context
 
 from channels_whatsapp.models import Device
-from config.blueprints.applying import rotate_kept_secrets
-from integrations.models import Credential
+from integrations.models import Credential, WebhookEndpoint
 from tenants import crypto
 from tenants.models import InboundRoute, Tenant
 
@@ -21,6 +20,9 @@ _PUBLIC: tuple[tuple[type[Model], str], ...] = (
 )
 _TENANT: tuple[tuple[type[Model], str], ...] = (
     (Credential, "api_key_encrypted"),
+    (WebhookEndpoint, "secret_encrypted"),
+    (WebhookEndpoint, "previous_secret_encrypted"),
+    (WebhookEndpoint, "headers_encrypted"),
     (Device, "bridge_token_encrypted"),
 )
 
@@ -35,10 +37,8 @@ class Command(BaseCommand):
         n_rotated = sum(self._rotate(model, field) for model, field in _PUBLIC)
         for tenant in Tenant.objects.exclude(schema_name="public"):
             if tenant.status == Tenant.Status.CREATING:  # it has no schema yet
-                n_rotated += rotate_kept_secrets(tenant)
                 continue
             with schema_context(tenant.schema_name):
-                n_rotated += rotate_kept_secrets(tenant)
                 n_rotated += sum(self._rotate(model, field) for model, field in _TENANT)
         self.stdout.write(f"{n_rotated} secret(s) encrypted anew; the older keys may go.")
 

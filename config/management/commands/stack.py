@@ -26,6 +26,10 @@ THREADS = 200
 and no database connection; doubling it doubles what a crash of the process has to do again."""
 
 
+DELIVERING = 30
+"""Threads of one worker beside those for endpoints of customers' systems, which may all hang."""
+
+
 def free_leases(name: str) -> None:
     """Let others take over what a process that died was doing."""
     try:
@@ -116,12 +120,13 @@ class Command(BaseCommand):
         web += ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"]
         # Computing blocks, so it forks; waiting does not, so it has threads.
         reading = [*celery, "-n", "knowledge@%h", "-Q", "knowledge", "--pool", "prefork", "-c", "1"]
-        answering = ["-Q", "inbound,turns,outbound,default", "--pool", "threads"]
-        answering += ["-c", str(THREADS)]
+        answering = ["-Q", "inbound,turns,outbound,webhooks,default", "--pool", "threads"]
+        answering += ["-c", str(THREADS + DELIVERING)]
         # A part of the threads stays free for what comes in, however slow models and bridges are.
         shares = {
             "MAX_RUNNING_TURNS": str(options["workers"] * THREADS * 5 // 8),
             "MAX_RUNNING_SENDS": str(options["workers"] * THREADS // 4),
+            "MAX_RUNNING_DELIVERIES": str(options["workers"] * DELIVERING),
         }
         programs = [
             Program("web", web, env),
