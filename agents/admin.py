@@ -21,6 +21,7 @@ from unfold.widgets import (
     UnfoldAdminTextareaWidget,
 )
 
+from agents.fallbacks import FallbacksField
 from agents.models import Agent, AgentVersion
 from agents.services import publishing
 from integrations.services import credentials
@@ -61,6 +62,10 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             " line."
         ),
     )
+    fallbacks = FallbacksField(
+        label=_("Other models to ask when this one fails"),
+        help_text=_("Asked in this order. Empty a row to take it out."),
+    )
 
     class Meta:
         model = Agent
@@ -78,12 +83,8 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             "is_active",
         )
         widgets = {"chat_model": SuggestingInput}
-        labels = {"fallbacks": _("Other models to ask when this one fails")}
         help_texts = {
             "chat_model": _("As the provider names it; those known are offered as you type."),
-            "fallbacks": _(
-                'A list such as [{"credential": "uuid of a credential", "model": "name"}].'
-            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -100,7 +101,8 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             field: Any = self.fields["chat_model"]
             field.widget.suggestions = credentials.suggestions()
         if "fallbacks" in self.fields:
-            self.fields["fallbacks"].widget.attrs["rows"] = 3
+            fallbacks: Any = self.fields["fallbacks"]
+            fallbacks.offer(self.instance.fallbacks)
 
     def clean_handoffs(self) -> Any:
         """Refuse an agent that hands off to itself.
@@ -112,10 +114,6 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk and any(target.pk == self.instance.pk for target in targets):
             raise ValidationError(_("An agent cannot hand off to itself."))
         return targets
-
-    def clean_fallbacks(self) -> Any:
-        """Read an emptied field as an empty list."""
-        return self.cleaned_data["fallbacks"] or []
 
 
 class VersionInline(TabularInline):

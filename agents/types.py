@@ -9,7 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from integrations.llm.types import ChatConfig, Evidence, Usage
+from integrations.llm import purposes
+from integrations.llm.types import ChatConfig, Evidence, Purpose, Usage
 from knowledge.types import Decision as Decision
 from knowledge.types import SearchResult
 
@@ -50,8 +51,8 @@ class AgentProfile:
     Args:
         category_ids: the knowledge that it may search; empty for none.
         version_number: of the published version, from 1.
-        chat: with plain keys, as the other two; never logged and never stored.
-        rewrite: makes follow-ups whole; None where `chat` does that too.
+        chat: with plain keys, as the others; never logged and never stored.
+        models: what the tenant chose by purpose; read through `model_for`.
         cheaper: answers once a budget is nearly used up; None for nobody.
     """
 
@@ -64,9 +65,13 @@ class AgentProfile:
     handoffs: tuple[AgentRef, ...]
     version_number: int
     chat: ChatConfig = field(repr=False)
-    rewrite: ChatConfig | None = field(default=None, repr=False)
+    models: Mapping[Purpose, ChatConfig] = field(default_factory=dict, repr=False, hash=False)
     cheaper: ChatConfig | None = field(default=None, repr=False)
     agent_uuid: uuid.UUID | None = None
+
+    def model_for(self, purpose: Purpose) -> ChatConfig | None:
+        """Return whom this agent asks for a purpose; None where no model is, and rules must do."""
+        return purposes.model_for(purpose, configs=self.models, chat=self.chat)
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,13 +212,13 @@ def _pause_steps() -> list[NextStep]:
 def _budget_steps() -> list[NextStep]:
     """Return the budgets that are nearly used up."""
     near = budget_use.nearly_used(now=timezone.now(), timezone=timezone.get_current_timezone_name())
+    names = budget_use.agent_names(use.budget for use in near[:3])
     return [
         NextStep(
-            _("%(percent)s %% of a budget is used: %(whose)s, %(period)s.")
+            _("%(percent)s %% of a budget is used: %(whose)s.")
             % {
                 "percent": use.percent,
-                "whose": use.budget.get_level_display(),
-                "period": use.budget.get_period_display(),
+                "whose": budget_use.whose(use.budget, agents=names),
             },
             _("See what happens now, or raise it"),
             reverse("admin:integrations_budget_change", args=[use.budget.pk]),

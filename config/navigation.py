@@ -63,6 +63,7 @@ def tenant(request: HttpRequest) -> list[Item]:
                 _spending(_("Spending")),
                 _model(_("Budgets"), "savings", "integrations.budget"),
                 _model(_("Models by purpose"), "tune", "integrations.modelchoice"),
+                _model(_("Saved answers"), "bookmark", "integrations.answersaving"),
                 _model(_("Credentials"), "key", "integrations.credential"),
                 _model(_("Prices"), "sell", "prices.modelprice"),
                 _model(_("Exchange rates"), "currency_exchange", "prices.exchangerate"),

@@ -293,9 +293,13 @@ def _resolve(token: str, vocabulary: Vocabulary) -> str:
     general = _general()
     if folded in general.counts:
         return general.restored.get(folded, token)
-    if len(folded) < MIN_TYPO_LENGTH - 1 or _is_rare_word(folded):
+    if len(folded) < MIN_TYPO_LENGTH - 1:
         return token
     nearest = vocabulary.nearest(folded)
+    if _is_rare_word(folded):
+        # No typo of another word; "panoramico" is the "panorâmica" of the documents all the same.
+        is_form = nearest is not None and text.lexemes(nearest) == text.lexemes(folded)
+        return vocabulary.form(nearest) if nearest and is_form else token
     return vocabulary.form(nearest) if nearest else _without_slip(folded) or token
 
 

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 from django.utils import timezone
 
+from integrations.services.calls import Caller
 from knowledge import (
     abstention,
     candidates,
@@ -82,6 +83,7 @@ def search(
     rewritten: str = "",
     k: int | None = None,
     options: SearchOptions = SearchOptions(),  # noqa: B008 - frozen
+    caller: Caller | None = None,
 ) -> SearchResult:
     """Find the passages that answer a question best, and decide whether they do.
 
@@ -95,6 +97,7 @@ def search(
         rewritten: `query` as somebody who knows the conversation would ask it, such as a model;
             searched in place of `previous`, together with what was typed.
         k: how many passages, 1 to `MAX_K`; None takes the tenant's number.
+        caller: for whom a remote model embeds the question; None for the tenant itself.
 
     Raises:
         RuntimeError: a transaction is open.
@@ -124,7 +127,7 @@ def search(
     )
     release_connection()
     asked = _with_vectors(
-        [_ask(question, share=share, space=space) for share, question in questions]
+        [_ask(question, share=share, space=space, caller=caller) for share, question in questions]
     )
     is_near_known = all(one.vector is not None for one in asked)
     found, passages = _find(scope, asked, k=max(1, min(n_wanted, MAX_K)), options=options)
@@ -174,12 +177,12 @@ def _questions(
     return [(FOLLOW_UP_SHARE, normalised), (1 - FOLLOW_UP_SHARE, joined)]
 
 
-def _ask(question: str, *, share: float, space: EmbeddingSpace) -> Asked:
+def _ask(question: str, *, share: float, space: EmbeddingSpace, caller: Caller | None) -> Asked:
     # Stems only: pieces of the added words would count for every word that looks like them.
     lexemes = text.lexemes(f"{question} {normaliser.expansion(question)}")
     return Asked(
         share=share,
-        vector=spaces.embed_query(space, question.lower()),
+        vector=spaces.embed_query(space, question.lower(), caller=caller),
         lexemes=tuple(dict.fromkeys(lexemes))[:MAX_LEXEMES],
         grams=tuple(dict.fromkeys(text.grams(question)))[:MAX_GRAMS],
         signs=signs.asked_for(question),

@@ -12,8 +12,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from integrations.llm import factory
+from integrations.llm.errors import BudgetExhausted
 from integrations.llm.types import EmbedConfig, Embedder
-from integrations.models import Credential
+from integrations.models import Credential, ModelCall
+from integrations.services import calls
+from integrations.services.calls import Caller
 from knowledge.models import EmbeddingSpace
 from tenants import crypto
 from tenants.context import current_schema, release_connection
@@ -115,26 +118,34 @@ def config_of(
         base_url=credential.base_url,
         dimensions=dimensions,
         timeout_s=timeout_s,
+        credential=str(credential.uuid),
     )
 
 
-def embedder(space: EmbeddingSpace) -> Embedder:
-    """Return the client of a space's model.
+def embedder(space: EmbeddingSpace, *, caller: Caller | None = None) -> Embedder:
+    """Return the client of a space's model; `caller` pays, or where there is none the tenant.
 
     Raises:
         Permanent: it cannot be reached with what is configured.
     """
-    made = factory.embedder(config(space))
+    made = calls.embedder(
+        config(space), caller=caller or calls.caller_of(ModelCall.Origin.KNOWLEDGE)
+    )
     if made.model != space.model:
         raise Permanent(f"the model {space.model} is no longer built in")
     return made
 
 
-def embed_query(space: EmbeddingSpace, text: str) -> list[float] | None:
+def embed_query(
+    space: EmbeddingSpace, text: str, *, caller: Caller | None = None
+) -> list[float] | None:
     """Return the vector of a question in a space; None while its model cannot be reached.
 
     Waits for the network where the model is remote, so no transaction may be open. A question that
     was embedded before is answered from memory.
+
+    Args:
+        caller: who pays, None for the tenant itself; without money left there is no vector.
 
     Raises:
         RuntimeError: a transaction is open.
@@ -145,9 +156,11 @@ def embed_query(space: EmbeddingSpace, text: str) -> list[float] | None:
     if _is_resting(key):
         return None
     try:
-        client = embedder(space)
+        client = embedder(space, caller=caller)
         release_connection()
         vector = client.embed_query(text)
+    except BudgetExhausted:  # of this contact perhaps: the model is there for others
+        return None
     except (Temporary, Permanent) as error:
         logger.warning(
             "question not embedded", extra={"provider": space.provider, "reason": error.reason}

@@ -40,6 +40,7 @@ class Problem(StrEnum):
     WRONG_KIND = "wrong_kind"
     TOO_COMPLEX = "too_complex"
     EMBEDDING_FAILED = "embedding_failed"
+    BUDGET_USED = "budget_used"
     WORKER_STOPPED = "worker_stopped"
 
 

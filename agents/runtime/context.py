@@ -35,6 +35,16 @@ class Limits:
     wall_s: float = 60.0
 
 
+class SavedAnswers(Protocol):
+    """Keeps answers that may be given to others; see `agents.runtime.saving`."""
+
+    def find(self, key: str, agent: AgentProfile) -> ChatResult | None:
+        """Return the answer of that name, without having asked a model."""
+
+    def keep(self, key: str, result: ChatResult, agent: AgentProfile) -> None:
+        """Keep an answer that has passed every check."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """The dependencies of a run.
@@ -45,6 +55,7 @@ class RunContext:
         chat: asks a model with its fallbacks on an agent's behalf; raises `Temporary` or
             `Permanent`.
         clock: the present, aware.
+        saved: gives answers again; None where the tenant does not want that.
     """
 
     profile_of: Callable[[int], AgentProfile]
@@ -52,3 +63,4 @@ class RunContext:
     chat: Callable[[ChatConfig, ChatRequest, AgentProfile], ChatResult]
     clock: Callable[[], datetime]
     limits: Limits = field(default_factory=Limits)
+    saved: SavedAnswers | None = None

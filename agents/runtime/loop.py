@@ -6,14 +6,22 @@ its result. The order is by cost: whatever a rule can decide asks no model.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from agents.runtime import clarifying, evidence, guardrails, prompts, routing, searching
+from agents.runtime import (
+    clarifying,
+    evidence,
+    guardrails,
+    outputs,
+    prompts,
+    routing,
+    saving,
+    searching,
+)
 from agents.runtime.context import RunContext
 from agents.types import (
     AgentKind,
@@ -37,10 +45,8 @@ from integrations.llm.types import (
     ChatRequest,
     ChatResult,
     Evidence,
-    FinishReason,
     Provider,
     Purpose,
-    Try,
     add_usage,
 )
 from tenants.errors import DomainError, Permanent, Temporary
@@ -59,9 +65,6 @@ N_DRAFTS = 2
 
 LEAST_CALL_S = 2.0
 """A model is not asked with less time than this, in seconds."""
-
-_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
-_BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
 
 _LANGUAGE_NAMES = {"pt": "Brazilian Portuguese", "en": "English"}
 
@@ -128,6 +131,8 @@ class _Run:
             self.question = f"{self.asked.question}\n{self.chosen}"
         self.searched: Searched | None = None
         self.asked_back = False
+        self.saving = saving.question(request, self.burst) if context.saved else ""
+        self.saved_as = ""
 
     def answer(self) -> RunResult:
         return RunResult(
@@ -204,11 +209,12 @@ class _Run:
                 if result in _NO_MODEL and (approved := self._approved(found)):
                     return approved
                 return self._ask_back() if may_ask and result in _ASKABLE else self._person(result)
-            if not (text := _for_phone(result.text)):
+            if not (text := outputs.for_phone(result.text)):
                 return self._person(Reason.NO_ANSWER)
             verdicts = self._check(text)
             if all(verdict.passed for verdict in verdicts):
                 self.evidence_refs = result.evidence_refs
+                self._save(result)
                 return Reply(text)
             if result.provider == Provider.OFFLINE:  # it would quote the same again
                 break
@@ -220,6 +226,24 @@ class _Run:
             )
         return self._person(Reason.UNGROUNDED)
 
+    def _saved(self, *, unsure: bool) -> ChatResult | None:
+        """Return what was answered to this question before; None where nobody asked it."""
+        if self.context.saved is None or not self.saving or not self.agent.model_for(Purpose.CHAT):
+            return None
+        self.saved_as = saving.key(
+            self.saving,
+            agent=self.agent,
+            rules=prompts.render(self._system_prompt(self.agent.instructions)),
+            passages=self.passages,
+            unsure=unsure,
+        )
+        return self.context.saved.find(self.saved_as, self.agent)
+
+    def _save(self, result: ChatResult) -> None:
+        """Keep an answer that has passed the checks for whoever asks the same."""
+        if self.context.saved and self.saved_as and saving.is_worth_keeping(result):
+            self.context.saved.keep(self.saved_as, result, self.agent)
+
     def _approved(self, found: RetrieveResult) -> RunOutcome | None:
         """Return the answer that people have written for this question.
 
@@ -230,7 +254,7 @@ class _Run:
         best = found.passages[0].evidence
         self.provider, self.model = Provider.OFFLINE.value, "approved"
         self.evidence_refs = (best.ref,)
-        return Reply(_for_phone(best.text))
+        return Reply(outputs.for_phone(best.text))
 
     def _ask_back(self) -> RunOutcome:
         self.asked_back = True
@@ -281,8 +305,8 @@ class _Run:
 
         Only where the rules found nothing sure: they do for most follow-ups, and cost no time.
         """
-        config, remaining = self.agent.rewrite or self.agent.chat, self._remaining_s()
-        if config.provider == Provider.OFFLINE or self._limit_reached(remaining):
+        config, remaining = self.agent.model_for(Purpose.REWRITE), self._remaining_s()
+        if config is None or self._limit_reached(remaining):
             return ""
         self.n_calls += 1
         request = searching.rewriting(
@@ -300,7 +324,9 @@ class _Run:
             return ""
         self.usage = add_usage(self.usage, result.usage)
         whole = searching.rewritten(
-            _THOUGHTS.sub("", result.text), burst=self.burst, transcript=self.request.transcript
+            outputs.without_thoughts(result.text),
+            burst=self.burst,
+            transcript=self.request.transcript,
         )
         asked.update(
             provider=result.provider,
@@ -317,8 +343,8 @@ class _Run:
         )
         question = prompts.QuestionPrompt(
             passages=self.passages,
-            history=history,
-            contact_name=self.request.contact_name,
+            history=() if self.saving else history,
+            contact_name="" if self.saving else self.request.contact_name,
             burst=self.burst,
         )
         return (
@@ -332,7 +358,7 @@ class _Run:
             agent_name=self.agent.name,
             instructions=instructions.strip(),
             language_name=_LANGUAGE_NAMES[self.language],
-            now=self._local_now().strftime("%A, %Y-%m-%d %H:%M"),
+            now=self._local_now().strftime("%A, %Y-%m-%d" + " %H:%M" * (not self.saving)),
             timezone=self.request.timezone,
         )
 
@@ -358,16 +384,18 @@ class _Run:
                 unsure=unsure,
             )
             try:
-                result = self.context.chat(config, chat_request, self.agent)
+                result = None if draft > 1 else self._saved(unsure=unsure)
+                if result is None:
+                    result = self.context.chat(config, chat_request, self.agent)
             except BudgetExhausted as error:
                 data.update(failed=error.reason)
                 return Reason.BUDGET_USED
             except (Temporary, Permanent) as error:
                 tries = error.tries if isinstance(error, NoProviderAnswered) else ()
-                data.update(failed=error.reason, tries=_tries(tries))
+                data.update(failed=error.reason, tries=outputs.tries(tries))
                 return Reason.LLM_UNAVAILABLE
             self._account(result, data)
-        return _unusable(result) or result
+        return outputs.unusable(result) or result
 
     def _account(self, result: ChatResult, data: dict[str, object]) -> None:
         self.usage = add_usage(self.usage, result.usage)
@@ -384,7 +412,8 @@ class _Run:
                 "reasoning_tokens": result.usage.reasoning_tokens,
             },
             evidence_refs=list(result.evidence_refs),
-            tries=_tries(result.tries),
+            tries=outputs.tries(result.tries),
+            saved=result.saved,
         )
 
     def _check(self, text: str) -> tuple[guardrails.Verdict, ...]:
@@ -463,29 +492,3 @@ class _Run:
         finally:
             spent = self.context.clock() - began
             self.steps.append(Step(kind, began, round(spent.total_seconds() * 1000), data))
-
-
-def _unusable(result: ChatResult) -> Reason | None:
-    if result.finish_reason is FinishReason.REFUSED:
-        return Reason.REFUSED
-    is_empty = not result.text.strip() or prompts.NO_ANSWER_MARK in result.text
-    is_left = result.finish_reason in (FinishReason.NO_ANSWER, FinishReason.UNSURE)
-    return Reason.NO_ANSWER if is_empty or is_left else None
-
-
-def _for_phone(text: str) -> str:
-    """Return a model's text as WhatsApp shows it best: no thoughts, one star for bold."""
-    return _BOLD.sub(r"*\1*", _THOUGHTS.sub("", prompts.visible(text))).strip()
-
-
-def _tries(tries: tuple[Try, ...]) -> list[dict[str, object]]:
-    return [
-        {
-            "provider": one.provider,
-            "model": one.model,
-            "error": one.error,
-            "reason": one.reason,
-            "latency_ms": one.latency_ms,
-        }
-        for one in tries
-    ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 from django.utils import timezone
 
@@ -13,7 +14,8 @@ from agents.services import profiles
 from agents.types import AgentProfile, RetrievedPassage, RetrieveResult
 from integrations.llm import factory
 from integrations.llm.types import ChatConfig, ChatRequest, ChatResult, Evidence
-from integrations.services import calls
+from integrations.models import ModelCall
+from integrations.services import calls, saved_answers
 from integrations.services.calls import Caller
 from knowledge import anticipating, retrieval
 from knowledge.types import ChunkKind, Passage
@@ -27,21 +29,48 @@ def run_context(caller: Caller) -> RunContext:
     """
 
     def chat(config: ChatConfig, request: ChatRequest, agent: AgentProfile) -> ChatResult:
-        ours = replace(
-            caller, agent_uuid=agent.agent_uuid, agent_name=agent.name, cheaper=agent.cheaper
-        )
-        return calls.chat(config, request, caller=ours)
+        return calls.chat(config, request, caller=_for(caller, agent))
 
-    return RunContext(profile_of=_profile_of, retrieve=retrieve, chat=chat, clock=timezone.now)
+    gives_again = caller.origin == ModelCall.Origin.CUSTOMER and saved_answers.choice().is_on
+    return RunContext(
+        profile_of=_profile_of,
+        retrieve=partial(retrieve, caller=caller),
+        chat=chat,
+        clock=timezone.now,
+        saved=_Saved(caller) if gives_again else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """The answers of the current schema that are given again; only contacts get them."""
+
+    caller: Caller
+
+    def find(self, key: str, agent: AgentProfile) -> ChatResult | None:
+        return saved_answers.find(key, caller=_for(self.caller, agent), now=timezone.now())
+
+    def keep(self, key: str, result: ChatResult, agent: AgentProfile) -> None:
+        saved_answers.keep(key, result, caller=_for(self.caller, agent), now=timezone.now())
+
+
+def _for(caller: Caller, agent: AgentProfile) -> Caller:
+    return replace(
+        caller, agent_uuid=agent.agent_uuid, agent_name=agent.name, cheaper=agent.cheaper
+    )
 
 
 def _profile_of(agent_id: int) -> AgentProfile:
     return profiles.profile(agent_id=agent_id)
 
 
-def retrieve(*, query: str, category_ids: Sequence[int], previous: str) -> RetrieveResult:
-    """Search the knowledge of the current schema."""
-    found = retrieval.search(query=query, category_ids=category_ids, previous=previous)
+def retrieve(
+    *, query: str, category_ids: Sequence[int], previous: str, caller: Caller
+) -> RetrieveResult:
+    """Search the knowledge of the current schema; `caller` pays where a remote model embeds."""
+    found = retrieval.search(
+        query=query, category_ids=category_ids, previous=previous, caller=caller
+    )
     return RetrieveResult(
         passages=tuple(
             RetrievedPassage(

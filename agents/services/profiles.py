@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.models import Agent
 from agents.types import AgentKind, AgentProfile, AgentRef
-from integrations.llm.types import ChatConfig
+from integrations.llm.types import ChatConfig, Purpose
 from integrations.models import Credential
 from integrations.services import choices, credentials
 from knowledge.models import Category
@@ -58,8 +58,8 @@ def profile(*, agent_id: int) -> AgentProfile:
         ),
         handoffs=_handoffs([one["uuid"] for one in shot["handoffs"]]),
         version_number=agent.published_version.number,
-        chat=own if shot["chat"]["credential"] else chosen.chat or own,
-        rewrite=chosen.rewrite,
+        chat=own if shot["chat"]["credential"] else chosen.configs.get(Purpose.CHAT, own),
+        models=chosen.configs,
         cheaper=chosen.cheaper,
         agent_uuid=agent.uuid,
     )

@@ -84,6 +84,7 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
         _apply_embed(blueprint, applied, credentials=by_name, now=now)
         applying_llm.apply_purposes(blueprint.llm, credentials=by_name, note=applied.noted)
         applying_llm.apply_prices(blueprint.llm, note=applied.noted)
+        applying_llm.apply_saving(blueprint.llm, note=applied.noted)
         categories = _apply_knowledge(blueprint, applied, folder=folder, now=now)
         agents = _apply_agents(blueprint, applied, credentials=by_name, categories=categories)
         applying_llm.apply_budgets(blueprint.llm, agents=agents, note=applied.noted)

@@ -11,6 +11,7 @@ from agents.models import Agent
 from config.blueprints.schema_llm import FallbackSection, LlmSection, PurposeSection
 from integrations.models import Budget, Credential, ModelChoice
 from integrations.prices.models import ExchangeRate, ModelPrice
+from integrations.services import saved_answers
 
 Note = Callable[[str, bool, list[str]], None]
 """Hears what was written: its name, whether it is new, and which fields changed."""
@@ -62,6 +63,14 @@ def apply_budgets(section: LlmSection, *, agents: Mapping[str, Agent], note: Not
             },
             note=note,
         )
+
+
+def apply_saving(section: LlmSection, *, note: Note) -> None:
+    """Choose whether answers are given again; the caller holds the transaction."""
+    wanted = section.saved_answers
+    if wanted is not None:
+        changed = saved_answers.choose(is_on=wanted.is_on, hours=wanted.hours)
+        note("saved answers", False, changed)
 
 
 def _choice(wanted: PurposeSection, credentials: Mapping[str, Credential]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from agents.models import Agent
-from integrations.models import Budget, Credential, ModelChoice
+from integrations.models import AnswerSaving, Budget, Credential, ModelChoice
 from integrations.prices.models import ExchangeRate, ModelPrice
 
 
@@ -17,6 +17,7 @@ def sections() -> dict[str, Any]:
         "prices": _prices(),
         "exchange_rates": _rates(),
         "budgets": _budgets(),
+        "saved_answers": _saving(),
     }
     return {name: section for name, section in found.items() if section}
 
@@ -75,6 +76,11 @@ def _rates() -> list[dict[str, Any]]:
         {"valid_from": rate.valid_from, "usd_brl": _number(rate.usd_brl)}
         for rate in ExchangeRate.objects.order_by("valid_from")
     ]
+
+
+def _saving() -> dict[str, Any]:
+    row = AnswerSaving.objects.filter(pk=1).first()
+    return {"is_on": row.is_on, "hours": row.hours} if row else {}
 
 
 def _budgets() -> list[dict[str, Any]]:

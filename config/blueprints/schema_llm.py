@@ -172,6 +172,13 @@ class BudgetSection(Section):
         return self
 
 
+class SavedAnswersSection(Section):
+    """Whether the answer to a question is given again to who asks the same, and how long."""
+
+    is_on: bool = False
+    hours: int = Field(24, ge=1, le=24)
+
+
 class LlmSection(Section):
     """Models: who provides them, which is used for what, what they cost and may cost."""
 
@@ -182,6 +189,7 @@ class LlmSection(Section):
     prices: list[PriceSection] = []
     exchange_rates: list[RateSection] = []
     budgets: list[BudgetSection] = []
+    saved_answers: SavedAnswersSection | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

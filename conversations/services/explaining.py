@@ -186,6 +186,10 @@ def _generate_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         (_("Provider"), str(data.get("provider", ""))),
         (_("Model"), str(data.get("model", ""))),
+        (
+            _("Who was asked"),
+            _("nobody: from the saved answers") if data.get("saved") is True else "",
+        ),
         (_("Draft"), str(data["draft"]) if data.get("draft", 1) != 1 else ""),
         (_("Model time"), words.seconds(latency) if isinstance(latency, int) else ""),
         (_("Ending"), words.finish(str(data.get("finish_reason", "")))),

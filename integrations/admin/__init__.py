@@ -6,4 +6,5 @@ from integrations.admin import deliveries as deliveries
 from integrations.admin import endpoints as endpoints
 from integrations.admin import notices as notices
 from integrations.admin import prices as prices
+from integrations.admin import saving as saving
 from integrations.admin import spending as spending

@@ -87,10 +87,10 @@ class _BudgetList(PanelList):
         """Read the page."""
         super().get_results(request)
         found = budget_use.uses(now=timezone.now(), timezone=_zone())
-        names = {one.uuid: one.name for one in subjects.known().agents()}
+        names = budget_use.agent_names(self.result_list)
         for budget in self.result_list:
             budget.use = found.get(budget.pk)
-            budget.agent_name = names.get(budget.agent_uuid, "")
+            budget.whose = budget_use.whose(budget, agents=names)
 
 
 @admin.register(Budget, site=tenant_site)
@@ -121,8 +121,7 @@ class BudgetAdmin(PanelAdmin):
     @admin.display(description=_("for"), ordering="level")
     def whose(self, obj: Any) -> str:
         """Whom the limit holds for, and for how long."""
-        name = getattr(obj, "agent_name", "") or obj.get_level_display()
-        return f"{name}, {obj.get_period_display()}"
+        return str(getattr(obj, "whose", "") or budget_use.whose(obj, agents={}))
 
     @admin.display(description=_("limit"))
     def limits(self, obj: Budget) -> str:

@@ -28,12 +28,20 @@ _WHAT_FOR: dict[str, Any] = {
     Kind.REWRITE: _(
         "Turns “and on Saturdays?” into a whole question before the documents are searched."
     ),
+    Kind.CLASSIFY: _("Chooses the agent for a message where keywords and rules do not tell."),
+    Kind.SUMMARISE: _("Sums up long conversations, for the agents and for your team."),
+    Kind.TRANSCRIBE: _("Turns voice notes into text, which is then answered like any message."),
+    Kind.VISION: _("Describes the images that contacts send."),
 }
-"""The purposes that agents ask models for; a blueprint may keep the others."""
 
+_AS_CHAT = _("Not chosen: the model that writes the answers does this too.")
 _WITHOUT: dict[str, Any] = {
     Kind.CHAT: _("Not chosen: the best passage is quoted."),
-    Kind.REWRITE: _("Not chosen: the model that writes the answers does this too."),
+    Kind.REWRITE: _AS_CHAT,
+    Kind.CLASSIFY: _AS_CHAT,
+    Kind.SUMMARISE: _AS_CHAT,
+    Kind.TRANSCRIBE: _("Not chosen: voice notes are left to people."),
+    Kind.VISION: _("Not chosen: the model that writes the answers looks at them, if it can see."),
 }
 
 
@@ -91,11 +99,7 @@ class ChoiceForm(forms.ModelForm):  # type: ignore[type-arg]
         if "purpose" in self.fields:
             taken = set(ModelChoice.objects.values_list("purpose", flat=True))
             purpose: Any = self.fields["purpose"]
-            purpose.choices = [
-                (kind, label)
-                for kind, label in Kind.choices
-                if kind in _WHAT_FOR and kind not in taken
-            ]
+            purpose.choices = [(kind, label) for kind, label in Kind.choices if kind not in taken]
 
     def clean(self) -> dict[str, Any]:
         """Refuse a provider without a model.
@@ -162,11 +166,7 @@ def _lines() -> list[Line]:
     )
     by_purpose = {one.purpose: one for one in chosen}
     agents = subjects.known().agents()
-    return [
-        _line(purpose, by_purpose.get(purpose.value), agents)
-        for purpose in Kind
-        if purpose in _WHAT_FOR
-    ]
+    return [_line(purpose, by_purpose.get(purpose.value), agents) for purpose in Kind]
 
 
 def _line(

@@ -94,10 +94,7 @@ class ModelCallAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             **spending_page.context(report, span, links=links, today=today),
             "title": _("Spending"),
-            "near": [
-                spending_page.near_budget(one)
-                for one in budget_use.nearly_used(now=now, timezone=zone)
-            ],
+            "near": spending_page.near_budgets(budget_use.nearly_used(now=now, timezone=zone)),
             "csv_url": f"{reverse('admin:integrations_modelcall_csv')}?{span.query}",
             "calls_url": spending_page.calls_url(span),
         }

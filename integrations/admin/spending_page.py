@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -19,8 +19,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from integrations.models import ModelCall
-from integrations.services import spending, words
+from integrations.services import budget_use, spending, words
 from integrations.services.budget_use import Use
+from integrations.services.saved_answers import Saved
 from integrations.services.spending import Report, Row, Sums
 from integrations.services.subjects import Link
 
@@ -137,7 +138,7 @@ def context(
             for value, label in ModelCall.Origin.choices
         ],
         "months": _months(span, today),
-        "has_calls": total.n_calls > 0,
+        "has_calls": total.n_calls > 0 or report.saved.n_calls > 0,
         "tiles": _tiles(report, span, today),
         "bars": _bars(report.days),
         "chart_label": _chart_label(report.days),
@@ -206,6 +207,8 @@ def _tiles(report: Report, span: Span, today: date) -> list[dict[str, str]]:
             "detail": _token_detail(total),
         },
     ]
+    if report.saved.n_calls:
+        tiles.append(_saved_tile(report.saved))
     if projected is not None:
         tiles.append(
             {
@@ -215,6 +218,18 @@ def _tiles(report: Report, span: Span, today: date) -> list[dict[str, str]]:
             }
         )
     return [{"tone": "", **tile} for tile in tiles]
+
+
+def _saved_tile(saved: Saved) -> dict[str, str]:
+    detail = _("%(usd)s not spent") % {"usd": words.usd(saved.usd)}
+    if saved.n_unknown == saved.n_calls:
+        detail = _("not measured: no price is known for their model")
+    return {
+        "label": _("Answered from the saved answers"),
+        "value": words.number(saved.n_calls),
+        "detail": detail,
+        "tone": "good",
+    }
 
 
 def _tokens(sums: Sums) -> str:
@@ -334,14 +349,17 @@ def _troubles(report: Report) -> list[tuple[str, str]]:
     return found
 
 
-def near_budget(use: Use) -> dict[str, Any]:
-    """Return a budget that is nearly used up."""
-    budget = use.budget
-    return {
-        "text": f"{budget.get_level_display()}, {budget.get_period_display()}: {use.percent} %",
-        "url": reverse("admin:integrations_budget_change", args=[budget.pk]),
-        "tone": "bad" if use.percent >= 100 else "warn",
-    }
+def near_budgets(uses: Sequence[Use]) -> list[dict[str, Any]]:
+    """Return the budgets that are nearly used up."""
+    names = budget_use.agent_names(use.budget for use in uses)
+    return [
+        {
+            "text": f"{budget_use.whose(use.budget, agents=names)}: {use.percent} %",
+            "url": reverse("admin:integrations_budget_change", args=[use.budget.pk]),
+            "tone": "bad" if use.percent >= 100 else "warn",
+        }
+        for use in uses
+    ]
 
 
 def calls_url(span: Span) -> str:

@@ -73,6 +73,10 @@ class LocalEmbedder:
             self._keep(text, known)
         return list(known)
 
+    def embed_query_counted(self, text: str) -> Embedded:
+        """Return the vector of a question; nobody counts tokens here."""
+        return Embedded([self.embed_query(text)])
+
     def embed_ahead(self, text: str) -> None:
         """Make the vector of a question that will soon be asked, of whichever process."""
         if self._known(text) is None:

@@ -68,8 +68,12 @@ class OpenAIEmbedder:
 
     def embed_query(self, text: str) -> list[float]:
         """Return float[dimensions] of unit length for a question; raises as `embed_counted`."""
+        return self.embed_query_counted(text).vectors[0]
+
+    def embed_query_counted(self, text: str) -> Embedded:
+        """Return the vector of a question, and the tokens that are paid for."""
         timeout_s = min(QUERY_TIMEOUT_S, self._config.timeout_s)
-        return self._embed([text], timeout_s=timeout_s).vectors[0]
+        return self._embed([text], timeout_s=timeout_s)
 
     def _embed(self, texts: Sequence[str], *, timeout_s: float) -> Embedded:
         vectors: list[list[float]] = []

@@ -196,6 +196,7 @@ class ChatResult:
         evidence_refs: the passages quoted, where the provider knows them.
         tries: what failed before this answer.
         degraded: why another than the chosen model answered, such as ``"budget"``; mostly empty.
+        saved: it was given before, and nobody was asked now.
     """
 
     text: str
@@ -208,6 +209,7 @@ class ChatResult:
     evidence_refs: tuple[str, ...] = ()
     tries: tuple[Try, ...] = ()
     degraded: str = ""
+    saved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +289,7 @@ class EmbedConfig:
         base_url: empty for the provider's own address.
         dimensions: the length that is asked for and checked; 0 takes what the model gives.
         timeout_s: longest time for one call, in seconds.
+        credential: the uuid of the key's row; empty where there is none.
     """
 
     provider: str = "local"
@@ -295,6 +298,7 @@ class EmbedConfig:
     base_url: str = ""
     dimensions: int = 0
     timeout_s: float = 30.0
+    credential: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,3 +339,6 @@ class Embedder(Protocol):
 
     def embed_query(self, text: str) -> list[float]:
         """Return the vector of a question."""
+
+    def embed_query_counted(self, text: str) -> Embedded:
+        """Return the vector of a question, and what it took."""

@@ -7,6 +7,9 @@ from integrations.models.events import Event as Event
 from integrations.models.events import EventLine as EventLine
 from integrations.models.events import WebhookEndpoint as WebhookEndpoint
 from integrations.models.notices import Notice as Notice
+from integrations.models.saving import AnswerSaving as AnswerSaving
+from integrations.models.saving import SavedAnswer as SavedAnswer
+from integrations.models.saving import SavedCall as SavedCall
 from integrations.models.spending import Budget as Budget
 from integrations.models.spending import ModelCall as ModelCall
 from integrations.models.spending import Reservation as Reservation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from integrations.models import Budget
+from integrations.services import subjects
 from integrations.services.budgets import WARN_PERCENT
 
 _FULLEST = """
@@ -99,6 +101,24 @@ def nearly_used(*, now: datetime, timezone: str) -> list[Use]:
     found = uses(now=now, timezone=timezone).values()
     near = [one for one in found if one.budget.is_active and one.percent >= WARN_PERCENT]
     return sorted(near, key=lambda one: (-one.percent, one.budget.pk))
+
+
+def whose(budget: Budget, *, agents: Mapping[uuid.UUID, str]) -> str:
+    """Return whom a budget is for, with its period: an agent by its name, all else by its level.
+
+    Args:
+        agents: their names; see `agent_names`.
+    """
+    name = agents.get(budget.agent_uuid) if budget.agent_uuid else None
+    return f"{name or budget.get_level_display()}, {budget.get_period_display()}"
+
+
+def agent_names(budgets: Iterable[Budget]) -> dict[uuid.UUID, str]:
+    """Return the names of the agents that budgets are for; no query where there is none."""
+    wanted = {one.agent_uuid for one in budgets if one.agent_uuid is not None}
+    if not wanted:
+        return {}
+    return {one.uuid: one.name for one in subjects.known().agents() if one.uuid in wanted}
 
 
 def _when_unused(budget: Budget) -> int:

@@ -18,9 +18,9 @@ from django.db.models import F
 
 from integrations.llm.errors import BudgetExhausted
 from integrations.models import Budget, Reservation, Spend
-from tenants.remembering import Remembered
 from integrations.services import budget_marks
 from integrations.services.budget_marks import NOBODY
+from tenants.remembering import Remembered
 
 WARN_PERCENT, CHEAPER_PERCENT = 80, 95
 
@@ -70,12 +70,15 @@ def period_start(budget: Budget, *, now: datetime, timezone: str) -> date:
     return today if budget.period == Budget.Period.DAY else today.replace(day=1)
 
 
-def reserve(*, subject: Subject, usd: Decimal | None, now: datetime, timezone: str) -> Promise:
+def reserve(
+    *, subject: Subject, usd: Decimal | None, now: datetime, timezone: str, n_calls: int = 1
+) -> Promise:
     """Set aside what a call will cost at most.
 
     Args:
         usd: the estimate; None where nobody knows the price: then only calls are counted.
         timezone: IANA name, for where days and months begin.
+        n_calls: how many it counts as against a limit of calls; 0 for what is no answer.
 
     Raises:
         BudgetExhausted: it does not fit into one of the budgets.
@@ -88,13 +91,13 @@ def reserve(*, subject: Subject, usd: Decimal | None, now: datetime, timezone: s
         spends = _locked(budgets, subject=subject, now=now, timezone=timezone)
         percents = {}
         for budget, spend in spends:
-            percent = _percent(budget, spend, amount)
+            percent = _percent(budget, spend, amount, n_calls)
             if percent > 100:
                 is_told = spend.warned_at_percent >= 100
                 raise BudgetExhausted(budget.level, spend_id=None if is_told else spend.pk)
             percents[spend.pk] = percent
         Spend.objects.filter(pk__in=percents).update(
-            reserved_usd=F("reserved_usd") + amount, n_calls=F("n_calls") + 1
+            reserved_usd=F("reserved_usd") + amount, n_calls=F("n_calls") + n_calls
         )
         kept = Reservation.objects.create(
             spend_ids=list(percents), usd=amount, expires_at=now + RESERVED_FOR
@@ -177,7 +180,7 @@ def _locked(
     ]
 
 
-def _percent(budget: Budget, spend: Spend, amount: Decimal) -> int:
+def _percent(budget: Budget, spend: Spend, amount: Decimal, n_more: int) -> int:
     """Return how full a budget is with this call; more than 100 where it does not fit."""
     shares = [Decimal(0)]
     if budget.limit_usd is not None:
@@ -186,9 +189,10 @@ def _percent(budget: Budget, spend: Spend, amount: Decimal) -> int:
         share = (used + amount) / budget.limit_usd if budget.limit_usd else Decimal(1)
         shares.append(share if fits and budget.limit_usd else Decimal(2))
     if budget.limit_calls is not None:
-        n_calls = spend.n_calls + 1
+        n_calls = spend.n_calls + n_more
         fits = n_calls <= budget.limit_calls
-        shares.append(Decimal(n_calls) / budget.limit_calls if fits else Decimal(2))
+        share = Decimal(n_calls) / budget.limit_calls if budget.limit_calls else Decimal(1)
+        shares.append(share if fits and budget.limit_calls else Decimal(2))
     return int(max(shares) * 100)
 
 

@@ -1,63 +1,57 @@
 """Asking a model: the one door. Budget, breaker, call and ledger, in this order.
 
-No connection is held while a provider is waited for: what is written is written before and after.
+`chat` serves every purpose that is answered in words (`ChatRequest.purpose` says which; an image is
+part of a message), `embedder` those that need vectors, `transcribe` voice notes. No connection is
+held while a provider is waited for: what is written is written before and after.
 """
 
 from __future__ import annotations
 
 import logging
-import uuid
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from integrations.llm import factory
+from integrations.llm import factory, transcription
 from integrations.llm.errors import BudgetExhausted, NoProviderAnswered
 from integrations.llm.types import (
-    NOT_MEASURED,
     ChatConfig,
     ChatRequest,
     ChatResult,
+    EmbedConfig,
+    Embedded,
+    Embedder,
     Provider,
     Purpose,
+    Sound,
+    Transcript,
     Try,
     Usage,
 )
 from integrations.models import ModelCall
-from integrations.services import breakers, budget_marks, budgets, prices
-from integrations.services.budgets import Promise, Subject
+from integrations.services import breakers, budget_marks, budgets, ledger, prices
+from integrations.services.budgets import Promise
+from integrations.services.ledger import Answered
+from integrations.services.ledger import Caller as Caller
+from integrations.services.ledger import caller_of as caller_of
 from integrations.services.prices import Cost
-from tenants.combining import Combiner
+from tenants.context import release_connection
 from tenants.errors import Permanent, Temporary
 
 logger = logging.getLogger(__name__)
 
+NOTHING = Cost(ModelCall.CostKind.EXACT, Decimal(0))
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """For whom and what for a model is asked.
+TOKENS_PER_IMAGE = 1_500
+"""What an image is reckoned with before the call: the most that the providers count for a photo as
+phones send it (source: OpenAI, Anthropic and Gemini on vision, 2026). Afterwards theirs counts."""
 
-    Args:
-        zone: IANA name of the tenant's time zone, for where its days begin.
-        cheaper: who answers instead once a budget is nearly used up; None for nobody.
-    """
-
-    origin: ModelCall.Origin
-    zone: str
-    agent_uuid: uuid.UUID | None = None
-    agent_name: str = ""
-    contact_uuid: uuid.UUID | None = None
-    conversation_uuid: uuid.UUID | None = None
-    turn_uuid: uuid.UUID | None = None
-    cheaper: ChatConfig | None = None
-
-    def subject(self) -> Subject:
-        """Return whose budgets hold."""
-        return Subject(self.agent_uuid, self.contact_uuid, self.conversation_uuid)
+LONGEST_NOTE_S = 300.0
+"""A voice note whose length nobody told is reckoned as this long before the call, in seconds."""
 
 
 @dataclass(slots=True)
@@ -104,13 +98,22 @@ def chat(config: ChatConfig, request: ChatRequest, *, caller: Caller) -> ChatRes
     try:
         result = factory.chat(chosen, request, gate=_BreakerGate())
         tries = result.tries
-        cost = _record_answer(result, request, caller=caller, promise=promise, now=now)
+        answered = Answered(
+            provider=result.provider,
+            model=result.model,
+            usage=result.usage,
+            latency_ms=result.latency_ms,
+            n_input_characters=_n_characters(request),
+            n_output_characters=len(result.text),
+            hop=len(tries),
+            degraded="budget" if promise.wants_cheaper else "",
+        )
+        cost = ledger.record_answer(answered, purpose=request.purpose, caller=caller, now=now)
     except NoProviderAnswered as error:
-        tries = error.tries
-        cost = Cost(ModelCall.CostKind.EXACT, Decimal(0))
+        tries, cost = error.tries, NOTHING
         raise
     finally:
-        _record_tries(tries, purpose=request.purpose, caller=caller, now=now)
+        ledger.record_tries(tries, purpose=request.purpose, caller=caller, now=now)
         budgets.settle(reservation=promise.reservation, usd=cost.usd)
     return replace(result, degraded="budget") if chosen is not config else result
 
@@ -139,11 +142,19 @@ def _reserve(
     return promise, replace(cheaper, fallbacks=(config, *config.fallbacks))
 
 
+def _n_characters(request: ChatRequest) -> int:
+    """Return the size of a prompt; an image counts as the text that would cost as much."""
+    n_images = sum(len(message.images) for message in request.messages)
+    per_image = int(TOKENS_PER_IMAGE * prices.CHARACTERS_PER_TOKEN)
+    return sum(len(message.text) for message in request.messages) + n_images * per_image
+
+
 def _estimate(config: ChatConfig, request: ChatRequest, now: datetime) -> Decimal | None:
     """Return what the dearest of the chain may take; None where no price is known."""
+    n_characters = _n_characters(request)
     costs = [
         prices.estimate(
-            n_input_characters=sum(len(message.text) for message in request.messages),
+            n_input_characters=n_characters,
             n_output_tokens=request.max_output_tokens,
             price=prices.price_of(provider=one.provider, model=one.model, on=now.date()),
         ).usd
@@ -152,107 +163,150 @@ def _estimate(config: ChatConfig, request: ChatRequest, now: datetime) -> Decima
     return max((usd for usd in costs if usd is not None), default=None)
 
 
-def _record_answer(
-    result: ChatResult, request: ChatRequest, *, caller: Caller, promise: Promise, now: datetime
-) -> Cost:
-    on = now.astimezone(ZoneInfo(caller.zone)).date()
-    price = prices.price_of(provider=result.provider, model=result.model, on=on)
-    cost = prices.cost_of(usage=result.usage, price=price)
-    if cost.usd is None and price is not None:
-        n_characters = sum(len(message.text) for message in request.messages)
-        n_output = int(len(result.text) / prices.CHARACTERS_PER_TOKEN) + 1
-        cost = prices.estimate(
-            n_input_characters=n_characters, n_output_tokens=n_output, price=price
-        )
-    _record(
-        provider=result.provider,
-        model=result.model,
-        usage=result.usage,
-        cost=cost,
-        caller=caller,
-        purpose=request.purpose,
-        now=now,
-        latency_ms=result.latency_ms,
-        hop=len(result.tries),
-        degraded="budget" if promise.wants_cheaper else "",
-        price=price.as_json() if price else {},
-        usd_brl=prices.rate_on(on),
+def transcribe(config: ChatConfig, sound: Sound, *, language: str, caller: Caller) -> Transcript:
+    """Return what is said in a recording, by `config` or its fallbacks, within the budgets.
+
+    Each is asked once: a voice note that nobody could hear is tried again by its own task.
+
+    Raises:
+        BudgetExhausted: there is no money left for it; nobody was asked.
+        NoProviderAnswered: every provider failed, is paused, or cannot hear this.
+        RuntimeError: a transaction is open; nothing may wait for the network under it.
+    """
+    now = timezone.now()
+    usd = _sound_estimate(config, sound, now)
+    promise = budgets.reserve(subject=caller.subject(), usd=usd, now=now, timezone=caller.zone)
+    gate, tries = _BreakerGate(), list[Try]()
+    cost: Cost = prices.UNKNOWN
+    try:
+        for one in (config, *config.fallbacks):
+            if refusal := gate.refusal(one):
+                tries.append(Try(one.provider, one.model, "refused", refusal, 0))
+                continue
+            began = time.monotonic()
+            try:
+                heard = transcription.transcribe(one, sound, language=language)
+            except (Temporary, Permanent) as error:
+                tries.append(_failed(one, error, began))
+                gate.failed(one, error)
+                continue
+            gate.answered(one)
+            answered = Answered(
+                provider=heard.provider,
+                model=heard.model,
+                usage=heard.usage,
+                latency_ms=heard.latency_ms,
+                n_input_characters=0,
+                n_output_characters=len(heard.text),
+                hop=len(tries),
+                seconds=heard.seconds,
+            )
+            cost = ledger.record_answer(
+                answered, purpose=Purpose.TRANSCRIBE, caller=caller, now=now
+            )
+            return heard
+        cost = NOTHING
+        raise NoProviderAnswered(tuple(tries))
+    finally:
+        ledger.record_tries(tries, purpose=Purpose.TRANSCRIBE, caller=caller, now=now)
+        budgets.settle(reservation=promise.reservation, usd=cost.usd)
+
+
+def _sound_estimate(config: ChatConfig, sound: Sound, now: datetime) -> Decimal | None:
+    minutes = Decimal(str(LONGEST_NOTE_S if sound.seconds is None else sound.seconds)) / 60
+    found = [
+        prices.price_of(provider=one.provider, model=one.model, on=now.date())
+        for one in (config, *config.fallbacks)
+    ]
+    costs = [one.minute_usd * minutes for one in found if one and one.minute_usd is not None]
+    return max(costs, default=None)
+
+
+def _failed(config: ChatConfig, error: Temporary | Permanent, began: float) -> Try:
+    return Try(
+        provider=config.provider,
+        model=config.model,
+        error="temporary" if isinstance(error, Temporary) else "permanent",
+        reason=error.reason,
+        latency_ms=round((time.monotonic() - began) * 1000),
     )
-    return cost
 
 
-def _record_tries(tries: Sequence[Try], *, purpose: Purpose, caller: Caller, now: datetime) -> None:
-    for hop, one in enumerate(tries):
-        if one.error == "refused":
-            continue
-        _record(
-            provider=one.provider,
-            model=one.model,
-            usage=NOT_MEASURED,
-            cost=prices.UNKNOWN,
-            caller=caller,
-            purpose=purpose,
-            now=now,
-            latency_ms=one.latency_ms,
-            hop=hop,
-            failure=one.reason,
+def embedder(config: EmbedConfig, *, caller: Caller) -> Embedder:
+    """Return the client of an embedding model whose calls are paid for by `caller`.
+
+    The built-in model is this process's own work: its cost is known to be 0, so that no budget is
+    asked and nothing is written down. A remote one raises `BudgetExhausted` where there is no money
+    left; its calls do not count against a limit of calls, which is meant for answers.
+
+    Raises:
+        Permanent: the provider offers no embeddings, or no model or address is named.
+    """
+    made = factory.embedder(config)
+    return made if config.provider == factory.BUILT_IN.provider else _Metered(made, config, caller)
+
+
+class _Metered:
+    """An embedder between budget, breaker and ledger."""
+
+    def __init__(self, inner: Embedder, config: EmbedConfig, caller: Caller) -> None:
+        self._inner, self._caller = inner, caller
+        self._target = ChatConfig(config.provider, config.model, credential=config.credential)
+
+    @property
+    def model(self) -> str:
+        return self._inner.model
+
+    @property
+    def dimensions(self) -> int:
+        return self._inner.dimensions
+
+    @property
+    def batch(self) -> int:
+        return self._inner.batch
+
+    def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
+        return self.embed_counted(texts).vectors
+
+    def embed_counted(self, texts: Sequence[str]) -> Embedded:
+        return self._call(lambda: self._inner.embed_counted(texts), sum(map(len, texts)))
+
+    def embed_query(self, text: str) -> list[float]:
+        return self.embed_query_counted(text).vectors[0]
+
+    def embed_query_counted(self, text: str) -> Embedded:
+        return self._call(lambda: self._inner.embed_query_counted(text), len(text))
+
+    def _call(self, embed: Callable[[], Embedded], n_characters: int) -> Embedded:
+        now, caller, target = timezone.now(), self._caller, self._target
+        price = prices.price_of(provider=target.provider, model=target.model, on=now.date())
+        usd = prices.estimate(n_input_characters=n_characters, n_output_tokens=0, price=price).usd
+        gate = _BreakerGate()
+        if refusal := gate.refusal(target):
+            raise Temporary(refusal, retry_after_s=breakers.PAUSE_S)
+        promise = budgets.reserve(
+            subject=caller.subject(), usd=usd, now=now, timezone=caller.zone, n_calls=0
         )
-
-
-def _record(
-    *,
-    provider: str,
-    model: str,
-    usage: Usage,
-    cost: Cost,
-    caller: Caller,
-    purpose: Purpose,
-    now: datetime,
-    latency_ms: int,
-    hop: int = 0,
-    failure: str = "",
-    degraded: str = "",
-    price: dict[str, object] | None = None,
-    usd_brl: Decimal | None = None,
-) -> None:
-    call = ModelCall(
-        called_at=now,
-        purpose=purpose.value,
-        origin=caller.origin,
-        provider=provider,
-        model=model[:120],
-        agent_uuid=caller.agent_uuid,
-        agent_name=caller.agent_name[:80],
-        contact_uuid=caller.contact_uuid,
-        conversation_uuid=caller.conversation_uuid,
-        turn_uuid=caller.turn_uuid,
-        hop=hop,
-        failure=failure[:200],
-        degraded=degraded,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cached_input_tokens=usage.cached_input_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        latency_ms=latency_ms,
-        cost_kind=cost.kind,
-        cost_usd=cost.usd,
-        usd_brl=usd_brl,
-        price=price or {},
-    )
-    _ledger.do(_Entry(call))
-
-
-@dataclass(frozen=True, eq=False)
-class _Entry:
-    """A line that is to be written into the ledger."""
-
-    call: ModelCall
-
-
-def _write(items: Sequence[_Entry], *, alone: bool) -> dict[_Entry, None]:
-    """Write what several calls cost in one statement; see `Combiner`."""
-    ModelCall.objects.bulk_create(one.call for one in items)
-    return dict.fromkeys(items)
-
-
-_ledger: Combiner[_Entry, None] = Combiner(_write, most=100)
+        cost: Cost = prices.UNKNOWN
+        tries: Sequence[Try] = ()
+        began = time.monotonic()
+        try:
+            release_connection()
+            made = embed()
+            gate.answered(target)
+            answered = Answered(
+                provider=target.provider,
+                model=target.model,
+                usage=Usage(made.n_tokens, None if made.n_tokens is None else 0),
+                latency_ms=round((time.monotonic() - began) * 1000),
+                n_input_characters=n_characters,
+            )
+            cost = ledger.record_answer(answered, purpose=Purpose.EMBED, caller=caller, now=now)
+        except (Temporary, Permanent) as error:
+            tries, cost = (_failed(target, error, began),), NOTHING
+            gate.failed(target, error)
+            raise
+        finally:
+            ledger.record_tries(tries, purpose=Purpose.EMBED, caller=caller, now=now)
+            budgets.settle(reservation=promise.reservation, usd=cost.usd)
+        return made

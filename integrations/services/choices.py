@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
+from integrations.llm import purposes
 from integrations.llm.types import ChatConfig, Purpose
 from integrations.models import Credential, ModelChoice
 from integrations.services import credentials
@@ -17,21 +19,24 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The tenant's models for what an agent does; None where it has chosen none."""
+    """The tenant's models by purpose.
 
-    chat: ChatConfig | None
-    rewrite: ChatConfig | None
-    cheaper: ChatConfig | None
+    Args:
+        configs: only what was chosen.
+        cheaper: answers once a budget is nearly used up; None for nobody.
+    """
+
+    configs: Mapping[Purpose, ChatConfig]
+    cheaper: ChatConfig | None = None
 
 
 def chosen() -> Chosen:
-    """Return what an agent uses that names no model of its own."""
-    rows = {one.purpose: one for one in _choices()}
-    chat = rows.get(Purpose.CHAT.value)
-    rewrite = rows.get(Purpose.REWRITE.value)
+    """Return what is asked where an agent names no model of its own; one query."""
+    rows = {Purpose(one.purpose): one for one in _choices()}
+    chains = {purpose: _chain(row) for purpose, row in rows.items()}
+    chat = rows.get(Purpose.CHAT)
     return Chosen(
-        chat=_chain(chat) if chat else None,
-        rewrite=_chain(rewrite) if rewrite else None,
+        configs={purpose: chain for purpose, chain in chains.items() if chain is not None},
         cheaper=_config(chat.cheaper_credential, chat.cheaper_model, chat.timeout_s)
         if chat
         else None,
@@ -39,9 +44,9 @@ def chosen() -> Chosen:
 
 
 def config_for(purpose: Purpose) -> ChatConfig | None:
-    """Return the tenant's model for a purpose; None where it has chosen none."""
-    choice = _choices().filter(purpose=purpose.value).first()
-    return _chain(choice) if choice else None
+    """Return the tenant's model for a purpose, for what no agent does; see `purposes.model_for`."""
+    found = chosen().configs
+    return purposes.model_for(purpose, configs=found, chat=found.get(Purpose.CHAT))
 
 
 def _choices() -> QuerySet[ModelChoice]:

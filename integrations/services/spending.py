@@ -15,6 +15,8 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from integrations.models import ModelCall
+from integrations.services import saved_answers
+from integrations.services.saved_answers import NOTHING_SAVED, Saved
 
 CENT = Decimal("0.01")
 
@@ -58,6 +60,7 @@ class Report:
     Args:
         fallbacks: answers of another model than the first choice, which had failed.
         failures: tries that failed, by their reason.
+        saved: what was answered without asking; contacts only.
     """
 
     first: date
@@ -71,6 +74,7 @@ class Report:
     degraded: tuple[Row, ...]
     fallbacks: Sums
     failures: tuple[Row, ...]
+    saved: Saved
 
 
 def calls_between(
@@ -105,6 +109,9 @@ def report(
         degraded=_rows(calls.exclude(degraded=""), label=F("degraded")),
         fallbacks=_sums(calls.filter(hop__gt=0, failure="").aggregate(**_AGGREGATES)),
         failures=_rows(calls.exclude(failure=""), label=F("failure"), limit=10),
+        saved=saved_answers.saved_between(first, last, zone=zone)
+        if origin == ModelCall.Origin.CUSTOMER
+        else NOTHING_SAVED,
     )
 
 

@@ -17,6 +17,7 @@ from django.db.models import F
 from django.utils.translation import gettext
 
 from integrations import payloads
+from integrations.llm.errors import BudgetExhausted
 from integrations.services import events
 from knowledge import chunking, spaces, text
 from knowledge.extract import reader, sandbox
@@ -335,6 +336,8 @@ def _ingest(claim: _Claim, *, clock: Callable[[], datetime], slice_s: float) -> 
         )
     except Unreadable as error:
         return _fail(claim, problem=error.problem, now=clock())
+    except BudgetExhausted:
+        return _fail(claim, problem=Problem.BUDGET_USED, now=clock())
     except (Temporary, Permanent) as error:
         logger.warning("embedder failed", extra={"document_id": claim.document_id}, exc_info=True)
         if isinstance(error, Permanent) or claim.n_attempts >= MAX_ATTEMPTS:

@@ -9,8 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from integrations.llm import embedding_models, factory
-from integrations.models import Credential
-from integrations.services import prices
+from integrations.models import Credential, ModelCall
+from integrations.services import calls, prices
 from knowledge import spaces
 from knowledge.models import Chunk, ChunkVector, EmbeddingSpace
 from knowledge.services import indexing
@@ -70,7 +70,8 @@ def estimate(
         known = embedding_models.find_model(provider, model)
         length = dimensions or (known.dimensions if known else 0)
         config = spaces.config_of(credential, model=model, dimensions=length, timeout_s=TIMEOUT_S)
-        client = factory.embedder(config)
+        caller = calls.caller_of(ModelCall.Origin.TEST)
+        client = calls.embedder(config, caller=caller)
     release_connection()
     client.embed_query("bom dia")  # connects, or loads the model: once, and no part of the rate
     began = time.monotonic()

@@ -18,6 +18,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext
 
+from integrations.models import ModelCall
+from integrations.services import calls
 from knowledge import question_files, retrieval, scoring, spaces
 from knowledge.models import (
     Chunk,
@@ -321,6 +323,7 @@ def _search(question: EvaluationQuestion) -> SearchResult:
         category_ids=None,
         previous=said[-1] if said else "",
         k=scoring.DEPTH,
+        caller=calls.caller_of(ModelCall.Origin.EVALUATION),
     )
 
 

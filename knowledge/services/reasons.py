@@ -78,6 +78,10 @@ _REASONS = {
     Problem.EMBEDDING_FAILED: gettext_lazy(
         "The document was read, but could not be prepared for searching. Try again later."
     ),
+    Problem.BUDGET_USED: gettext_lazy(
+        "The document was read, but the budget for models does not allow preparing it for"
+        " searching. Raise the budget or wait for its next period, then try again."
+    ),
     Problem.WORKER_STOPPED: gettext_lazy(
         "Reading the file stopped several times without a result. Split it into smaller files, or"
         " save it anew."

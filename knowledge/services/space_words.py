@@ -6,6 +6,7 @@ import re
 
 from django.utils.translation import gettext as _
 
+from integrations.llm.errors import BudgetExhausted
 from tenants.errors import Permanent, Temporary
 
 _STATUS = re.compile(r"HTTP (\d{3})")
@@ -14,6 +15,8 @@ _NOT_PAID = ("insufficient_quota", "billing_not_active", "account_deactivated")
 
 def failure(error: Temporary | Permanent) -> str:
     """Return why it was given up, in the active language."""
+    if isinstance(error, BudgetExhausted):
+        return _no_money()
     if isinstance(error, Temporary):
         return _(
             "The provider could not be reached for too long (%(reason)s). Try again when it works."
@@ -23,6 +26,8 @@ def failure(error: Temporary | Permanent) -> str:
 
 def trial(error: Temporary | Permanent) -> str:
     """Return why a first trial failed, in the active language."""
+    if isinstance(error, BudgetExhausted):
+        return _no_money()
     if isinstance(error, Temporary):
         return _("The provider does not answer at the moment (%(reason)s). Try again later.") % {
             "reason": error.reason
@@ -38,6 +43,10 @@ def waits(error: Temporary) -> str:
 
 
 LOST = "its worker was lost"
+
+
+def _no_money() -> str:
+    return _("The budget for models does not allow it. Raise the budget and try again.")
 
 
 def _permanent(reason: str) -> str:

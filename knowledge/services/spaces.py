@@ -28,6 +28,7 @@ from django.utils.translation import gettext
 from integrations.llm import embedding_models, factory
 from integrations.llm.types import Embedder
 from integrations.models import Credential
+from integrations.services import pauses
 from knowledge import spaces
 from knowledge.models import Chunk, ChunkVector, EmbeddingSpace
 from knowledge.services import indexing, space_words
@@ -164,6 +165,8 @@ def choose(
         space.created_at = now
         space.save()
         _record("chosen", space, actor=actor)
+        if credential is not None:  # whoever asks for it believes that the provider works again
+            pauses.try_now_with(credential=str(credential.uuid), now=now)
         timers.arm(kind=KIND, ref=space.pk, due_at=now)
     return space
 

@@ -11,6 +11,8 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext
 
+from integrations.models import ModelCall
+from integrations.services import calls
 from knowledge import abstention, retrieval
 from knowledge.models import Category, KnowledgeSettings, Search
 from knowledge.services import searches
@@ -134,6 +136,7 @@ def try_question(*, trial: Trial, asked_by: str, now: datetime) -> Search:
         previous=trial.previous,
         k=trial.k or settings_in_force().n_passages,
         options=SearchOptions(on=trial.on, weights=trial.weights),
+        caller=calls.caller_of(ModelCall.Origin.PLAYGROUND),
     )
     took_ms = result.duration_ms or round((time.monotonic() - began) * 1000)
     result = replace(

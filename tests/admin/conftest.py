@@ -28,6 +28,7 @@ from conversations.models import (
     TurnStep,
 )
 from integrations.models import (
+    AnswerSaving,
     Breaker,
     Budget,
     Credential,
@@ -354,6 +355,7 @@ def fill_everything(*, text: str = "oi", n: int = 1) -> None:
 def make_money(*, text: str = "oi", agent: Agent | None = None) -> None:
     """Put a row of everything that has to do with keys and cost into the current tenant."""
     number = next(_numbers)
+    AnswerSaving.objects.get_or_create(pk=1)
     credential = Credential.objects.create(
         name=f"{text[:60]} {number}",
         provider="offline",

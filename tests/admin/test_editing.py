@@ -36,8 +36,6 @@ def agent_form(agent: Agent, **changes: Any) -> dict[str, Any]:
         "instructions": agent.instructions,
         "keywords": "",
         "timeout_s": agent.timeout_s,
-        "fallbacks": "[]",
-        "initial-fallbacks": "[]",
         "chat_model": "",
         "versions-TOTAL_FORMS": 0,
         "versions-INITIAL_FORMS": 0,

@@ -14,9 +14,9 @@ from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from integrations.models import Breaker, Budget, ModelChoice
+from integrations.models import Breaker, Budget, ModelChoice, SavedCall
 from integrations.prices.models import ExchangeRate, ModelPrice
-from integrations.services import prices, spending_csv
+from integrations.services import prices, saved_answers, spending_csv
 from integrations.services.budgets import NOBODY
 from tenants.models import Tenant
 from tests.admin.conftest import as_role, make_agent, make_call, make_conversation, make_money
@@ -308,10 +308,16 @@ def test_every_purpose_has_its_place_chosen_or_not(owner: Client) -> None:
     page = owner.get("/admin/integrations/modelchoice/")
 
     lines = page.context["lines"]
-    assert len(lines) == 2
+    assert len(lines) == len(ModelChoice.PurposeKind.choices)
     assert lines[0].used_by == agent.name
     assert lines[0].model
-    assert lines[1].url.endswith("/add/?purpose=rewrite")
+    assert [line.url.partition("purpose=")[2] for line in lines if not line.model] == [
+        "classify",
+        "rewrite",
+        "summarise",
+        "transcribe",
+        "vision",
+    ]
     assert as_role("auditor").get("/admin/integrations/modelchoice/").status_code == 200
 
 
@@ -427,3 +433,40 @@ def test_hostile_names_stay_text(text: str, owner: Client) -> None:
         reader = _Reader()
         reader.feed(owner.get(path, follow=True).content.decode())
         assert reader.live == [], path
+
+
+# Saved answers
+
+
+def test_saved_answers_are_switched_on_and_off_and_counted(owner: Client) -> None:
+    path = "/admin/integrations/answersaving/"
+    row = f"{path}1/change/"
+    assert not saved_answers.choice().is_on
+    assert owner.get(path).status_code == 200
+
+    refused = owner.post(row, {"is_on": "on", "hours": 25})
+    owner.post(row, {"is_on": "on", "hours": 6})
+
+    assert refused.status_code == 200
+    assert saved_answers.choice() == saved_answers.Choice(is_on=True, hours=6)
+    SavedCall.objects.create(called_at=timezone.now(), provider="openai", usd=Decimal("0.25"))
+    SavedCall.objects.create(called_at=timezone.now(), provider="openai")
+    tile = owner.get(SPENDING).context["tiles"][-1]
+    assert (tile["value"], tile["tone"]) == ("2", "good")
+    assert "0,25" in tile["detail"]
+    assert len(owner.get(f"{SPENDING}?origin=evaluation").context["tiles"]) <= 6
+    owner.post(row, {"hours": 6})
+    assert not saved_answers.choice().is_on
+
+
+def test_notices_name_the_agent_of_a_budget(owner: Client) -> None:
+    agent = make_agent(name="Orçamentos")
+    budget = Budget.objects.create(level="agent", agent_uuid=agent.uuid, limit_calls=10)
+    budget.spends.create(
+        subject=agent.uuid, period_start=timezone.localdate().replace(day=1), n_calls=9
+    )
+
+    near = owner.get(SPENDING).context["near"]
+
+    assert near[0]["text"].startswith("Orçamentos, ")
+    assert "Orçamentos" in text_of(owner, "/admin/")

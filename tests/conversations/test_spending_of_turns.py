@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
+from django.utils.translation import override
 
 from conversations.models import Turn
+from conversations.services import explaining
 from integrations.llm.types import Provider
-from integrations.models import Breaker, Budget, ModelCall
+from integrations.models import Breaker, Budget, ModelCall, SavedCall
 from integrations.prices.models import ModelPrice
-from integrations.services import breakers, prices
+from integrations.services import breakers, prices, saved_answers
 from knowledge.models import Category, Document
 from knowledge.services import documents, faqs
 from tenants.context import database_now
@@ -123,3 +125,27 @@ def test_without_money_the_approved_answer_is_sent_and_else_a_person_called(
     assert "R$ 10,00" in bridge.sent_to("5511988880001")[0].body
     assert Turn.objects.get(outcome="needs_human").reason == "budget_used"
     assert not llm.received
+
+
+def test_a_saved_answer_goes_to_the_next_contact_and_says_where_it_comes_from(
+    alpha: Tenant, bridge: FakeBridge, llm: FakeLLM
+) -> None:
+    learn("tabela.md", PRICES)
+    saved_answers.choose(is_on=True, hours=24)
+    device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
+    phones = ["5511988880001", "5511988880002"]
+
+    for n, phone in enumerate(phones):
+        receive(device, message_body("quanto custa a limpeza?", phone=phone, ref=f"A{n}"))
+        work()
+
+    said = [bridge.sent_to(phone)[0].body for phone in phones]
+    assert said[0] == said[1]
+    assert "R$ 220,00" in said[0]
+    assert len(llm.received) == ModelCall.objects.count() == 1
+    turn = Turn.objects.order_by("pk")[1]
+    assert SavedCall.objects.get().turn_uuid == turn.uuid
+    assert (turn.provider, turn.input_tokens) == ("openai_compatible", 0)
+    with override("en"):
+        steps = {step.kind: dict(step.facts) for step in explaining.explain_turn(turn).steps}
+    assert steps["generate"]["Who was asked"] == "nobody: from the saved answers"

@@ -1,0 +1,45 @@
+"""What a model's answer becomes before it is sent or kept."""
+
+from __future__ import annotations
+
+import re
+
+from agents.runtime import prompts
+from agents.types import Reason
+from integrations.llm.types import ChatResult, FinishReason, Try
+
+_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
+
+
+def unusable(result: ChatResult) -> Reason | None:
+    """Return why an answer cannot be sent; None where it can."""
+    if result.finish_reason is FinishReason.REFUSED:
+        return Reason.REFUSED
+    is_empty = not result.text.strip() or prompts.NO_ANSWER_MARK in result.text
+    is_left = result.finish_reason in (FinishReason.NO_ANSWER, FinishReason.UNSURE)
+    return Reason.NO_ANSWER if is_empty or is_left else None
+
+
+def without_thoughts(text: str) -> str:
+    """Return a text without what a reasoning model thought aloud."""
+    return _THOUGHTS.sub("", text)
+
+
+def for_phone(text: str) -> str:
+    """Return a model's text as WhatsApp shows it best: no thoughts, one star for bold."""
+    return _BOLD.sub(r"*\1*", without_thoughts(prompts.visible(text))).strip()
+
+
+def tries(found: tuple[Try, ...]) -> list[dict[str, object]]:
+    """Return failed calls JSON-safe, as the turn keeps them."""
+    return [
+        {
+            "provider": one.provider,
+            "model": one.model,
+            "error": one.error,
+            "reason": one.reason,
+            "latency_ms": one.latency_ms,
+        }
+        for one in found
+    ]
