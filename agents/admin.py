@@ -81,6 +81,7 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             "timeout_s",
             "fallbacks",
             "is_active",
+            "outside_hours",
         )
         widgets = {"chat_model": SuggestingInput}
         help_texts = {
@@ -167,6 +168,7 @@ class AgentAdmin(PanelAdmin):
             _("Model"),
             {"fields": ("chat_credential", "chat_model", "timeout_s", "fallbacks")},
         ),
+        (_("When people are away"), {"fields": ("outside_hours",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:

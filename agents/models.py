@@ -10,7 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from agents.types import AgentKind
+from agents.types import AgentKind, OutsideHours
 from integrations.models import Credential
 
 if TYPE_CHECKING:
@@ -75,6 +75,16 @@ class Agent(models.Model):
         HUMAN = AgentKind.HUMAN.value, _("Human: a queue of people")
         PERSONAL = AgentKind.PERSONAL.value, _("Personal: only for its owner's numbers")
 
+    class Outside(models.TextChoices):
+        """What it does while people are away."""
+
+        ANSWER = OutsideHours.ANSWER.value, _("Answer as usual")
+        TELL = (
+            OutsideHours.TELL.value,
+            _("Answer, and send the away text when something is left to people"),
+        )
+        AWAY = OutsideHours.AWAY.value, _("Only the away text; people answer when they are back")
+
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=80, unique=True)
     kind = models.CharField(
@@ -118,6 +128,13 @@ class Agent(models.Model):
         help_text=_("Seconds for one answer, fallbacks included."),
     )
     fallbacks = models.JSONField(_("fallbacks"), default=list, blank=True)
+    outside_hours = models.CharField(
+        _("outside opening hours"),
+        max_length=6,
+        choices=Outside.choices,
+        default=Outside.ANSWER.value,
+        help_text=_("The hours and the away text are on the page “Opening hours”."),
+    )
     is_active = models.BooleanField(_("active"), default=True)
     published_version = models.ForeignKey(
         "AgentVersion",
@@ -142,6 +159,10 @@ class Agent(models.Model):
             models.CheckConstraint(
                 name="agent_timeout_in_range",
                 condition=models.Q(timeout_s__range=(1, MAX_TIMEOUT_S)),
+            ),
+            models.CheckConstraint(
+                name="agent_known_outside_hours",
+                condition=models.Q(outside_hours__in=[one.value for one in OutsideHours]),
             ),
         ]
 

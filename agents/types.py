@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -23,6 +23,14 @@ class AgentKind(StrEnum):
     INTEGRATION = "integration"  # acts on an outside system through tools
     HUMAN = "human"  # a queue of people
     PERSONAL = "personal"  # serves only the numbers of its owner
+
+
+class OutsideHours(StrEnum):
+    """What an agent does while people are away."""
+
+    ANSWER = "answer"  # as at any time
+    TELL = "tell"  # the same, with the away text when something is left to people
+    AWAY = "away"  # only the away text; the conversation waits for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +76,104 @@ class AgentProfile:
     models: Mapping[Purpose, ChatConfig] = field(default_factory=dict, repr=False, hash=False)
     cheaper: ChatConfig | None = field(default=None, repr=False)
     agent_uuid: uuid.UUID | None = None
+    outside_hours: OutsideHours = OutsideHours.ANSWER
 
     def model_for(self, purpose: Purpose) -> ChatConfig | None:
         """Return whom this agent asks for a purpose; None where no model is, and rules must do."""
         return purposes.model_for(purpose, configs=self.models, chat=self.chat)
+
+
+class HoursReason(StrEnum):
+    """Why a business is open or closed."""
+
+    OPEN = "open"
+    CLOSED = "closed"  # before, after or between its days
+    BREAK = "break"  # it opens again on the same day
+    HOLIDAY = "holiday"
+    CLOSURE = "closure"  # days that the business closes of its own accord
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Opening hours within one day, in minutes of the wall clock since its midnight.
+
+    Args:
+        end: after `start`; above 1440 where it lies on the next day.
+    """
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayHours:
+    """The hours of one day; closed without spans.
+
+    Args:
+        name: of the holiday, or why the day is unlike others; empty on an ordinary one.
+    """
+
+    day: date
+    spans: tuple[Span, ...]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HoursState:
+    """Whether people are there at an instant, and everything that is told about it.
+
+    Args:
+        reason: a `HoursReason`.
+        name: of the holiday or closure that is the reason; else empty.
+        opens_at: when it opens next, aware; None while it is open, or where nobody knows.
+        closes_at: when it closes next, aware; None while it is closed, or where it does not.
+        week: Monday to Sunday; empty where no hours are configured, which is always open.
+        days: today and the seven days after it.
+        holidays: the days with a name in the twelve months from today.
+        away_text: the business's own text, with placeholders; empty for ours.
+        note: what the business wants told with its hours.
+    """
+
+    is_open: bool
+    reason: str = HoursReason.OPEN
+    name: str = ""
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+    week: tuple[tuple[Span, ...], ...] = ()
+    days: tuple[DayHours, ...] = ()
+    holidays: tuple[DayHours, ...] = ()
+    away_text: str = ""
+    note: str = ""
+
+    @classmethod
+    def always(cls) -> HoursState:
+        """Return that of a business that has no hours configured."""
+        return cls(is_open=True)
+
+    @property
+    def is_configured(self) -> bool:
+        """Test whether there are hours at all."""
+        return bool(self.week)
+
+    @property
+    def period(self) -> str:
+        """What names the closed period: the opening that ends it, which contacts are told."""
+        return self.opens_at.isoformat() if self.opens_at else "unknown"
+
+
+ALWAYS_OPEN = HoursState.always()
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """The away text, which a contact gets once in a closed period.
+
+    Args:
+        period: of `HoursState.period`.
+    """
+
+    text: str
+    period: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +187,7 @@ class RunRequest:
         transcript: what was said before the burst, oldest first.
         contact_name: as the contact calls themselves; data, not to be trusted.
         now: aware.
+        hours: whether people are there.
     """
 
     tenant_name: str
@@ -95,6 +198,7 @@ class RunRequest:
     transcript: tuple[TranscriptLine, ...]
     contact_name: str
     now: datetime
+    hours: HoursState = ALWAYS_OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +290,7 @@ class Reason(StrEnum):
     BUDGET_USED = "budget_used"
     NO_TEXT = "no_text"  # the burst holds nothing that can be read
     ACCOUNT_DATA = "account_data"  # only the contact's own record answers, and no document is one
+    OUT_OF_HOURS = "out_of_hours"  # people are away, and only the away text is to be sent then
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +316,13 @@ class NeedsHuman:
     Args:
         reason: a `Reason`.
         to_agent_id: the agent of kind ``human`` that was routed to; None for any person.
+        away: said instead of `text` to whom it was not said yet in this closed period.
     """
 
     reason: str
     text: str
     to_agent_id: int | None = None
+    away: Away | None = None
 
 
 RunOutcome = Reply | HandOff | NeedsHuman

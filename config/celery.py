@@ -30,8 +30,10 @@ def warm_up(sender: Any = None, **_: Any) -> None:
     """
     if "thread" in str(getattr(sender, "pool_cls", "")):
         from agents.services import assembly
+        from conversations import brazil
 
         assembly.warm_up()
+        brazil.warm_up()
 
 
 @signals.setup_logging.connect

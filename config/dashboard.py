@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from agents.models import Agent
 from channels_whatsapp.services import links
-from conversations.services import reports, words
+from conversations.services import hours, reports, words
 from integrations.services import budget_use, notices, pauses
 from integrations.services import words as money_words
 from knowledge.models import Document
@@ -48,6 +49,15 @@ class NextStep:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """Whether people are there, until when, and where that is set."""
+
+    text: str
+    is_open: bool
+    url: str
+
+
+@dataclass(frozen=True)
 class Bar:
     """One day of the chart; the heights are percent of the highest bar."""
 
@@ -65,6 +75,7 @@ def tenant(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         now = timezone.now()
         report = reports.today(now=now, zone=ZoneInfo(timezone.get_current_timezone_name()))
         context["tiles"] = _tiles(report)
+        context["opening"] = _opening(request, now=now)
         context["bars"] = _bars(report.days)
         context["report"] = report
         context["oldest_waiting_since"] = words.since(report.oldest_waiting_at, now=now)
@@ -122,6 +133,18 @@ def _tiles(report: reports.Today) -> list[Tile]:
             "bad" if report.n_unsent else "",
         ),
     ]
+
+
+def _opening(request: HttpRequest, *, now: datetime) -> Opening | None:
+    """Return whether people are there, for a business that has hours."""
+    state = hours.state_at(now=now, zone=timezone.get_current_timezone_name())
+    if not state.is_configured or not request.user.has_perm("conversations.view_hourssettings"):
+        return None
+    return Opening(
+        hours.in_words(state, now=timezone.localtime(now), language=get_language() or ""),
+        state.is_open,
+        reverse("admin:conversations_hourssettings_changelist"),
+    )
 
 
 def _wait(seconds: float | None) -> str:

@@ -54,6 +54,7 @@ def tenant(request: HttpRequest) -> list[Item]:
             [
                 _model(_("Agents"), "support_agent", "agents.agent"),
                 _model(_("Devices"), "smartphone", "channels_whatsapp.device"),
+                _model(_("Opening hours"), "schedule", "conversations.hourssettings"),
             ],
         ),
         _group(

@@ -440,3 +440,7 @@ class OutboundMessageAdmin(ReadOnlyAdmin):
     def why(self, obj: OutboundMessage) -> str:
         """Why it was not sent, or not yet."""
         return words.reason(obj.failure_reason) or self.empty_value_display
+
+
+# Registers the page of the hours, which has a module of its own.
+from conversations import admin_hours as admin_hours  # noqa: E402

@@ -40,7 +40,6 @@ class Tenant(TenantMixin):
     timezone = models.CharField(_("time zone"), max_length=50, default="America/Sao_Paulo")
     language = models.CharField(_("language"), max_length=10, default="pt-br")
     # Sections of the tenant's blueprint that wait for the feature that will read them.
-    blueprint_extras = models.JSONField(default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     auto_create_schema = False  # tenants.services.tenants makes schemas, from a template

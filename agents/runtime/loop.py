@@ -16,6 +16,7 @@ from agents.runtime import (
     clarifying,
     evidence,
     guardrails,
+    hours,
     outputs,
     prompts,
     routing,
@@ -68,9 +69,7 @@ LEAST_CALL_S = 2.0
 
 _LANGUAGE_NAMES = {"pt": "Brazilian Portuguese", "en": "English"}
 
-PromiseKind = Literal["not_found", "requested", "account", "other"]
-
-_PROMISES: Mapping[Reason, PromiseKind] = {
+_PROMISES: Mapping[Reason, prompts.PromiseKind] = {
     Reason.PERSON_REQUESTED: "requested",
     Reason.ROUTED_TO_PERSON: "requested",
     Reason.NOT_IN_KNOWLEDGE: "not_found",
@@ -116,7 +115,7 @@ class _Run:
             if (cleaned := prompts.visible(text).strip()[:MAX_BURST])
         )
         self.text = "\n".join(self.burst)[:MAX_BURST]
-        self.language = "pt" if request.language.lower().startswith("pt") else "en"
+        self.language = prompts.language(request.language)
         self.steps: list[Step] = []
         self.usage = NOT_MEASURED
         self.n_calls = 0
@@ -136,7 +135,7 @@ class _Run:
 
     def answer(self) -> RunResult:
         return RunResult(
-            outcome=self._without_model() or self._from_knowledge(),
+            outcome=self._without_model() or self._or_hours(),
             steps=tuple(self.steps),
             usage=self.usage,
             model=self.model,
@@ -154,6 +153,8 @@ class _Run:
         """Decide what needs neither knowledge nor a model; None for everything else."""
         with self._step(StepKind.ROUTE) as data:
             data.update(reason="own", agent_id=self.agent.agent_id, agent=self.agent.name)
+            if (by_hours := hours.before_all(self.request, self.burst, data)) is not None:
+                return by_hours
             if not self.burst:
                 data["reason"] = Reason.NO_TEXT.value
                 return self._person(Reason.NO_TEXT)
@@ -195,6 +196,17 @@ class _Run:
         else:
             data["reason"] = "keyword"
         return None
+
+    def _or_hours(self) -> RunOutcome:
+        """Answer from the documents, or from the opening hours where these were asked for."""
+        outcome = hours.away(self.request, self.agent) or self._from_knowledge()
+        found = isinstance(outcome, Reply) and not self.asked_back
+        if found or not (text := hours.told(self.request, self.burst)):
+            return outcome
+        with self._step(StepKind.ROUTE) as data:
+            data.update(reason="hours")
+        self.asked_back = False
+        return Reply(text)
 
     def _from_knowledge(self) -> RunOutcome:
         found = self._retrieve()
@@ -346,6 +358,7 @@ class _Run:
             history=() if self.saving else history,
             contact_name="" if self.saving else self.request.contact_name,
             burst=self.burst,
+            hours=hours.facts(self.request),
         )
         return (
             ChatMessage("system", prompts.render(self._system_prompt(self.agent.instructions))),
@@ -360,6 +373,7 @@ class _Run:
             language_name=_LANGUAGE_NAMES[self.language],
             now=self._local_now().strftime("%A, %Y-%m-%d" + " %H:%M" * (not self.saving)),
             timezone=self.request.timezone,
+            has_hours=self.request.hours.is_configured,
         )
 
     def _generate(
@@ -428,6 +442,7 @@ class _Run:
                     self.agent.instructions,
                     self.request.tenant_name,
                     self._local_now().strftime("%d/%m/%Y %H:%M"),
+                    *hours.facts(self.request),
                 ],
                 contact=[self.text, *theirs],
                 own_words=offline.frame(self.request.language),
@@ -462,8 +477,8 @@ class _Run:
         return self.context.limits.wall_s - (self.context.clock() - self.began).total_seconds()
 
     def _person(self, reason: Reason, to_agent_id: int | None = None) -> NeedsHuman:
-        promise = prompts.PromiseText(self.language, _PROMISES.get(reason, "other"))
-        return NeedsHuman(reason.value, prompts.render(promise), to_agent_id)
+        kind = _PROMISES.get(reason, "other")
+        return hours.promise(self.request, self.agent, kind, reason.value, to_agent_id)
 
     def _small_talk(self, talk: routing.SmallTalk) -> str:
         match talk:

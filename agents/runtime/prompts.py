@@ -20,6 +20,8 @@ FOLDER = Path(__file__).resolve().parent.parent / "prompts"
 NO_ANSWER_MARK = "[[SEM_RESPOSTA]]"
 """What a model writes where the passages do not answer; a word that no contact is shown."""
 
+PromiseKind = Literal["not_found", "requested", "account", "other"]
+
 _KEPT = frozenset("\n\t\u200d")  # the last one joins the parts of an emoji
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _ANGLES = str.maketrans({"<": "‹", ">": "›"})
@@ -52,6 +54,11 @@ def _is_selector(sign: str) -> bool:
     return "\ufe00" <= sign <= "\ufe0e" or "\U000e0100" <= sign <= "\U000e01ef"
 
 
+def language(code: str) -> str:
+    """Return in which of our two languages, ``pt`` or ``en``, a tenant's contacts are told."""
+    return "pt" if code.lower().startswith("pt") else "en"
+
+
 def fence(text: str) -> str:
     """Return `text` as data inside a tag: it cannot close the tag, nor open one of its own."""
     return visible(text).translate(_ANGLES).strip()
@@ -78,6 +85,7 @@ class SystemPrompt:
     now: str
     timezone: str
     no_answer_mark: str = NO_ANSWER_MARK
+    has_hours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,7 @@ class QuestionPrompt:
     history: tuple[TranscriptLine, ...]
     contact_name: str
     burst: tuple[str, ...]
+    hours: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +130,31 @@ class CourtesyText:
 
 @dataclass(frozen=True, slots=True)
 class PromiseText:
-    """What a contact is told when a person takes over; never an error."""
+    """What a contact is told when a person takes over; never an error.
+
+    Args:
+        back: when people are back, in words; empty while they are there.
+    """
 
     template: ClassVar[str] = "promise.j2"
     language: str
-    kind: Literal["not_found", "requested", "account", "other"]
+    kind: PromiseKind
+    back: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AwayText:
+    """What a contact is told while people are away, where the business has no text of its own.
+
+    Args:
+        back: when people are back, in words.
+        why: such as a holiday, in words; may be empty.
+    """
+
+    template: ClassVar[str] = "away.j2"
+    language: str
+    back: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +193,7 @@ Prompt = (
     | GreetingText
     | CourtesyText
     | PromiseText
+    | AwayText
     | AskText
     | RewriteRules
     | RewritePrompt

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agents.models import Agent
-from agents.types import AgentKind, AgentProfile, AgentRef
+from agents.types import AgentKind, AgentProfile, AgentRef, OutsideHours
 from integrations.llm.types import ChatConfig, Purpose
 from integrations.models import Credential
 from integrations.services import choices, credentials
@@ -62,6 +62,7 @@ def profile(*, agent_id: int) -> AgentProfile:
         models=chosen.configs,
         cheaper=chosen.cheaper,
         agent_uuid=agent.uuid,
+        outside_hours=OutsideHours(shot.get("outside_hours", OutsideHours.ANSWER)),
     )
 
 

@@ -79,4 +79,5 @@ def snapshot(agent: Agent) -> dict[str, object]:
             "timeout_s": agent.timeout_s,
             "fallbacks": list(agent.fallbacks),
         },
+        "outside_hours": agent.outside_hours,
     }

@@ -15,7 +15,7 @@ from agents.models import Agent
 from agents.services import publishing
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import devices
-from config.blueprints import applying_llm, webhooks
+from config.blueprints import applying_llm, hours, webhooks
 from config.blueprints.loading import BadBlueprint
 from config.blueprints.schema import (
     AgentSection,
@@ -39,12 +39,10 @@ class Applied:
 
     Attributes:
         changes: one line each; empty when the tenant already was what the file says.
-        kept: sections that are stored for a capability that is not there yet.
     """
 
     tenant: Tenant
     changes: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
     agent_ids: list[int] = field(default_factory=list)
     device_ids: list[int] = field(default_factory=list)
     document_ids: list[int] = field(default_factory=list)
@@ -88,6 +86,7 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
         categories = _apply_knowledge(blueprint, applied, folder=folder, now=now)
         agents = _apply_agents(blueprint, applied, credentials=by_name, categories=categories)
         applying_llm.apply_budgets(blueprint.llm, agents=agents, note=applied.noted)
+        hours.apply(blueprint.hours, actor=ACTOR, note=applied.noted)
         _publish(agents, applied, now=now)
         for section in blueprint.devices:
             _apply_device(section, applied, entry_agent=agents[section.entry_agent], now=now)
@@ -213,7 +212,6 @@ def _apply_tenant(blueprint: Blueprint) -> Applied:
             language=section.language,
             actor=ACTOR,
         )
-    extras = _extras(blueprint)
     changed = tenants.update_tenant(
         tenant=tenant,
         actor=ACTOR,
@@ -221,17 +219,10 @@ def _apply_tenant(blueprint: Blueprint) -> Applied:
         name=section.name,
         timezone=section.timezone,
         language=section.language,
-        blueprint_extras=extras,
     )
-    applied = Applied(tenant=tenant, kept=sorted(extras))
+    applied = Applied(tenant=tenant)
     applied.note(f"tenant {section.slug}", is_new=is_new, fields=changed)
     return applied
-
-
-def _extras(blueprint: Blueprint) -> dict[str, Any]:
-    """Return the sections that no model takes yet."""
-    hours = blueprint.hours
-    return {} if hours is None else {"hours": hours.model_dump(exclude_none=True)}
 
 
 def _apply_users(blueprint: Blueprint, applied: Applied) -> None:
@@ -356,6 +347,7 @@ def _agent_fields(
         "instructions": section.instructions,
         "keywords": section.keywords,
         "is_active": section.is_active,
+        "outside_hours": section.outside_hours,
         "chat_credential": credentials[chat.credential] if chat else None,
         "chat_model": chat.model if chat else "",
         "timeout_s": chat.timeout_s if chat else ChatSection.model_fields["timeout_s"].default,

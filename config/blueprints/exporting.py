@@ -17,7 +17,7 @@ from django_tenants.utils import tenant_context
 
 from agents.models import Agent
 from channels_whatsapp.models import Device
-from config.blueprints import exporting_llm, webhooks
+from config.blueprints import exporting_llm, hours, webhooks
 from integrations.models import Credential
 from knowledge import spaces
 from knowledge.models import Category, Document
@@ -71,7 +71,6 @@ def export(tenant: Tenant) -> dict[str, Any]:
     """
     variables = _Variables()
     domains = Domain.objects.filter(tenant=tenant).order_by("-is_primary", "domain")
-    extras = tenant.blueprint_extras
     with tenant_context(tenant):
         chat, agents = _agents()
         data: dict[str, Any] = {
@@ -96,8 +95,8 @@ def export(tenant: Tenant) -> dict[str, Any]:
         }
         if found := webhooks.export(variables.name):
             data["webhooks"] = found
-    if "hours" in extras:
-        data["hours"] = extras["hours"]
+        if (opening := hours.export()) is not None:
+            data["hours"] = opening
     return data
 
 
@@ -236,6 +235,8 @@ def _agent(
         entry["chat"] = chat
     if not agent.is_active:
         entry["is_active"] = False
+    if agent.outside_hours != Agent.Outside.ANSWER:
+        entry["outside_hours"] = agent.outside_hours
     return entry
 
 

@@ -20,7 +20,10 @@ from django.conf import settings
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from agents.runtime import hours
 from config import env
+from conversations import brazil
+from conversations.hours import BadSpan, checked_spans, clock_span, parse_span
 from knowledge.extract.reader import KINDS
 
 DOCUMENT_KINDS = tuple(sorted(f".{end}" for kind in KINDS.values() for end in kind.extensions))
@@ -29,8 +32,8 @@ DOCUMENT_KINDS = tuple(sorted(f".{end}" for kind in KINDS.values() for end in ki
 MAX_DOCUMENT_BYTES = 20 * 1024 * 1024
 """The largest file that the knowledge base takes; checked here to refuse before writing."""
 
-_DAY = "(mon|tue|wed|thu|fri|sat|sun)"
-_INTERVAL = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY = f"({'|'.join(DAYS)})"
 
 
 @dataclass(frozen=True)
@@ -159,10 +162,34 @@ def is_day_range(text: str) -> str:
 
 
 def is_interval(text: str) -> str:
-    """Refuse what is no span of hours."""
-    if not _INTERVAL.fullmatch(text) or text[:5] >= text[6:]:
-        raise refuse(f'"{text}" is no span of hours, such as 08:00-12:00')
-    return text
+    """Refuse what is no span of hours; one that ends before it starts ends on the next day."""
+    try:
+        return clock_span(parse_span(text))
+    except BadSpan as error:
+        raise refuse(f'"{text}" is no span of hours, such as 08:00-12:00') from error
+
+
+def is_day_of_hours(spans: list[str]) -> list[str]:
+    """Refuse spans of one day that overlap; return them in order."""
+    try:
+        return [clock_span(one) for one in checked_spans(parse_span(one) for one in spans)]
+    except BadSpan as error:
+        raise refuse(f"{error} overlaps other hours of its day") from error
+
+
+def is_region(code: str) -> str:
+    """Refuse a region whose holidays are not known."""
+    if code not in brazil.REGIONS:
+        raise refuse(f'no holidays are known for "{code}"; use BR or a state such as BR-SP')
+    return code
+
+
+def is_away_text(text: str) -> str:
+    """Refuse a text with placeholders that mean nothing."""
+    if unknown := hours.unknown_placeholders(text):
+        known = ", ".join(f"{{{one}}}" for one in hours.PLACEHOLDERS)
+        raise refuse(f"{', '.join(unknown)} means nothing here; use {known}")
+    return text.strip()
 
 
 def matching_files(folder: Path, pattern: str) -> list[Path]:

@@ -20,15 +20,14 @@ from config.blueprints.fields import (
     around,
     defined,
     holds_hmac_key,
-    is_day_range,
     is_hmac_key,
-    is_interval,
     is_language,
     is_pattern,
     is_zone,
     matching_files,
     refuse,
 )
+from config.blueprints.schema_hours import HoursSection
 from config.blueprints.schema_llm import ChatSection, LlmSection
 from config.blueprints.webhooks import WebhookSection
 
@@ -128,6 +127,7 @@ class AgentSection(Section):
     keywords: list[Annotated[str, Field(min_length=2, max_length=60)]] = Field([], max_length=100)
     chat: ChatSection | None = None
     is_active: bool = True
+    outside_hours: Literal["answer", "tell", "away"] = "answer"
 
     @model_validator(mode="after")
     def _check(self) -> AgentSection:
@@ -173,16 +173,6 @@ class DeviceSection(Section):
         if self.max_wait_s < self.quiet_s:
             raise refuse("max_wait_s is shorter than quiet_s")
         return self
-
-
-class HoursSection(Section):
-    """When people are there; `holidays` is a country with its region, such as BR-SP."""
-
-    weekly: dict[
-        Annotated[str, AfterValidator(is_day_range)],
-        list[Annotated[str, AfterValidator(is_interval)]],
-    ]
-    holidays: Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z]{2})?$")] | None = None
 
 
 class Blueprint(Section):

@@ -1,6 +1,10 @@
 from conversations.models.contacts import Contact as Contact
 from conversations.models.contacts import ContactAddress as ContactAddress
 from conversations.models.conversations import Conversation as Conversation
+from conversations.models.hours import AwayNotice as AwayNotice
+from conversations.models.hours import HolidayHours as HolidayHours
+from conversations.models.hours import HoursSettings as HoursSettings
+from conversations.models.hours import SpecialDays as SpecialDays
 from conversations.models.messages import InboundMessage as InboundMessage
 from conversations.models.messages import OutboundMessage as OutboundMessage
 from conversations.models.turns import Turn as Turn

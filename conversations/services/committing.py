@@ -12,7 +12,7 @@ from django.db import transaction
 
 from agents.types import HandOff, NeedsHuman, Reply, RunResult
 from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn, TurnStep
-from conversations.services import bursts, outbox, searching, takeover
+from conversations.services import away, bursts, outbox, searching, takeover
 from conversations.services.opening import Open
 from conversations.types import TurnOutcome
 from tenants import timers
@@ -139,18 +139,21 @@ def _write_turns(
         [conversations[one.claim.ref] for one in answered],
         ["agent", "handled_upto", *bursts.COUNTS],
     )
+    said = away.texts(
+        [(conversations[one.claim.ref].contact_id, one.result.outcome) for one in done], now=now
+    )
     replies = [
         outbox.new_message(
             conversation=conversations[one.claim.ref],
-            text=one.result.outcome.text.replace("\x00", ""),
+            text=text.replace("\x00", ""),
             origin=OutboundMessage.Origin.SYSTEM
             if isinstance(one.result.outcome, NeedsHuman)
             else OutboundMessage.Origin.AGENT,
             now=now,
             turn=one.opened.turn,
         )
-        for one in done
-        if one.result.outcome.text
+        for one, text in zip(done, said, strict=True)
+        if text
     ]
     outbox.add_messages(replies, now=now)
     searching.record_turns(((one.opened.turn, one.result) for one in done), now=now)

@@ -161,6 +161,7 @@ def _route_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
         (_("Why"), words.route(str(data.get("reason", "")))),
         (_("Keyword"), str(data.get("keyword", ""))),
         (_("Agent"), str(data.get("agent", ""))),
+        (_("Opening hours"), words.closed(str(data.get("closed", "")))),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 
 from conversations.models import (
+    AwayNotice,
     Contact,
     ContactAddress,
     Conversation,
@@ -97,6 +98,8 @@ def merge_contacts(*, keep: Contact, twin: Contact) -> None:
             continue
         _merge_conversations(target=target, source=conversation)
     ContactAddress.objects.filter(contact=twin).update(contact=keep)
+    told = AwayNotice.objects.filter(contact=keep).values("period")
+    AwayNotice.objects.filter(contact=twin).exclude(period__in=told).update(contact=keep)
     if twin.opted_out_at and not keep.opted_out_at:
         keep.opted_out_at = twin.opted_out_at
     keep.is_blocked = keep.is_blocked or twin.is_blocked

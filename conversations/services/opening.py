@@ -14,7 +14,7 @@ from agents.services import profiles
 from agents.types import AgentProfile, RunRequest
 from conversations.channels import Accounts
 from conversations.models import Conversation, InboundMessage, Turn
-from conversations.services import bursts, identity, takeover, typing
+from conversations.services import bursts, hours, identity, takeover, typing
 from conversations.types import TurnOutcome
 from tenants import timers
 from tenants.context import current_schema, database_now
@@ -118,6 +118,7 @@ def _with_requests(
     if not begun:
         return {}
     tenant = Tenant.objects.get(schema_name=current_schema())
+    state = hours.state_at(now=now, zone=tenant.timezone)
     accounts = Accounts()
     opened = {}
     with override(tenant.language):
@@ -139,6 +140,7 @@ def _with_requests(
             transcript=transcripts.get(conversation.pk, ()),
             contact_name=conversation.contact.name,
             now=now,
+            hours=state,
         )
         account = accounts.open(conversation.channel_kind, conversation.channel_account_ref)
         opened[claim] = Open(

@@ -13,7 +13,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from agents.types import Reason, StepKind
+from agents.types import HoursReason, Reason, StepKind
 from conversations.types import Silence
 
 _SILENCES: Mapping[str, object] = {
@@ -40,6 +40,7 @@ _REASONS = {
     Reason.BUDGET_USED.value: gettext_lazy("the budget for models is used up"),
     Reason.NO_TEXT.value: gettext_lazy("there was nothing that can be read"),
     Reason.ACCOUNT_DATA.value: gettext_lazy("only the contact's own record has the answer"),
+    Reason.OUT_OF_HOURS.value: gettext_lazy("it is outside the opening hours"),
     # The texts below are written by the services that move conversations and send messages.
     "a person took over": gettext_lazy("a person took over"),
     "a newer message arrived": gettext_lazy("a newer message arrived"),
@@ -97,6 +98,7 @@ _ROUTES = {
     "greeting": gettext_lazy("a greeting"),
     "thanks": gettext_lazy("a thank you"),
     "assent": gettext_lazy("an “ok”"),
+    "hours": gettext_lazy("a question of opening hours, told from the page of hours"),
 }
 
 _DECISIONS = {
@@ -197,6 +199,19 @@ def check(code: str) -> str:
 def finish(code: str) -> str:
     """Say how a model ended."""
     return _known(_FINISHES, code)
+
+
+_CLOSED = {
+    HoursReason.CLOSED.value: gettext_lazy("closed"),
+    HoursReason.BREAK.value: gettext_lazy("closed for the break"),
+    HoursReason.HOLIDAY.value: gettext_lazy("closed for a holiday"),
+    HoursReason.CLOSURE.value: gettext_lazy("closed on these days"),
+}
+
+
+def closed(code: str) -> str:
+    """Say why people were away; the name of a holiday or closure is shown as it is."""
+    return _known(_CLOSED, code)
 
 
 def limit(code: str) -> str:

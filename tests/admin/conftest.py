@@ -22,8 +22,11 @@ from conversations.models import (
     Contact,
     ContactAddress,
     Conversation,
+    HolidayHours,
+    HoursSettings,
     InboundMessage,
     OutboundMessage,
+    SpecialDays,
     Turn,
     TurnStep,
 )
@@ -349,7 +352,26 @@ def fill_everything(*, text: str = "oi", n: int = 1) -> None:
         make_event(device)
         make_money(text=text, agent=agent)
         make_told(text=text)
+        make_hours(text=text)
         record(action="test.done", actor="test", target="test", data={"text": text})
+
+
+def make_hours(*, text: str = "oi") -> None:
+    """Put opening hours into the current tenant, and one more closure."""
+    number = next(_numbers)
+    HoursSettings.objects.get_or_create(
+        pk=1,
+        defaults={
+            "week": [["08:00-12:00", "13:30-18:00"]] * 5 + [[], []],
+            "region": "BR-SP",
+            "away_text": text[:1000],
+            "note": text[:300],
+        },
+    )
+    HolidayHours.objects.create(name=f"{text[:100]} {number}", spans=["08:00-12:00"])
+    SpecialDays.objects.create(
+        first_day=NOW.date(), last_day=NOW.date(), reason=f"{text[:80]} {number}", text=text[:1000]
+    )
 
 
 def make_money(*, text: str = "oi", agent: Agent | None = None) -> None:

@@ -37,6 +37,7 @@ def agent_form(agent: Agent, **changes: Any) -> dict[str, Any]:
         "keywords": "",
         "timeout_s": agent.timeout_s,
         "chat_model": "",
+        "outside_hours": agent.outside_hours,
         "versions-TOTAL_FORMS": 0,
         "versions-INITIAL_FORMS": 0,
         **changes,

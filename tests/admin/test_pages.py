@@ -22,6 +22,7 @@ FOR_ATTENDANTS = {
     "/admin/agents/agentversion/",
     "/admin/conversations/contact/",
     "/admin/conversations/conversation/",
+    "/admin/conversations/hourssettings/",
     "/admin/conversations/outboundmessage/",
     "/admin/conversations/turn/",
 }

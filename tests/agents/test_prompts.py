@@ -46,9 +46,15 @@ EXAMPLES: tuple[prompts.Prompt, ...] = (
     *(prompts.GreetingText(language, "Clínica", "morning") for language in ("pt", "en")),
     *(prompts.CourtesyText(language, "thanks") for language in ("pt", "en")),
     *(
-        prompts.PromiseText(language, kind)
+        prompts.PromiseText(language, kind, back)
         for language in ("pt", "en")
         for kind in ("not_found", "requested", "account", "other")
+        for back in ("", "amanhã às 8h")
+    ),
+    *(
+        prompts.AwayText(language, "amanhã às 8h", why)
+        for language in ("pt", "en")
+        for why in ("", "Natal")
     ),
     *(
         prompts.AskText(language, choices)

@@ -178,13 +178,27 @@ ROOT = Path(__file__).resolve().parents[2]
         ),
         (
             "holidays: BR-BA",
-            "holidays: BR-BA, weekly: {}",
+            "holidays: BR-BA\n  weekly: {}",
             'the key "weekly" occurs twice',
         ),
         (
             '"08:00-12:00", ',
             '"12:00-08:00", ',
             'hours.weekly.mon-fri[0]: "12:00-08:00" is no span of hours',
+        ),
+        (
+            "13:30-18:00",
+            "11:30-18:00",
+            "hours.weekly.mon-fri: 11:30-18:00 overlaps other hours of its day",
+        ),
+        ("sat: [", "fri: [", "hours: fri is given twice"),
+        ("holidays: BR-BA", "holidays: BR-XX", 'hours.holidays: no holidays are known for "BR-XX"'),
+        ("Carnaval: []", "Carnival: []", 'hours: no holiday of BR-BA is called "Carnival"'),
+        ("Voltamos {volta}.\n", "{nome}\n", "hours.away_text: {nome} means nothing here"),
+        (
+            "last_day: 2027-01-03",
+            "last_day: 2026-01-03",
+            "hours.special_days[0]: last_day lies before first_day",
         ),
         ("users:", "users: [", "line 5, column"),
     ],

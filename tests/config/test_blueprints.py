@@ -6,7 +6,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from django_tenants.utils import tenant_context
 from agents.models import Agent, AgentVersion
 from channels_whatsapp.models import Device
 from config.blueprints import applying, exporting, loading
+from conversations.models import HoursSettings, SpecialDays
+from conversations.services import hours
 from integrations.models import Budget, Credential, ModelChoice, WebhookEndpoint
 from integrations.prices.models import ExchangeRate, ModelPrice
 from knowledge.models import Document
@@ -82,11 +84,10 @@ def test_a_neighbours_domain_slug_or_route_key_is_refused(folder: Path) -> None:
 
 @pytest.mark.usefixtures("public")
 def test_a_blueprint_makes_a_whole_tenant(folder: Path) -> None:
-    applied = apply(folder)
+    apply(folder)
 
     tenant = Tenant.objects.get(slug="gamma")
     assert (tenant.status, tenant.timezone) == (Tenant.Status.READY, "America/Bahia")
-    assert applied.kept == ["hours"]
     with tenant_context(tenant):
         front, prices, people = Agent.objects.order_by("pk")
         assert [agent.name for agent in front.handoffs.order_by("pk")] == [
@@ -116,7 +117,6 @@ def test_a_blueprint_makes_a_whole_tenant(folder: Path) -> None:
     assert (
         InboundRoute.objects.get(device_ref=device.uuid).route_key == "a-fixed-route-key-of-gamma"
     )
-    assert "shhh-do-not-tell" not in json.dumps(tenant.blueprint_extras)
     with tenant_context(tenant):
         crm, erp = WebhookEndpoint.objects.order_by("name")
         assert (crm.url, crm.events, crm.secret()) == (
@@ -223,6 +223,30 @@ def test_two_tenants_from_one_file_share_nothing(folder: Path) -> None:
         assert "padaria" in Agent.objects.get(name="Recepção").instructions
     schemas = set(InboundRoute.objects.values_list("schema_name", flat=True))
     assert {"t_gamma", "t_delta"} <= schemas
+
+
+@pytest.mark.usefixtures("public")
+def test_hours_are_applied_as_a_whole_but_for_special_days(folder: Path) -> None:
+    tenant = apply(folder).tenant
+    with tenant_context(tenant):
+        row = HoursSettings.objects.get()
+        assert row.week == [
+            *([["08:00-12:00", "13:30-18:00"]] * 5),
+            ["08:00-12:00", "20:00-02:00"],
+            [],
+        ]
+        assert row.region == "BR-BA"
+        state = hours.state_at(now=datetime(2026, 7, 2, 15, 0, tzinfo=UTC))
+        assert (state.reason, state.name) == ("holiday", "Independência da Bahia")
+        assert Agent.objects.get(name="Orçamentos").outside_hours == "away"
+    rewrite(folder, "first_day: 2026-12-21", "first_day: 2026-12-22")
+    rewrite(folder, "Carnaval: []", "Carnaval: usual")
+
+    changes = apply(folder).changes
+
+    assert changes == ["opening hours: changed holiday_hours, special day 2026-12-22"]
+    with tenant_context(tenant):
+        assert SpecialDays.objects.count() == 3  # what a file leaves out stays
 
 
 # Exporting

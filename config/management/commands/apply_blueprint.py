@@ -85,8 +85,6 @@ class Command(BaseCommand):
             self.stdout.write(change)
         if not applied.changes:
             self.stdout.write(f"tenant {applied.tenant.slug}: no changes")
-        for section in applied.kept:
-            self.stdout.write(f"{section}: kept, for a feature that is not there yet")
 
     def _wait(self, applied: applying.Applied, *, timeout_s: float) -> str:
         """Wait for the documents, telling their progress; return what went wrong, or nothing."""
