@@ -21,9 +21,10 @@ from unfold.widgets import (
     UnfoldAdminTextareaWidget,
 )
 
+from agents.admin_guards import GuardsField
 from agents.fallbacks import FallbacksField
 from agents.models import Agent, AgentVersion
-from agents.services import publishing
+from agents.services import guarding, publishing
 from integrations.services import credentials
 from tenants.panel import PanelAdmin, ReadOnlyAdmin, actor, as_json, badge
 from tenants.sites import tenant_site
@@ -67,6 +68,11 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=_("Asked in this order. Empty a row to take it out."),
     )
 
+    guards = GuardsField(
+        label=_("Checks"),
+        help_text=_("Leave a row as it is to keep what the business sets on the page “Safety”."),
+    )
+
     class Meta:
         model = Agent
         fields = (
@@ -82,6 +88,7 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             "fallbacks",
             "is_active",
             "outside_hours",
+            "guards",
         )
         widgets = {"chat_model": SuggestingInput}
         help_texts = {
@@ -101,6 +108,9 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
         if "chat_model" in self.fields:
             field: Any = self.fields["chat_model"]
             field.widget.suggestions = credentials.suggestions()
+        if "guards" in self.fields:
+            checks: Any = self.fields["guards"].widget
+            checks.inherited = guarding.policy({})
         if "fallbacks" in self.fields:
             fallbacks: Any = self.fields["fallbacks"]
             fallbacks.offer(self.instance.fallbacks)
@@ -169,6 +179,10 @@ class AgentAdmin(PanelAdmin):
             {"fields": ("chat_credential", "chat_model", "timeout_s", "fallbacks")},
         ),
         (_("When people are away"), {"fields": ("outside_hours",)}),
+        (
+            _("Checks"),
+            {"classes": ("collapse",), "fields": ("guards",)},
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:

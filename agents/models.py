@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from agents import guards
 from agents.types import AgentKind, OutsideHours
 from integrations.models import Credential
 
@@ -61,6 +62,64 @@ def validate_fallbacks(value: object) -> None:
             raise ValidationError(
                 _("Fallback %(place)s needs the name of a model."), params={"place": place}
             )
+
+
+_PROBLEMS = {
+    "always_on": _("this check is always on"),
+    "no_limit": _("this check has no number"),
+    "range": _("the number must be between %(tightest)s and %(loosest)s"),
+    "no_words": _("this check takes no words"),
+    "words": _("at most 200 words of 2 to 60 characters are taken"),
+    "no_text": _("a text is sent only where “Send a text” is chosen, by a check that can"),
+    "text": _("a text of 1 to 1,000 characters is needed"),
+}
+
+
+def validate_guards(value: object) -> None:
+    """Refuse settings of checks that cannot be taken.
+
+    Raises:
+        ValidationError: says which check and why.
+    """
+    try:
+        guards.checked(value)
+    except guards.BadSetting as error:
+        check = guards.BY_NAME.get(error.check)
+        bounds = {} if check is None else {"tightest": check.tightest, "loosest": check.loosest}
+        problem = str(_PROBLEMS.get(error.problem, _("this cannot be read"))) % bounds
+        raise ValidationError(
+            "%(check)s: %(problem)s",
+            params={"check": guard_name(error.check), "problem": problem},
+        ) from error
+
+
+_GUARD_NAMES = {
+    "input_length": _("Characters that are read"),
+    "flood_minute": _("Answers in a minute"),
+    "flood_day": _("Answers in a day"),
+    "bot_loop": _("Two machines in a loop"),
+    "subjects": _("Subjects that are not talked about"),
+    "length": _("Characters of a reply"),
+    "leak": _("Keeps its instructions to itself"),
+    "links": _("Leads only to your own sites"),
+    "markup": _("No code in a reply"),
+    "placeholder": _("No hidden data left over"),
+    "strangers": _("No data of other people"),
+    "payment_data": _("Never asks for cards or passwords"),
+    "grounding": _("Prices, dates and numbers stand in the documents"),
+    "promises": _("Promises only what the documents promise"),
+    "discount": _("Largest discount in percent"),
+    "parroting": _("Says nothing that the contact dictates"),
+    "toxicity": _("Offends nobody"),
+    "strict": _("Strict: every sentence stands in the documents"),
+    # Not to be set: these always hold.
+    "injection": _("Signs of a trick"),
+}
+
+
+def guard_name(name: str) -> str:
+    """Return what people call a check; an unknown one by its code."""
+    return str(_GUARD_NAMES.get(name, name))
 
 
 class Agent(models.Model):
@@ -136,6 +195,7 @@ class Agent(models.Model):
         help_text=_("The hours and the away text are on the page “Opening hours”."),
     )
     is_active = models.BooleanField(_("active"), default=True)
+    guards = models.JSONField(_("checks"), default=dict, blank=True)
     published_version = models.ForeignKey(
         "AgentVersion",
         models.PROTECT,
@@ -178,7 +238,11 @@ class Agent(models.Model):
         super().clean()
         # Here and not as the fields' validators: a migration would import those from this file.
         problems = {}
-        for field, validate in (("keywords", validate_keywords), ("fallbacks", validate_fallbacks)):
+        for field, validate in (
+            ("keywords", validate_keywords),
+            ("fallbacks", validate_fallbacks),
+            ("guards", validate_guards),
+        ):
             try:
                 validate(getattr(self, field))
             except ValidationError as error:
@@ -215,3 +279,33 @@ class AgentVersion(models.Model):
 
     def __str__(self) -> str:
         return _("version %(number)s") % {"number": self.number}
+
+
+class GuardSettings(models.Model):
+    """What this tenant sets of the checks around its agents; one row, made when first changed."""
+
+    # By check, as `agents.guards.checked` returns it; what is left out is the platform's.
+    checks = models.JSONField(_("checks"), default=dict, blank=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("safety settings")
+        verbose_name_plural = _("safety settings")
+        constraints = [
+            models.CheckConstraint(condition=models.Q(pk=1), name="guard_settings_one_row"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self._meta.verbose_name)
+
+    def clean(self) -> None:
+        """Refuse settings that cannot be taken.
+
+        Raises:
+            ValidationError: by field.
+        """
+        super().clean()
+        try:
+            validate_guards(self.checks)
+        except ValidationError as error:
+            raise ValidationError({"checks": error}) from error

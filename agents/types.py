@@ -9,6 +9,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
+from agents.guards import PLATFORM, Policy
 from integrations.llm import purposes
 from integrations.llm.types import ChatConfig, Evidence, Purpose, Usage
 from knowledge.types import Decision as Decision
@@ -62,6 +63,7 @@ class AgentProfile:
         chat: with plain keys, as the others; never logged and never stored.
         models: what the tenant chose by purpose; read through `model_for`.
         cheaper: answers once a budget is nearly used up; None for nobody.
+        guards: the checks as they are in force for it.
     """
 
     agent_id: int
@@ -77,6 +79,7 @@ class AgentProfile:
     cheaper: ChatConfig | None = field(default=None, repr=False)
     agent_uuid: uuid.UUID | None = None
     outside_hours: OutsideHours = OutsideHours.ANSWER
+    guards: Policy = field(default_factory=lambda: PLATFORM, repr=False)
 
     def model_for(self, purpose: Purpose) -> ChatConfig | None:
         """Return whom this agent asks for a purpose; None where no model is, and rules must do."""
@@ -188,6 +191,8 @@ class RunRequest:
         contact_name: as the contact calls themselves; data, not to be trusted.
         now: aware.
         hours: whether people are there.
+        pace: how much this contact has had answered lately.
+        arrived_at: when the burst's first message came in, aware; None where nobody knows.
     """
 
     tenant_name: str
@@ -199,6 +204,8 @@ class RunRequest:
     contact_name: str
     now: datetime
     hours: HoursState = ALWAYS_OPEN
+    pace: Pace = field(default_factory=lambda: Pace())
+    arrived_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +298,10 @@ class Reason(StrEnum):
     NO_TEXT = "no_text"  # the burst holds nothing that can be read
     ACCOUNT_DATA = "account_data"  # only the contact's own record answers, and no document is one
     OUT_OF_HOURS = "out_of_hours"  # people are away, and only the away text is to be sent then
+    FLOOD = "flood"  # more turns than one contact may have in a minute or a day
+    BOT_LOOP = "bot_loop"  # a machine seems to answer our answers
+    SUBJECT = "subject"  # the business does not talk about this here
+    HELD_BACK = "held_back"  # a check did not let the draft out
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,3 +366,11 @@ class RunResult:
     evidence_refs: tuple[str, ...] = ()
     searched: Searched | None = None
     asked_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many turns a contact had on this device before this one, answered or not."""
+
+    n_last_minute: int = 0
+    n_last_day: int = 0

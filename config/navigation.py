@@ -53,6 +53,7 @@ def tenant(request: HttpRequest) -> list[Item]:
             _("Assistant"),
             [
                 _model(_("Agents"), "support_agent", "agents.agent"),
+                _model(_("Safety"), "health_and_safety", "agents.guardsettings"),
                 _model(_("Devices"), "smartphone", "channels_whatsapp.device"),
                 _model(_("Opening hours"), "schedule", "conversations.hourssettings"),
             ],

@@ -39,6 +39,7 @@ class Silence(StrEnum):
     STICKER = "sticker"
     NO_AGENT = "no_agent"
     TOO_LONG = "too_long"
+    OPTED_IN = "opted_in"
 
 
 @dataclass(frozen=True)

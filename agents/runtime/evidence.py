@@ -34,6 +34,7 @@ CONTACT = "contact"
 
 _LIST_MARK = re.compile(r"(?m)^\s*(?:\d{1,2}[.)]|[-*•])\s")
 _NO_LINK_OR_PRICE = frozenset({"number", "count", "code", "date", "time"})
+_OWN = frozenset({"number", "code", "phone", "email"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,14 @@ class Sentence:
         refs: passages that support it, best first.
         supported: whether a passage says it and all of its facts; true of a courtesy, which states
             nothing.
+        cover: the largest share of its words that a passage holds, 0 to 1.
     """
 
     text: str
     refs: tuple[str, ...]
     supported: bool
     facts: tuple[Fact, ...] = ()
+    cover: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ def examine(
     business: Iterable[str] = (),
     contact: Iterable[str] = (),
     own_words: Iterable[str] = (),
+    own_data: Iterable[str] = (),
 ) -> Examination:
     """Compare a reply with what it was written from.
 
@@ -134,6 +138,8 @@ def examine(
             facts but prices and percentages.
         contact: the contact's own texts; support numbers, dates and times.
         own_words: sentences that code puts around a quote; they state nothing.
+        own_data: what identifies this contact and was put back for them, such as their CPF; may be
+            said to them, and supports nothing else.
     """
     texts = {one.ref: f"{one.title}\n{one.text}\n{one.source}" for one in passages}
     origins = [
@@ -141,6 +147,7 @@ def examine(
         _Origin(SAID_BEFORE, claims.index(said), claims.KINDS),
         _Origin(BUSINESS, claims.index(business), claims.KINDS - {"money", "percent"}),
         _Origin(CONTACT, claims.index(contact), _NO_LINK_OR_PRICE),
+        _Origin(CONTACT, claims.index(own_data), _OWN),
     ]
     bare = _LIST_MARK.sub(" ", reply)  # a list's own numbers state nothing
     ours = {words.fold(one).strip() for one in own_words}
@@ -180,7 +187,8 @@ def _sentence(
     # A price must stand where its subject does: the next row's price is no support.
     in_place = all(any(ref in refs or ref not in texts for ref in fact.refs) for fact in facts)
     is_said = all(fact.supported for fact in facts) and (bool(refs) or states_nothing)
-    return Sentence(shown, refs, supported=is_said and in_place, facts=facts)
+    best = max(covers.values(), default=0.0)
+    return Sentence(shown, refs, supported=is_said and in_place, facts=facts, cover=best)
 
 
 def _fact(claim: Claim, origins: Sequence[_Origin]) -> Fact:

@@ -6,14 +6,18 @@ time, link or address that is in no passage does not reach a contact.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import codecs
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agents.runtime.evidence import Examination
-from integrations.llm import words
+from agents.guards import BY_NAME
+from agents.runtime import claims, injections, sayings
+from agents.runtime.evidence import CONTACT, Examination, Sentence
+from integrations.llm import pii, quoting, words
 
-MAX_REPLY = 3_000
+MAX_REPLY = BY_NAME["length"].loosest
 """Characters of a reply. WhatsApp takes more, a person does not read more; a longer one is a model
 that prints its context."""
 
@@ -24,6 +28,73 @@ would let half a sentence out."""
 N_INSTRUCTIONS = 25
 """The same for the business's instructions, which often hold an address or a policy that contacts
 are to be told: a few sentences in a row are a printout."""
+
+N_LETTERS = 60
+"""Letters in a row of our rules that a reply without its spaces may not hold."""
+
+N_TURNS = 3
+"""Changes between letters and digits in a word that make it a key: "SORRISO10" has one."""
+
+LEAST_REPEATED = 2
+"""Words that a sentence needs to be somebody else's: one is a name or a thanks."""
+
+REPEATED = 0.75
+"""Share of a sentence's words in one message of the contact that makes it theirs."""
+
+LEAST_REST = 0.2
+"""Share of a reply's words that must stand in what the business wrote. Models say things in their
+own words, of which half are still the document's; what was made up has one in ten by chance."""
+
+_TAG = re.compile(
+    r"</?[a-zA-Z!][^<>\n]{0,200}>?(?=[\s>]|$)|<\|[^|\n]{1,30}\|>|[‹<]/?(?:passages?|history|contact|"
+    r"message|line)\b|javascript:|\bon(?:error|load|click)\s*=",
+    re.IGNORECASE,
+)
+_NEGATES = re.compile(r"\b(?:nao|nunca|jamais|nem|sem|never|not|no)\b[^.!?;]{0,40}$")
+_ASKS_SECRET = re.compile(
+    r"\b(?:inform[ae]r?|envi[ae]r?|mand[ae]r?|pass[ae]r?|dig[ao]|digit[ae]r?|confirm[ae]r?|preciso|"
+    r"precisamos|qual(?: e)?|me de|forneca|compartilh[ae]|escrev[ae]|peca|send|give|tell|"
+    r"share|type|"
+    r"provide|need)\b[^.!?]{0,40}\b(?:(?:numeros?|dados|foto|codigos?|senha|"
+    r"validade) d[oe]s? (?:seus? )?"
+    r"cart(?:ao|oes)|cvv|cvc|codigo de seguranca|senha|token|codigo (?:do |de )?(?:sms|whatsapp|"
+    r"verificacao)|card number|password|security code|verification code)\b"
+)
+_PROMISES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"\b(?:descontos?|cupo(?:m|ns)|abatimento|discounts?|coupons?)\b",
+        r"\b(?:gratis|gratuit[oa]s?|de graca|cortesia|brindes?|sem (?:nenhum )?custo|"
+        r"isent[oa]s?|isencao|"
+        r"free of charge|for free|gifts?)\b",
+        r"\b(?:garant(?:imos|ia|ias|ido|ida|o|e|em)|asseguramos|asseguro|prometemos|prometo|promessa|"
+        r"comprometemos|comprometo|guarantee[ds]?|warrant(?:y|ies)|promise[ds]?)\b",
+        r"\b(?:juridicamente|legalmente|oferta firme|vinculante|legally binding)\b",
+        r"\b(?:reembols\w+|estorn\w+|devolvemos|devolucao do (?:dinheiro|valor)|"
+        r"indeniza\w+|refunds?)\b",
+        r"\b(?:amanha|hoje mesmo|ainda hoje|agora mesmo|imediatamente|em (?:poucos|"
+        r"alguns) (?:minutos|"
+        r"dias|instantes)|tomorrow|right away|today)\b",
+        r"\b(?:aprovad[oa]s?|liberad[oa]s?|autorizad[oa]s?|approved)\b",
+        # Nothing was done: this runtime has no tool that does it.
+        r"\b(?:ja )?(?:agendei|marquei|reservei|cancelei|confirmei|registrei|alterei|"
+        r"remarquei|enviei|"
+        r"processei|solicitei|abri (?:um|o) chamado|i(?: have|ve)? (?:booked|cancelled|"
+        r"scheduled))\b",
+        r"\b(?:esta|foi|fica|ficou|estao|foram) (?:agendad|marcad|reservad|cancelad|"
+        r"confirmad|remarcad)[oa]s?\b",
+    )
+)
+"""Families of promises. A reply may use one where the business's own texts use it too."""
+
+_REDUCES = re.compile(r"\b(?:desconto|off|abatimento|reducao|cupom|discount|mais barato|a menos)\b")
+_SHARE = re.compile(r"(\d{1,3}(?:[.,]\d+)?) ?(?:%|por cento|percent)")
+_TELLS_BACK = re.compile(
+    r"^\W*(?:entendi|compreendi|certo|voce (?:quer|perguntou|mencionou|disse|gostaria|"
+    r"procura|precisa)|"
+    r"sobre|quanto a|em relacao a|nao (?:encontrei|sei|tenho|temos|localizei)|infelizmente|"
+    r"you (?:asked|want|said)|about)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +111,237 @@ def grounding(examination: Examination) -> Verdict:
     return Verdict("grounding", not examination.unsupported, examination.unsupported)
 
 
-def leak(reply: str, *, rules: str, instructions: str) -> Verdict:
-    """Check that a reply does not print what it was written under.
+def leak(reply: str, *, rules: str, instructions: str, canary: str = "") -> Verdict:
+    """Check that a reply does not print what it was written under, in no disguise.
 
     Args:
         rules: our own part of the prompt, which no reply has a reason to repeat.
         instructions: the business's part, of which a sentence may be meant to be told.
+        canary: a word of this prompt alone; empty for none.
     """
-    said = words.WORD.findall(words.fold(reply))
-    found = tuple(
+    readings = _readings(reply)
+    secrets = [one.lower() for one in _secrets(instructions)]
+    said = [_words(reading) for reading in readings]
+    found = [
         name
-        for name, text, n_words in (
-            ("rules", rules, N_RULES),
-            ("instructions", instructions, N_INSTRUCTIONS),
+        for name, runs, n_words in (
+            # The rules hold the time and the canary: another text each time, not worth keeping.
+            ("rules", _runs(_words(rules), N_RULES), N_RULES),
+            ("instructions", _runs_of(instructions, N_INSTRUCTIONS), N_INSTRUCTIONS),
         )
-        if not _runs_of(text, n_words).isdisjoint(_runs(said, n_words))
+        if any(not runs.isdisjoint(_runs(one, n_words)) for one in said)
+    ]
+    bare = [_letters(reading) for reading in readings]
+    if canary and any(_letters(canary) in one for one in bare):
+        found.append("canary")
+    if any(_letters(secret) in one for secret in secrets for one in bare):
+        found.append("secret")
+    squeezed = _letters(rules)
+    if "rules" not in found and any(_prints(one, squeezed) for one in bare):
+        found.append("rules")
+    return Verdict("leak", not found, tuple(found))
+
+
+def _readings(reply: str) -> list[str]:
+    """Return a reply as it is, decoded, turned round and shifted by thirteen letters."""
+    joined = "".join(reply.split())
+    hidden = injections.decoded(reply)
+    if joined != reply:
+        hidden += injections.decoded(joined)
+    return [reply, reply[::-1], codecs.encode(reply, "rot13"), *hidden]
+
+
+def _letters(text: str) -> str:
+    return "".join(words.WORD.findall(words.fold(text)))
+
+
+def _prints(bare: str, rules: str) -> bool:
+    """Test for a run of the rules of which the spaces were moved, as between single letters."""
+    return any(bare[at : at + N_LETTERS] in rules for at in range(0, len(bare) - N_LETTERS, 16))
+
+
+def _words(text: str) -> list[str]:
+    return words.WORD.findall(words.fold(text))
+
+
+@lru_cache(maxsize=64)  # the same instructions stand above many replies
+def _runs_of(text: str, n_words: int) -> set[tuple[str, ...]]:
+    return _runs(_words(text), n_words)
+
+
+@lru_cache(maxsize=256)
+def _secrets(instructions: str) -> tuple[str, ...]:
+    """Return what looks like a key or a password: letters and digits in turns, in no order."""
+    return tuple(
+        word
+        for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9_-]{7,}", instructions)
+        if len(re.findall(r"(?<=[A-Za-z])\d|(?<=\d)[A-Za-z]", word)) >= N_TURNS
     )
-    return Verdict("leak", not found, found)
-
-
-@lru_cache(maxsize=128)  # the same rules and instructions stand above many replies
-def _runs_of(text: str, n_words: int) -> frozenset[tuple[str, ...]]:
-    return frozenset(_runs(words.WORD.findall(words.fold(text)), n_words))
 
 
 def _runs(found: Sequence[str], n_words: int) -> set[tuple[str, ...]]:
     return {tuple(found[i : i + n_words]) for i in range(len(found) - n_words + 1)}
 
 
-def length(reply: str) -> Verdict:
+def length(reply: str, *, limit: int = MAX_REPLY) -> Verdict:
     """Check that a reply is one that a person would read."""
-    return Verdict("length", len(reply) <= MAX_REPLY, () if len(reply) <= MAX_REPLY else ("long",))
+    return Verdict("length", len(reply) <= limit, () if len(reply) <= limit else ("long",))
+
+
+def links(reply: str, *, known: Iterable[str]) -> Verdict:
+    """Check that a reply leads to no site but those that stand in the texts of the business."""
+    wanted = _hosts(reply)
+    if not wanted:
+        return Verdict("links", True)
+    hosts = {host for text in known for host in _hosts(text)}
+    found = tuple(
+        sorted(
+            one
+            for one in wanted
+            if one not in hosts and not any(h.endswith(f".{one}") for h in hosts)
+        )
+    )
+    return Verdict("links", not found, found)
+
+
+def _hosts(text: str) -> set[str]:
+    found = (
+        {one.value for one in claims.claims(text) if one.kind == "url"} if "." in text else set()
+    )
+    return {re.split(r"[/?#:]", one)[0] for one in found}
+
+
+def markup(reply: str) -> Verdict:
+    """Check that a reply holds no tag of a page or of a prompt; WhatsApp shows none."""
+    found = tuple(dict.fromkeys(match[0][:40] for match in _TAG.finditer(reply)))
+    return Verdict("markup", not found, found)
+
+
+def placeholder(reply: str) -> Verdict:
+    """Check that a reply names no data that nobody could put back."""
+    is_left = pii.has_placeholder(reply)
+    return Verdict("placeholder", not is_left, ("placeholder",) if is_left else ())
+
+
+def strangers(reply: str, *, known: Iterable[str]) -> Verdict:
+    """Check that what identifies a person stands in the business's texts or is the contact's own.
+
+    What is found is not repeated in the verdict, only its kind.
+    """
+    pieces = pii.find(reply)
+    if not pieces:
+        return Verdict("strangers", True)
+    held = pii.values(known)
+    found = tuple(dict.fromkeys(one.kind.value for one in pieces if one.value not in held))
+    return Verdict("strangers", not found, found)
+
+
+def payment_data(reply: str) -> Verdict:
+    """Check that a reply does not ask for the number of a card, a code or a password."""
+    found = tuple(
+        match[0]
+        for sentence in quoting.sentences(reply)
+        for match in _ASKS_SECRET.finditer(words.fold(sentence))
+        if not _NEGATES.search(words.fold(sentence)[: match.start()])
+    )
+    return Verdict("payment_data", not found, found)
+
+
+def promises(examined: Examination, *, known: Iterable[str]) -> Verdict:
+    """Check that what a reply promises is promised by the business's own texts.
+
+    Args:
+        known: passages, and what our people wrote; no contact and no instruction makes a promise.
+    """
+    folded = ""
+    found: list[str] = []
+    for sentence in examined.sentences:
+        plain = words.fold(sentence.text)
+        for pattern in _PROMISES:
+            match = pattern.search(plain)
+            if match is None or _NEGATES.search(plain[: match.start()]):
+                continue
+            folded = folded or words.fold("\n".join(known))
+            if not pattern.search(folded):
+                found.append(match[0])
+    return Verdict("promises", not found, tuple(dict.fromkeys(found)))
+
+
+def discount(reply: str, *, limit: int) -> Verdict:
+    """Check that a reply gives no larger discount than the business allows, whatever is written.
+
+    Args:
+        limit: percent; from 100 on nothing is refused.
+    """
+    if limit >= 100:
+        return Verdict("discount", True)
+    found = []
+    for sentence in quoting.sentences(words.fold(reply)):
+        if _REDUCES.search(sentence):
+            found += [m[0] for m in _SHARE.finditer(sentence) if _percent(m[1]) > limit]
+    return Verdict("discount", not found, tuple(found))
+
+
+def _percent(text: str) -> float:
+    return float(text.replace(",", "."))
+
+
+def parroting(examined: Examination, *, contact: Sequence[str], ours: Sequence[str]) -> Verdict:
+    """Check that a reply rests on something, and does not say for us what the contact told it to.
+
+    A sentence that no passage supports but whose words all stand in one message of the contact is
+    the contact speaking; so is a code of theirs beside nothing. A reply that has not a word in
+    common with what the business wrote is nobody's.
+    """
+    found: list[str] = []
+    n_terms, n_covered = 0, 0.0
+    for sentence in examined.sentences:
+        terms = [term for term in words.terms(sentence.text) if not term.isdigit()]
+        if (
+            sentence.refs
+            or sentence.text.rstrip().endswith("?")
+            or sayings.is_courtesy(sentence.text)
+        ):
+            n_covered += len(terms) if sentence.refs else 0
+            n_terms += len(terms) if sentence.refs else 0
+            continue
+        own = quoting.cover(terms, "\n".join(ours)) if ours else 0.0
+        n_terms += len(terms)
+        n_covered += max(sentence.cover, own) * len(terms)
+        if _repeats(sentence, terms, contact=contact, own=own):
+            found.append(sentence.text)
+    if not found and n_terms and n_covered < LEAST_REST * n_terms:
+        found = [one.text for one in examined.sentences if not one.refs]
+    return Verdict("parroting", not found, tuple(found))
+
+
+def _repeats(
+    sentence: Sentence, terms: Sequence[str], *, contact: Sequence[str], own: float
+) -> bool:
+    if any(fact.kind == "code" and set(fact.refs) == {CONTACT} for fact in sentence.facts):
+        return True
+    if len(terms) < LEAST_REPEATED or _TELLS_BACK.search(words.fold(sentence.text)):
+        return False
+    said = max((quoting.cover(terms, one) for one in contact), default=0.0)
+    return said >= REPEATED and said > max(sentence.cover, own)
+
+
+def toxicity(reply: str, *, more: Sequence[str], known: Iterable[str]) -> Verdict:
+    """Check that a reply insults nobody; a word that the business itself writes is none."""
+    found = sayings.named(reply, (*sayings.listed("toxic_pt.txt"), *more))
+    if found:
+        ours = set(sayings.named("\n".join(known), found))
+        found = tuple(one for one in found if one not in ours)
+    return Verdict("toxicity", not found, found)
+
+
+def subjects(reply: str, *, forbidden: Sequence[str]) -> Verdict:
+    """Check that a reply does not talk about what the business does not talk about here."""
+    found = sayings.named(reply, forbidden)
+    return Verdict("subjects", not found, found)
+
+
+def strict(examined: Examination) -> Verdict:
+    """Check that every sentence that states something is supported by a passage."""
+    found = tuple(one.text for one in examined.sentences if not one.supported)
+    return Verdict("strict", not found, found)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from agents.runtime import (
     clarifying,
-    evidence,
-    guardrails,
+    guarding,
     hours,
     outputs,
     prompts,
@@ -24,6 +24,7 @@ from agents.runtime import (
     searching,
 )
 from agents.runtime.context import RunContext
+from agents.runtime.guardrails import Verdict
 from agents.types import (
     AgentKind,
     Decision,
@@ -38,7 +39,6 @@ from agents.types import (
     Step,
     StepKind,
 )
-from integrations.llm import offline
 from integrations.llm.errors import BudgetExhausted, NoProviderAnswered
 from integrations.llm.types import (
     NOT_MEASURED,
@@ -106,15 +106,15 @@ class _Run:
     """The state of one run."""
 
     def __init__(self, request: RunRequest, context: RunContext) -> None:
-        self.request, self.context = request, context
+        self.guard = guarding.Guard(request)
+        self.request, self.context = request, self.guard.around(context)
         self.agent = request.agent
+        n_read = self.agent.guards["input_length"].limit
         self.began = context.clock()
         self.burst = tuple(
-            cleaned
-            for text in request.burst
-            if (cleaned := prompts.visible(text).strip()[:MAX_BURST])
+            cleaned for text in request.burst if (cleaned := prompts.visible(text).strip()[:n_read])
         )
-        self.text = "\n".join(self.burst)[:MAX_BURST]
+        self.text = "\n".join(self.burst)[:n_read]
         self.language = prompts.language(request.language)
         self.steps: list[Step] = []
         self.usage = NOT_MEASURED
@@ -135,7 +135,7 @@ class _Run:
 
     def answer(self) -> RunResult:
         return RunResult(
-            outcome=self._without_model() or self._or_hours(),
+            outcome=self._guarded() or self._without_model() or self._or_hours(),
             steps=tuple(self.steps),
             usage=self.usage,
             model=self.model,
@@ -148,6 +148,18 @@ class _Run:
             searched=self.searched,
             asked_back=self.asked_back,
         )
+
+    def _guarded(self) -> RunOutcome | None:
+        """Check what came in; None where it may be answered."""
+        with self._step(StepKind.GUARD) as data:
+            refused = self.guard.take_in(self.burst, policy=self.agent.guards, data=data)
+        return self._refused(refused) if refused else None
+
+    def _refused(self, refused: guarding.Refusal) -> RunOutcome:
+        if refused.text:
+            return Reply(refused.text)
+        person = self._person(refused.reason)
+        return replace(person, text="") if refused.is_silent else person
 
     def _without_model(self) -> RunOutcome | None:
         """Decide what needs neither knowledge nor a model; None for everything else."""
@@ -215,6 +227,7 @@ class _Run:
         # Whoever can read the passages decides; the contact is asked where nobody could, once.
         may_ask = found.decision is Decision.ASK and self.asked is None
         messages = self._messages()
+        verdicts: tuple[Verdict, ...] = ()
         for draft in range(1, N_DRAFTS + 1):
             result = self._generate(messages, draft, unsure=may_ask)
             if isinstance(result, Reason):
@@ -236,7 +249,8 @@ class _Run:
                 ChatMessage("assistant", result.text),
                 ChatMessage("user", prompts.render(prompts.AgainPrompt(wrong))),
             )
-        return self._person(Reason.UNGROUNDED)
+        refused = guarding.refusal(verdicts, policy=self.agent.guards)
+        return self._refused(refused or guarding.Refusal(Reason.UNGROUNDED))
 
     def _saved(self, *, unsure: bool) -> ChatResult | None:
         """Return what was answered to this question before; None where nobody asked it."""
@@ -245,7 +259,8 @@ class _Run:
         self.saved_as = saving.key(
             self.saving,
             agent=self.agent,
-            rules=prompts.render(self._system_prompt(self.agent.instructions)),
+            rules=prompts.render(replace(self._system_prompt(self.agent.instructions), canary="")),
+            hours=hours.facts(self.request),
             passages=self.passages,
             unsure=unsure,
         )
@@ -374,6 +389,7 @@ class _Run:
             now=self._local_now().strftime("%A, %Y-%m-%d" + " %H:%M" * (not self.saving)),
             timezone=self.request.timezone,
             has_hours=self.request.hours.is_configured,
+            canary=self.guard.canary,
         )
 
     def _generate(
@@ -430,38 +446,15 @@ class _Run:
             saved=result.saved,
         )
 
-    def _check(self, text: str) -> tuple[guardrails.Verdict, ...]:
-        ours = [line.text for line in self.request.transcript if line.role != "contact"]
-        theirs = [line.text for line in self.request.transcript if line.role == "contact"]
+    def _check(self, text: str) -> tuple[Verdict, ...]:
         with self._step(StepKind.GUARD) as data:
-            examined = evidence.examine(
+            return self.guard.check(
                 text,
+                agent=self.agent,
                 passages=self.passages,
-                said=ours,
-                business=[
-                    self.agent.instructions,
-                    self.request.tenant_name,
-                    self._local_now().strftime("%d/%m/%Y %H:%M"),
-                    *hours.facts(self.request),
-                ],
-                contact=[self.text, *theirs],
-                own_words=offline.frame(self.request.language),
+                rules=prompts.render(self._system_prompt("")),
+                data=data,
             )
-            verdicts = (
-                guardrails.length(text),
-                guardrails.leak(
-                    text,
-                    rules=prompts.render(self._system_prompt("")),
-                    instructions=self.agent.instructions,
-                ),
-                guardrails.grounding(examined),
-            )
-            data["evidence"] = examined.as_data()
-            data["verdicts"] = [
-                {"check": one.check, "passed": one.passed, "found": list(one.found[:20])}
-                for one in verdicts
-            ]
-        return verdicts
 
     def _limit_reached(self, remaining_s: float) -> str:
         """Return the name of the limit that forbids another call, or an empty text."""

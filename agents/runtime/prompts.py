@@ -75,6 +75,7 @@ class SystemPrompt:
 
     Args:
         now: date and time in the tenant's zone, as text.
+        canary: a word that is in no other prompt; a reply that holds it was copied from this one.
     """
 
     template: ClassVar[str] = "system.j2"
@@ -86,6 +87,7 @@ class SystemPrompt:
     timezone: str
     no_answer_mark: str = NO_ANSWER_MARK
     has_hours: bool = False
+    canary: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ def key(
     *,
     agent: AgentProfile,
     rules: str,
+    hours: Sequence[str],
     passages: Sequence[Evidence],
     unsure: bool,
 ) -> str:
@@ -66,11 +67,13 @@ def key(
     Args:
         question: normalised.
         rules: the prompt in the system role, with the day and without the hour.
+        hours: what it is told of the opening hours.
     """
     shown = [
         [str(agent.agent_uuid), agent.agent_id, agent.version_number],
         [agent.chat.provider, agent.chat.model, prompts.version()],
         rules,
+        list(hours),
         [[one.ref, one.title, one.text] for one in passages],
         [question, unsure],
     ]

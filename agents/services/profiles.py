@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agents.models import Agent
+from agents.services import guarding
 from agents.types import AgentKind, AgentProfile, AgentRef, OutsideHours
 from integrations.llm.types import ChatConfig, Purpose
 from integrations.models import Credential
@@ -63,6 +64,7 @@ def profile(*, agent_id: int) -> AgentProfile:
         cheaper=chosen.cheaper,
         agent_uuid=agent.uuid,
         outside_hours=OutsideHours(shot.get("outside_hours", OutsideHours.ANSWER)),
+        guards=guarding.policy(shot.get("guards", {})),
     )
 
 

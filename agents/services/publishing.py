@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Max
 
+from agents import guards
 from agents.models import Agent, AgentVersion
 from tenants.audit import record
 
@@ -80,4 +81,5 @@ def snapshot(agent: Agent) -> dict[str, object]:
             "fallbacks": list(agent.fallbacks),
         },
         "outside_hours": agent.outside_hours,
+        "guards": guards.checked(agent.guards),
     }

@@ -12,7 +12,7 @@ from django.db import transaction
 from django_tenants.utils import tenant_context
 
 from agents.models import Agent
-from agents.services import publishing
+from agents.services import guarding, publishing
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import devices
 from config.blueprints import applying_llm, hours, webhooks
@@ -84,6 +84,8 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
         applying_llm.apply_prices(blueprint.llm, note=applied.noted)
         applying_llm.apply_saving(blueprint.llm, note=applied.noted)
         categories = _apply_knowledge(blueprint, applied, folder=folder, now=now)
+        if blueprint.guards is not None and guarding.save(checks=blueprint.guards):
+            applied.note("guards", is_new=False, fields=sorted(blueprint.guards) or ["all"])
         agents = _apply_agents(blueprint, applied, credentials=by_name, categories=categories)
         applying_llm.apply_budgets(blueprint.llm, agents=agents, note=applied.noted)
         hours.apply(blueprint.hours, actor=ACTOR, note=applied.noted)
@@ -348,6 +350,7 @@ def _agent_fields(
         "keywords": section.keywords,
         "is_active": section.is_active,
         "outside_hours": section.outside_hours,
+        "guards": section.guards,
         "chat_credential": credentials[chat.credential] if chat else None,
         "chat_model": chat.model if chat else "",
         "timeout_s": chat.timeout_s if chat else ChatSection.model_fields["timeout_s"].default,

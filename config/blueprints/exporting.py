@@ -16,6 +16,7 @@ from django.utils.text import slugify
 from django_tenants.utils import tenant_context
 
 from agents.models import Agent
+from agents.services import guarding
 from channels_whatsapp.models import Device
 from config.blueprints import exporting_llm, hours, webhooks
 from integrations.models import Credential
@@ -97,6 +98,8 @@ def export(tenant: Tenant) -> dict[str, Any]:
             data["webhooks"] = found
         if (opening := hours.export()) is not None:
             data["hours"] = opening
+        if kept := guarding.stored():
+            data["guards"] = kept
     return data
 
 
@@ -237,6 +240,8 @@ def _agent(
         entry["is_active"] = False
     if agent.outside_hours != Agent.Outside.ANSWER:
         entry["outside_hours"] = agent.outside_hours
+    if agent.guards:
+        entry["guards"] = agent.guards
     return entry
 
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from django.conf import settings
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from agents import guards
 from agents.runtime import hours
 from config import env
 from conversations import brazil
@@ -224,6 +225,28 @@ def is_pattern(pattern: str, info: ValidationInfo) -> str:
     """Refuse a pattern of documents that means none, or one that cannot be taken."""
     matching_files(around(info).folder, pattern)
     return pattern
+
+
+def are_guards(given: dict[str, Any]) -> dict[str, Any]:
+    """Refuse settings of checks that cannot be taken."""
+    try:
+        return guards.checked(given)
+    except guards.BadSetting as error:
+        if error.problem == "unknown":
+            raise refuse(f'"{error.check}" is none of: {", ".join(guards.BY_NAME)}') from error
+        raise refuse(f"{error.check}: {_GUARD_PROBLEMS[error.problem]}") from error
+
+
+_GUARD_PROBLEMS = {
+    "shape": "takes on (true or false), limit (a whole number), words, then and text",
+    "always_on": "cannot be switched off",
+    "no_limit": "has no limit",
+    "range": "its limit is out of range",
+    "no_words": "takes no words",
+    "words": "takes at most 200 words of 2 to 60 characters",
+    "no_text": "a text belongs to `then: text`, where a check can end in one",
+    "text": "`then: text` needs a text of at most 1,000 characters",
+}
 
 
 def is_hmac_key(key: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
@@ -17,6 +17,7 @@ from config.blueprints.fields import (
     Secret,
     Section,
     Url,
+    are_guards,
     around,
     defined,
     holds_hmac_key,
@@ -128,6 +129,7 @@ class AgentSection(Section):
     chat: ChatSection | None = None
     is_active: bool = True
     outside_hours: Literal["answer", "tell", "away"] = "answer"
+    guards: Annotated[dict[str, Any], AfterValidator(are_guards)] = {}
 
     @model_validator(mode="after")
     def _check(self) -> AgentSection:
@@ -187,3 +189,4 @@ class Blueprint(Section):
     devices: list[DeviceSection] = []
     webhooks: list[WebhookSection] = []
     hours: HoursSection | None = None
+    guards: Annotated[dict[str, Any], AfterValidator(are_guards)] | None = None

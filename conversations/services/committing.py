@@ -105,6 +105,9 @@ def _decide(
     _describe_turn(turn=turn, result=result, now=now)
     if conversation.mode != Conversation.Mode.AI:
         turn.status, turn.reason = Turn.Status.SUPERSEDED, "a person took over"
+    elif conversation.contact.opted_out_at is not None:
+        turn.status = Turn.Status.SUPERSEDED
+        turn.reason = "the contact asked not to be written to"
     elif has_newer and conversation.n_superseded < MAX_SUPERSEDED:
         turn.status, turn.reason = Turn.Status.SUPERSEDED, "a newer message arrived"
         conversation.n_superseded += 1

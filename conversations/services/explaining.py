@@ -208,15 +208,39 @@ def _generate_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _guard_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
-    facts = []
+    facts, passed = [], []
     for verdict in _list(data.get("verdicts")):
         if not isinstance(verdict, dict):
             continue
-        found = ", ".join(str(one) for one in _list(verdict.get("found")))
-        result = (
-            _("passed") if verdict.get("passed") else _("refused: %(found)s") % {"found": found}
+        code = str(verdict.get("check", ""))
+        name, origin = words.check(code), words.origin(str(verdict.get("origin", "")))
+        if verdict.get("passed"):
+            passed.append(f"{name} ({origin})" if origin else name)
+            continue
+        found = ", ".join(words.signal(str(one)) for one in _list(verdict.get("found")))
+        is_label = code in ("injection", "input_length")
+        text = _("noted: %(found)s") if is_label else _("refused: %(found)s")
+        result = text % {"found": found}
+        facts.append((name, f"{result} ({origin})" if origin else result))
+    facts.append((_("Passed"), " · ".join(passed)))
+    hidden = data["hidden"] if isinstance(data.get("hidden"), dict) else {}
+    facts.append(
+        (_("Hidden from the model"), ", ".join(f"{n} × {kind}" for kind, n in hidden.items()))
+    )
+    set_aside = len(_list(data.get("set_aside")))
+    facts.append(
+        (
+            _("Left out of documents"),
+            ngettext(
+                "%(n)s passage spoke to the assistant instead of to customers",
+                "%(n)s passages spoke to the assistant instead of to customers",
+                set_aside,
+            )
+            % {"n": set_aside}
+            if set_aside
+            else "",
         )
-        facts.append((words.check(str(verdict.get("check", ""))), result))
+    )
     return facts
 
 

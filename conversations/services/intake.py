@@ -17,7 +17,7 @@ from conversations.models import (
     InboundMessage,
     OutboundMessage,
 )
-from conversations.services import accumulator, events, identity
+from conversations.services import accumulator, consent, events, identity
 from conversations.types import (
     MAX_HONEST_TEXT,
     MAX_TEXT,
@@ -81,6 +81,12 @@ def receive_message(*, message: NewMessage, now: datetime) -> Received:
             channel_account_ref=message.account_ref, provider_ref=message.provider_ref
         )
         return Received(row, is_new=False, silence=Silence(row.silence_reason))
+    conversation.contact = contact
+    if silence in consent.HEEDED and (
+        heeded := consent.heed(conversation=conversation, text=row.text, now=now)
+    ):
+        silence = row.silence_reason = heeded
+        row.save(update_fields=["silence_reason"])
     conversation.last_message_at = now
     # It may have been opened before the account was given an agent.
     conversation.agent_id = conversation.agent_id or message.entry_agent_id
@@ -166,6 +172,7 @@ def edit_message(
     if _is_pending(row, conversation) and conversation.n_pending:
         conversation.n_pending -= 1  # add_message counts it again
         accumulator.add_message(conversation=conversation, burst=burst, now=now)
+    consent.heed(conversation=conversation, text=row.text, now=now)
     return True
 
 

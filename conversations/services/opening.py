@@ -14,7 +14,7 @@ from agents.services import profiles
 from agents.types import AgentProfile, RunRequest
 from conversations.channels import Accounts
 from conversations.models import Conversation, InboundMessage, Turn
-from conversations.services import bursts, hours, identity, takeover, typing
+from conversations.services import bursts, consent, hours, identity, pacing, takeover, typing
 from conversations.types import TurnOutcome
 from tenants import timers
 from tenants.context import current_schema, database_now
@@ -87,9 +87,14 @@ def _new_turn(
     """Return a turn that is to be created, or why there is none."""
     if conversation is None:
         return TurnOutcome.NOTHING_PENDING
-    if not messages or conversation.mode != Conversation.Mode.AI:
+    is_left_alone = conversation.contact.opted_out_at is not None
+    if not messages or is_left_alone or conversation.mode != Conversation.Mode.AI:
         bursts.start_anew([conversation])
         conversation.save(update_fields=bursts.COUNTS)
+        return TurnOutcome.NOTHING_PENDING
+    # "pare de" and "me mandar mensagem" in two messages are one wish.
+    burst = "\n".join(message.text for message in messages)
+    if len(messages) > 1 and consent.heed(conversation=conversation, text=burst, now=now):
         return TurnOutcome.NOTHING_PENDING
     profile = profiles_of.conversation(conversation)
     if profile is None or claim.n_attempts > MAX_ATTEMPTS:
@@ -120,6 +125,7 @@ def _with_requests(
     tenant = Tenant.objects.get(schema_name=current_schema())
     state = hours.state_at(now=now, zone=tenant.timezone)
     accounts = Accounts()
+    paces = pacing.paces([turn for _, turn, _ in begun], now=now)
     opened = {}
     with override(tenant.language):
         transcripts = bursts.latest_lines(
@@ -141,6 +147,8 @@ def _with_requests(
             contact_name=conversation.contact.name,
             now=now,
             hours=state,
+            pace=paces[turn.pk],
+            arrived_at=turn.burst_started_at,
         )
         account = accounts.open(conversation.channel_kind, conversation.channel_account_ref)
         opened[claim] = Open(

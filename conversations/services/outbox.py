@@ -390,7 +390,8 @@ def _veto(*, head: OutboundMessage, conversation: Conversation, now: datetime) -
     contact = conversation.contact
     if contact.is_blocked:
         return "the contact is blocked"
-    if contact.opted_out_at is not None:
+    # What confirms the opting out bears its instant, and is the last that goes.
+    if contact.opted_out_at is not None and head.created_at != contact.opted_out_at:
         return "the contact asked not to be written to"
     is_unsent = head.status == OutboundMessage.Status.CREATED
     is_of_agent = head.origin == OutboundMessage.Origin.AGENT

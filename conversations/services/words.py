@@ -13,6 +13,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from agents.models import guard_name
 from agents.types import HoursReason, Reason, StepKind
 from conversations.types import Silence
 
@@ -25,6 +26,7 @@ _SILENCES: Mapping[str, object] = {
     Silence.REACTION: gettext_lazy("A reaction needs no answer."),
     Silence.STICKER: gettext_lazy("A sticker needs no answer."),
     Silence.TOO_LONG: gettext_lazy("Not answered: longer than WhatsApp lets anybody write."),
+    Silence.OPTED_IN: gettext_lazy("The contact asked to be written to again."),
     Silence.NO_AGENT: gettext_lazy("Not answered: this device has no agent."),
 }
 
@@ -41,6 +43,10 @@ _REASONS = {
     Reason.NO_TEXT.value: gettext_lazy("there was nothing that can be read"),
     Reason.ACCOUNT_DATA.value: gettext_lazy("only the contact's own record has the answer"),
     Reason.OUT_OF_HOURS.value: gettext_lazy("it is outside the opening hours"),
+    Reason.FLOOD.value: gettext_lazy("the contact wrote far more than one person does"),
+    Reason.BOT_LOOP.value: gettext_lazy("a machine seems to be answering"),
+    Reason.SUBJECT.value: gettext_lazy("this subject is not talked about here"),
+    Reason.HELD_BACK.value: gettext_lazy("a check held the draft back"),
     # The texts below are written by the services that move conversations and send messages.
     "a person took over": gettext_lazy("a person took over"),
     "a newer message arrived": gettext_lazy("a newer message arrived"),
@@ -107,10 +113,29 @@ _DECISIONS = {
     "unknown": gettext_lazy("the documents do not know"),
 }
 
-_CHECKS = {
-    "length": gettext_lazy("length"),
-    "leak": gettext_lazy("keeps its instructions to itself"),
-    "grounding": gettext_lazy("supported by the documents"),
+_ORIGINS = {
+    "tenant": gettext_lazy("set by the business"),
+    "agent": gettext_lazy("set by the agent"),
+}
+
+_FOUND = {
+    "override": gettext_lazy("“ignore your rules”"),
+    "print": gettext_lazy("asks for the instructions"),
+    "order": gettext_lazy("dictates the answer"),
+    "role": gettext_lazy("plays another role"),
+    "tool": gettext_lazy("calls a tool by its name"),
+    "encoded": gettext_lazy("a hidden order"),
+    "markup": gettext_lazy("signs of a prompt"),
+    "rules": gettext_lazy("the platform's rules"),
+    "instructions": gettext_lazy("the agent's instructions"),
+    "canary": gettext_lazy("the mark of the prompt"),
+    "secret": gettext_lazy("a code from the instructions"),
+    "placeholder": gettext_lazy("a placeholder"),
+    "long": gettext_lazy("too long"),
+    "cut": gettext_lazy("the rest was not read"),
+    "same": gettext_lazy("the same message again and again"),
+    "automatic": gettext_lazy("calls itself an automatic message"),
+    "quick": gettext_lazy("quicker than anybody reads"),
 }
 
 _FINISHES = {
@@ -192,8 +217,18 @@ def decision(code: str) -> str:
 
 
 def check(code: str) -> str:
-    """Name a check of a draft."""
-    return _known(_CHECKS, code)
+    """Name a check."""
+    return guard_name(code)
+
+
+def origin(code: str) -> str:
+    """Say who set a check; empty for the platform."""
+    return _known(_ORIGINS, code) if code in _ORIGINS else ""
+
+
+def signal(code: str) -> str:
+    """Name a sign of a trick, or what else a check found; other findings are texts of their own."""
+    return _known(_FOUND, code)
 
 
 def finish(code: str) -> str:

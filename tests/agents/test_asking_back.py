@@ -129,7 +129,7 @@ def test_a_follow_up_that_rules_do_not_find_is_made_whole(world: World, llm: Fak
     assert result.usage.output_tokens == 8
 
 
-@pytest.mark.parametrize("mode", [Mode.BROKEN, Mode.OBEDIENT])
+@pytest.mark.parametrize("mode", [Mode.BROKEN, Mode.ECHO])
 def test_a_rewriting_that_fails_leaves_the_rules(world: World, llm: FakeLLM, mode: Mode) -> None:
     world.confidence, llm.mode = 0.3, mode
 

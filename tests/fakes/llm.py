@@ -7,7 +7,6 @@ Also runs by itself, answering from the passages that are fenced in the prompt:
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import re
 import time
@@ -16,18 +15,13 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from tests.fakes import reading
+from tests.fakes import obeying, reading
 from tests.fakes.http import Answer, Received, ScriptedServer, json_answer
 
 COMPLETIONS = "/v1/chat/completions"
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
 
 _PASSAGE = re.compile(r"<passage n=\"\d+\" source=\"[^\"]*\">\n(.*?)\n</passage>", re.DOTALL)
-_ORDER = re.compile(
-    r"(?:responda|escreva|diga|repita|reply|answer|say|write|print)"
-    r"(?: (?:somente|apenas|so|só|only|with|com|que|exactly|exatamente))*[: ]+(.+)",
-    re.IGNORECASE,
-)
 
 
 class Mode(StrEnum):
@@ -40,6 +34,7 @@ class Mode(StrEnum):
     KEY = "key"  # the passage that holds what `known` says of the question; else no answer
     ECHO = "echo"  # the whole prompt
     OBEDIENT = "obedient"  # does what the last instruction anywhere in its context says
+    SERVILE = "servile"  # answers from a passage and then obeys as well
     UNAUTHORIZED = "unauthorized"  # 401
     BAD_REQUEST = "bad_request"  # 400
     NO_MODEL = "no_model"  # 404
@@ -141,7 +136,11 @@ class FakeLLM(ScriptedServer):
             case Mode.ECHO:
                 return "\n".join(str(message["content"]) for message in messages)
             case Mode.OBEDIENT:
-                return _obey("\n".join(str(message["content"]) for message in messages))
+                return obeying.obey("\n".join(str(message["content"]) for message in messages))
+            case Mode.SERVILE:
+                context = "\n".join(str(message["content"]) for message in messages)
+                found = _PASSAGE.search(context)
+                return "\n".join([found[1].strip() if found else "", obeying.obey(context)])
             case _:
                 return self._texts.popleft() if self._texts else self._filler()
 
@@ -323,19 +322,6 @@ def _stream(
     end = {**head, "object": "chat.completion.chunk", "choices": [], "usage": usage}
     parts += [b"data: " + json.dumps(end).encode() + b"\n\n", b"data: [DONE]\n\n"]
     return _events(parts, delay_s=delay_s)
-
-
-def _obey(context: str) -> str:
-    """Do what the last instruction found anywhere in the context says."""
-    folded = context.lower()
-    if re.search(r"(instru|prompt|regras|rules|system).{0,80}", folded[-2000:]) and (
-        "base64" in folded[-2000:]
-    ):
-        return base64.b64encode(context.encode()).decode()
-    if re.search(r"(mostre|imprima|print|repeat|reveal|qual é a sua instru)", folded[-2000:]):
-        return context
-    orders = _ORDER.findall(context)
-    return str(orders[-1]).strip() if orders else context[-200:]
 
 
 def main() -> None:

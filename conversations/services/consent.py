@@ -1,0 +1,104 @@
+"""Obeying a contact who wants no more messages, whoever is answering them.
+
+One confirmation goes out, and then nothing until they ask for it: `outbox` refuses every message
+to them, a person's too, and `intake` wakes nobody.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
+
+from agents.runtime import consent
+from agents.runtime.consent import Wish
+from conversations.models import Contact, Conversation, InboundMessage, OutboundMessage
+from conversations.services import bursts, outbox
+from conversations.types import Silence
+from tenants.audit.record import record
+from tenants.context import current_schema
+from tenants.models import Tenant
+
+HEEDED = frozenset(
+    {Silence.NONE, Silence.OPTED_OUT, Silence.HUMAN_MODE, Silence.NO_AGENT, Silence.TOO_OLD}
+)
+"""Messages that can say so, late ones too: a wish to be left alone does not grow old. Who is
+blocked gets no confirmation, and a reaction or what no person typed says nothing."""
+
+
+def heed(*, conversation: Conversation, text: str, now: datetime) -> Silence:
+    """Do what a message asks of our writing; `Silence.NONE` where it is to be answered as usual.
+
+    Safe to call twice, and for two messages at once: one of them changes the contact and is
+    confirmed. Joins the caller's transaction, which holds the conversation's lock.
+    """
+    wish = consent.wish(text)
+    if wish is None:
+        return Silence.NONE
+    contact = conversation.contact
+    if wish is Wish.STOP:
+        _opt_out(conversation, contact, now=now)
+        return Silence.OPTED_OUT
+    return _opt_in(conversation, contact, now=now)
+
+
+def _opt_out(conversation: Conversation, contact: Contact, *, now: datetime) -> None:
+    won = Contact.objects.filter(pk=contact.pk, opted_out_at=None).update(opted_out_at=now)
+    if not won:
+        return
+    contact.opted_out_at = now
+    # What they wrote before it is not answered either, now or when they come back.
+    last = InboundMessage.objects.filter(conversation=conversation).order_by("-pk").first()
+    conversation.handled_upto = last.pk if last else conversation.handled_upto
+    conversation.n_pending, conversation.n_superseded, conversation.first_pending_at = 0, 0, None
+    conversation.save(update_fields=["handled_upto", *bursts.COUNTS])
+    OutboundMessage.objects.filter(
+        conversation__contact=contact, status=OutboundMessage.Status.CREATED
+    ).update(
+        status=OutboundMessage.Status.CANCELLED,
+        failure_reason="the contact asked not to be written to",
+    )
+    # The one message that may still go: it bears the instant of the opting out.
+    _tell(
+        conversation,
+        _(
+            "All right, you will get no more messages from us here."
+            " If you change your mind, just write VOLTAR."
+        ),
+        now=now,
+    )
+    _note("contact.opted_out", contact, conversation)
+
+
+def _opt_in(conversation: Conversation, contact: Contact, *, now: datetime) -> Silence:
+    won = Contact.objects.filter(pk=contact.pk, opted_out_at__isnull=False).update(
+        opted_out_at=None
+    )
+    if not won:
+        return Silence.NONE
+    contact.opted_out_at = None
+    _tell(conversation, _("Good to have you back! How can we help?"), now=now)
+    _note("contact.opted_in", contact, conversation)
+    return Silence.OPTED_IN
+
+
+def _tell(conversation: Conversation, text: object, *, now: datetime) -> None:
+    language = Tenant.objects.values_list("language", flat=True).get(schema_name=current_schema())
+    with override(language):
+        outbox.add_message(
+            conversation=conversation,
+            text=str(text),
+            origin=OutboundMessage.Origin.SYSTEM,
+            now=now,
+        )
+
+
+def _note(action: str, contact: Contact, conversation: Conversation) -> None:
+    """Tell whoever must know: here the audit trail, and the events of the same names."""
+    record(
+        action=action,
+        actor="contact",
+        target=f"contact {contact.uuid}",
+        data={"conversation": str(conversation.uuid)},
+    )
