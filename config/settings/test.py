@@ -1,5 +1,7 @@
 """Settings of the test suite: the same services, a database of its own, cheap password hashes."""
 
+import os
+
 from config.settings.base import *  # noqa: F403
 from config.settings.base import CELERY_BROKER_TRANSPORT_OPTIONS, DATABASES
 
@@ -13,3 +15,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] = "prosa-test:"
 
 # What a test changes holds at once, and nothing is remembered of rows that are rolled back.
 REMEMBER_S = 0.0
+# A demo that runs from the same folder shares the broker, and must not take the tests' tasks; nor
+# may one process of the tests take those of another.
+_process = os.environ.get("PYTEST_XDIST_WORKER", "")
+CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] = f"prosa-test{_process}:"

@@ -25,8 +25,8 @@ READS_VARIABLE = re.compile(
     r'|os\.environ(?:\.get\(|\[|\.setdefault\()\s*"([A-Z][A-Z0-9_]*)"'
 )
 SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN|_KEY|KEYS$")
-# Other programs' own, set by our code and never by an operator.
-NOT_OURS = {"DJANGO_SETTINGS_MODULE", "OMP_WAIT_POLICY"}
+# Other programs' own, set by our code or by them, and never by an operator.
+NOT_OURS = {"DJANGO_SETTINGS_MODULE", "OMP_WAIT_POLICY", "PYTEST_XDIST_WORKER"}
 
 
 def sources() -> list[Path]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
 from typing import Any
 
-from tests.fakes.http import Answer, Received, ScriptedServer, json_answer
-from tests.fakes.llm import CALLS, Mode, common_failure, count, words
+from tests.fakes.http import Answer, Received, json_answer
+from tests.fakes.llm import CALLS, FakeModel, Mode, common_failure, count, words
 
 _CALL = re.compile(r"/v1beta/models/([\w.-]+):(generateContent|streamGenerateContent)")
 _STATUS = {
@@ -22,22 +21,7 @@ _STATUS = {
 }
 
 
-class FakeGemini(ScriptedServer):
-    """Answers with the texts given to `say`, whole and streamed, in every `Mode`."""
-
-    def __init__(self, mode: Mode = Mode.SCRIPTED, *, delay_s: float = 0.0) -> None:
-        super().__init__()
-        self.mode = mode
-        self.delay_s = delay_s
-        self._texts: deque[str] = deque()
-
-    @property
-    def base_url(self) -> str:
-        return self.url
-
-    def say(self, *texts: str) -> None:
-        self._texts.extend(texts)
-
+class FakeGemini(FakeModel):
     def answer(self, request: Received) -> Answer | None:
         scripted = super().answer(request)
         if scripted is not None:

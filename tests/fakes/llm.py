@@ -59,11 +59,32 @@ class Mode(StrEnum):
     PACKED = "packed"  # gzip that nobody asked for
 
 
-class FakeLLM(ScriptedServer):
-    """Speaks chat completions, streamed and not.
+class FakeModel(ScriptedServer):
+    """Answers with the texts given to `say`, whole and streamed, in every `Mode`.
 
     Args:
         delay_s: before each answer.
+    """
+
+    def __init__(self, mode: Mode = Mode.SCRIPTED, *, port: int = 0, delay_s: float = 0.0) -> None:
+        super().__init__(port=port)
+        self.mode = mode
+        self.delay_s = delay_s
+        self._texts: deque[str] = deque()
+
+    @property
+    def base_url(self) -> str:
+        return self.url
+
+    def say(self, *texts: str) -> None:
+        """Answer the next requests with these texts, in order."""
+        self._texts.extend(texts)
+
+
+class FakeLLM(FakeModel):
+    """Speaks chat completions, streamed and not.
+
+    Args:
         retry_after: value of that header in mode `BUSY`.
     """
 
@@ -75,12 +96,9 @@ class FakeLLM(ScriptedServer):
         delay_s: float = 0.0,
         retry_after: str = "7",
     ) -> None:
-        super().__init__(port=port)
-        self.mode = mode
-        self.delay_s = delay_s
+        super().__init__(mode, port=port, delay_s=delay_s)
         self.retry_after = retry_after
         self.known: dict[str, tuple[str, ...]] = {}  # a message and the quotes that answer it
-        self._texts: deque[str] = deque()
 
     @property
     def base_url(self) -> str:
@@ -90,10 +108,6 @@ class FakeLLM(ScriptedServer):
     def prompts(self) -> list[list[dict[str, Any]]]:
         """Return the messages of each request so far."""
         return [_payload(one)["messages"] for one in self.received if one.path == COMPLETIONS]
-
-    def say(self, *texts: str) -> None:
-        """Answer the next requests with these texts, in order."""
-        self._texts.extend(texts)
 
     def verify(self) -> None:
         super().verify()

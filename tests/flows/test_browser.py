@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from config.processes import BASE_DIR, Program, wait_for
-from tests.simulator.test_page import ARGUMENTS, CHROMIUMS
-from tests.stack import Stack, free_port
+from config.processes import BASE_DIR
+from tests.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -58,32 +54,16 @@ def blueprint(slug: str, name: str, document: str, bridge_url: str) -> dict[str,
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    port = free_port()
-    simulator_url = f"http://127.0.0.1:{port}"
-    with Stack(env={"SIMULATOR_URL": simulator_url}) as stack:
-        command = [sys.executable, "-m", "channels_whatsapp.simulator", "--port", str(port)]
-        command += ["--admin-token", "admin", "--auto-pair", "--time-scale", "0.1"]
-        stack.keep(Program("simulator", command))
-        assert wait_for(f"{simulator_url}/health", timeout_s=30)
-        stack.start("web", "dispatcher", "knowledge", "worker1")
-        stack.apply_blueprint(
-            blueprint("clinica", "Clínica Sorriso", "precos.csv", simulator_url),
-            {"precos.csv": PRICES},
-        )
-        stack.apply_blueprint(
-            blueprint("loja", "Maré Alta", "trocas.md", simulator_url), {"trocas.md": SHOP}
-        )
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def page(stack: Stack) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
-        yield browser.new_context(viewport={"width": 390, "height": 844}).new_page()
-        browser.close()
+def page(stack: Stack, browser: Browser) -> Page:
+    simulator_url = stack.env["SIMULATOR_URL"]
+    stack.apply_blueprint(
+        blueprint("clinica", "Clínica Sorriso", "precos.csv", simulator_url),
+        {"precos.csv": PRICES},
+    )
+    stack.apply_blueprint(
+        blueprint("loja", "Maré Alta", "trocas.md", simulator_url), {"trocas.md": SHOP}
+    )
+    return browser.new_context(viewport={"width": 390, "height": 844}).new_page()
 
 
 def write(page: Page, stack: Stack, number: str, phone: str, *texts: str) -> None:

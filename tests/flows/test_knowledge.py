@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import base64
-import shutil
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import docx
 import openpyxl
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from config.processes import Program, wait_for
 from tests.fakes.site import FakeSite
 from tests.flows.test_browser import blueprint, write
 from tests.knowledge.office import saved
 from tests.knowledge.pdfs import Put, build, lines
-from tests.simulator.test_page import ARGUMENTS, CHROMIUMS
-from tests.stack import Stack, free_port
+from tests.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(280)]
 
@@ -96,30 +92,6 @@ def empty(slug: str, name: str, bridge_url: str) -> dict[str, Any]:
     return {**made, "knowledge": {"categories": [{"name": "geral", "documents": []}]}}
 
 
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    port = free_port()
-    simulator_url = f"http://127.0.0.1:{port}"
-    with Stack(env={"SIMULATOR_URL": simulator_url}) as stack:
-        command = [sys.executable, "-m", "channels_whatsapp.simulator", "--port", str(port)]
-        command += ["--admin-token", "admin", "--auto-pair", "--time-scale", "0.1"]
-        stack.keep(Program("simulator", command))
-        assert wait_for(f"{simulator_url}/health", timeout_s=30)
-        stack.start("web", "dispatcher", "knowledge", "worker1")
-        stack.apply_blueprint(empty("mare", "Maré Alta", simulator_url), {})
-        stack.apply_blueprint(empty("onda", "Onda Boa", simulator_url), {})
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-        chromium = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
 def panel(browser: Browser, stack: Stack, slug: str) -> Page:
     """The list of documents, as the owner sees it."""
     page = browser.new_context(viewport={"width": 1366, "height": 900}).new_page()
@@ -182,6 +154,9 @@ def read_web_page(owner: Page, stack: Stack, address: str) -> None:
 @pytest.fixture(scope="module")
 def uploaded(stack: Stack, browser: Browser, site: FakeSite) -> Page:
     """All files are in the panel of the first business, and a changed table in the other's."""
+    simulator_url = stack.env["SIMULATOR_URL"]
+    stack.apply_blueprint(empty("mare", "Maré Alta", simulator_url), {})
+    stack.apply_blueprint(empty("onda", "Onda Boa", simulator_url), {})
     page = panel(browser, stack, "mare")
     page.set_input_files(
         ".pz-files",

@@ -221,12 +221,13 @@ def test_no_wait_helps_who_has_not_paid(server: FakeEmbeddings) -> None:
 
 def test_a_slow_server_is_left_in_time(provider: str) -> None:
     with FakeEmbeddings(Mode.SLOW) as server:
+        embedder = client(server, provider, timeout_s=0.3)  # loads an SDK, which may take seconds
         began = time.monotonic()
 
         with pytest.raises(Temporary, match="timed out"):
-            client(server, provider, timeout_s=0.3).embed_query("oi")
+            embedder.embed_query("oi")
 
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10  # of the thirty that the server would take
 
 
 def test_a_server_that_is_away_is_temporary(provider: str) -> None:

@@ -20,6 +20,12 @@ PROMPT = (ChatMessage("user", "oi"),)
 KEY = "sk-test-0123456789"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _the_sdk_is_loaded() -> None:
+    """Loading it takes seconds on a busy machine, and tests of deadlines would wait for it."""
+    factory.warm_up()
+
+
 @pytest.fixture
 def pair() -> Iterator[tuple[FakeLLM, FakeLLM]]:
     with ExitStack() as stack:
@@ -197,7 +203,7 @@ def test_a_provider_that_is_not_built_is_passed_over(
     assert result.tries[0].error == "permanent"
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 def test_no_model_is_asked_inside_an_open_transaction(pair: tuple[FakeLLM, FakeLLM]) -> None:
     first, _ = pair
 

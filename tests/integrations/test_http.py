@@ -313,7 +313,7 @@ def test_a_name_that_does_not_resolve_is_temporary(recorder: Recorder) -> None:
         http.request("GET", "http://gone.example/")
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 def test_nothing_is_sent_inside_an_open_transaction(server: ScriptedServer) -> None:
     with transaction.atomic(), pytest.raises(RuntimeError, match="transaction"):
         http.request("GET", server.url)

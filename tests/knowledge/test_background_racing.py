@@ -276,14 +276,13 @@ def test_two_tenants_fill_spaces_of_the_same_id(
     ready("nome;valor\nCoroa;1,00\nPino;2,00\n")
     number_next_space(700)
     mine = choose(credential(server))
-    found = claimed(spaces.KIND)
     with tenant_context(committed_beta):
         ready()
         number_next_space(700)
         theirs = choose(credential(server))
         other = claimed(spaces.KIND)
     assert mine.pk == theirs.pk
-    filling = fill(found)
+    filling = fill(claimed(spaces.KIND))
 
     with tenant_context(committed_beta):
         outcome = spaces.fill_space(timer_id=other.timer_id, token=other.token)

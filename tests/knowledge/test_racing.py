@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+import pytest
 from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
+from knowledge import spaces as clients
 from knowledge.models import Chunk, Document
 from knowledge.services import documents
 from knowledge.services.documents import Outcome
 from tenants.models import Tenant
+from tests.fakes.embeddings import FakeEmbeddings
+from tests.fakes.http import wait_until
 from tests.knowledge.factories import store
+from tests.knowledge.spaces import credential, switch_to
 
 DEADLINE_S = 60.0
 MANY = "nome;valor\n" + "".join(
     f"Procedimento especial número {number} da clínica;{number},00\n" for number in range(96)
 )
+
+
+@pytest.fixture
+def server(committed_alpha: Tenant) -> Iterator[FakeEmbeddings]:
+    """The model in use, behind a gate: a worker is as slow as the test needs it."""
+    clients.forget()
+    with FakeEmbeddings() as server:
+        switch_to(credential(server))
+        yield server
 
 
 class Worker(threading.Thread):
@@ -44,13 +57,6 @@ class Worker(threading.Thread):
             connection.close()
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.005)
-
-
 def finish(*workers: Worker) -> list[Outcome | None]:
     for worker in workers:
         worker.join(timeout=DEADLINE_S)
@@ -58,13 +64,19 @@ def finish(*workers: Worker) -> list[Outcome | None]:
     return [worker.outcome for worker in workers]
 
 
-def begin_slowly(document: Document) -> Worker:
-    """Return a worker that is embedding, and whose lease has run out by everybody's clock."""
-    past = timezone.now() - timedelta(hours=1)
-    worker = Worker(document, now=past, start_at=threading.Barrier(1))
+def begin(document: Document, server: FakeEmbeddings, *, now: datetime) -> Worker:
+    """Return a worker that waits for its first vectors."""
+    server.gate.clear()
+    n_before = len(server.received)
+    worker = Worker(document, now=now, start_at=threading.Barrier(1))
     worker.start()
-    wait_until(lambda: Document.objects.filter(pk=document.pk, progress__gt=10).exists())
+    wait_until(lambda: len(server.received) > n_before, seconds=DEADLINE_S)
     return worker
+
+
+def begin_slowly(document: Document, server: FakeEmbeddings) -> Worker:
+    """Return a worker that is embedding, and whose lease has run out by everybody's clock."""
+    return begin(document, server, now=timezone.now() - timedelta(hours=1))
 
 
 def test_of_two_workers_one_reads_the_document(committed_alpha: Tenant) -> None:
@@ -81,23 +93,24 @@ def test_of_two_workers_one_reads_the_document(committed_alpha: Tenant) -> None:
     assert Chunk.objects.count() == 3
 
 
-def test_a_worker_that_was_taken_for_dead_writes_nothing(committed_alpha: Tenant) -> None:
+def test_a_worker_that_was_taken_for_dead_writes_nothing(server: FakeEmbeddings) -> None:
     document = store(MANY, now=timezone.now())
-    slow = begin_slowly(document)
+    slow = begin_slowly(document, server)
 
-    taken_over = documents.ingest_document(document_id=document.pk, now=timezone.now())
+    second = begin(document, server, now=timezone.now())
+    server.gate.set()
 
-    assert taken_over is Outcome.READY
-    assert finish(slow) == [Outcome.LOST]
+    assert finish(slow, second) == [Outcome.LOST, Outcome.READY]
     assert Chunk.objects.filter(document=document, active=True).count() == 96
     assert Chunk.objects.count() == 96
 
 
-def test_a_newer_file_stops_the_reading_of_the_older_one(committed_alpha: Tenant) -> None:
+def test_a_newer_file_stops_the_reading_of_the_older_one(server: FakeEmbeddings) -> None:
     document = store(MANY, now=timezone.now())
-    slow = begin_slowly(document)
+    slow = begin_slowly(document, server)
 
     store("nome;valor\nLimpeza;220,00\n", now=timezone.now())
+    server.gate.set()
 
     assert finish(slow) == [Outcome.LOST]
     assert not Chunk.objects.exists()
@@ -105,11 +118,12 @@ def test_a_newer_file_stops_the_reading_of_the_older_one(committed_alpha: Tenant
     assert Chunk.objects.get(active=True).version == 2
 
 
-def test_a_document_deleted_meanwhile_stops_its_worker(committed_alpha: Tenant) -> None:
+def test_a_document_deleted_meanwhile_stops_its_worker(server: FakeEmbeddings) -> None:
     document = store(MANY, now=timezone.now())
-    slow = begin_slowly(document)
+    slow = begin_slowly(document, server)
 
     document.delete()
+    server.gate.set()
 
     assert finish(slow) == [Outcome.LOST]
     assert not Chunk.objects.exists()

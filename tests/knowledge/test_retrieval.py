@@ -8,11 +8,14 @@ from django.db import transaction
 from django_tenants.utils import tenant_context
 
 from knowledge import retrieval
+from knowledge import spaces as clients
 from knowledge.models import ChunkVector, Document
 from knowledge.services import documents, faqs, indexing, vector_indexes
 from knowledge.types import ChunkKind, Decision, SearchOptions
 from tenants.models import Tenant
+from tests.fakes.embeddings import FakeEmbeddings
 from tests.knowledge.factories import NOW, PRICES, number_next_document, ready, store
+from tests.knowledge.spaces import credential, switch_to
 
 HOURS = """# Unidades
 
@@ -370,17 +373,23 @@ def test_another_wording_of_a_question_finds_its_answer(alpha: Tenant) -> None:
 
 
 def test_candidates_are_ordered_as_everything_is(alpha: Tenant) -> None:
+    clients.forget()
     lines = [f"Procedimento {name} com retorno.;{n},00" for n, name in enumerate(_names(300))]
-    ready("procedimento;valor\n" + "\n".join(lines), name="muitos.csv")
-    ready(HOURS, name="unidades.md")
+    with FakeEmbeddings() as server:
+        switch_to(credential(server))
+        ready("procedimento;valor\n" + "\n".join(lines), name="muitos.csv")
+        ready(HOURS, name="unidades.md")
 
-    for question in ("quanto custa o procedimento bacada?", "onde tem estacionamento?", "pix"):
-        one, other = (
-            retrieval.search(query=question, category_ids=None, options=SearchOptions(exact=exact))
-            for exact in (True, False)
-        )
-        assert [p.chunk_id for p in one.passages[:3]] == [p.chunk_id for p in other.passages[:3]]
-        assert one.decision is other.decision
+        for question in ("quanto custa o procedimento bacada?", "onde tem estacionamento?", "pix"):
+            one, other = (
+                retrieval.search(
+                    query=question, category_ids=None, options=SearchOptions(exact=exact)
+                )
+                for exact in (True, False)
+            )
+            found = [p.chunk_id for p in one.passages[:3]]
+            assert found == [p.chunk_id for p in other.passages[:3]]
+            assert one.decision is other.decision
 
 
 def _names(n: int) -> list[str]:

@@ -44,6 +44,13 @@ def server() -> Iterator[FakeEmbeddings]:
         yield server
 
 
+@pytest.fixture
+def old(alpha: Tenant) -> Iterator[EmbeddingSpace]:
+    """The space in use, of a model that costs no time: for documents of many passages."""
+    with FakeEmbeddings(dimensions=16) as old:
+        yield switch_to(credential(old, name="antiga"))
+
+
 def state(space: EmbeddingSpace) -> str:
     space.refresh_from_db()
     return space.status
@@ -109,7 +116,7 @@ def test_texts_that_repeat_are_embedded_once(alpha: Tenant, server: FakeEmbeddin
 
 
 def test_work_is_cut_into_slices_that_go_on_where_they_stopped(
-    alpha: Tenant, server: FakeEmbeddings
+    old: EmbeddingSpace, server: FakeEmbeddings
 ) -> None:
     ready("nome;valor\n" + "".join(f"Item {n};{n},00\n" for n in range(150)))
     space = choose(credential(server))
@@ -117,7 +124,7 @@ def test_work_is_cut_into_slices_that_go_on_where_they_stopped(
     outcomes = [work(slice_s=0) for _ in range(3)]
 
     assert outcomes == [Outcome.CONTINUES] * 3
-    assert clients.active_space().provider == "local"
+    assert clients.active_space() == old
     assert work(slice_s=0) is Outcome.SWITCHED
     assert n_missing(space) == 0
     texts = [text for text in server.texts if text != "bom dia"]
@@ -125,16 +132,15 @@ def test_work_is_cut_into_slices_that_go_on_where_they_stopped(
 
 
 def test_a_document_read_meanwhile_has_vectors_in_both(
-    alpha: Tenant, server: FakeEmbeddings
+    old: EmbeddingSpace, server: FakeEmbeddings
 ) -> None:
     ready("nome;valor\n" + "".join(f"Item {n};{n},00\n" for n in range(70)), name="um.csv")
-    before = clients.active_space()
     space = choose(credential(server))
     assert work(slice_s=0) is Outcome.CONTINUES
 
     late = ready("nome;valor\nCoroa;900,00\n", name="dois.csv")
 
-    assert ChunkVector.objects.filter(space=before, chunk__document=late).exists()
+    assert ChunkVector.objects.filter(space=old, chunk__document=late).exists()
     assert not ChunkVector.objects.filter(space=space, chunk__document=late).exists()
     assert work() is Outcome.SWITCHED
     assert ChunkVector.objects.filter(space=space, chunk__document=late).exists()
@@ -210,7 +216,9 @@ def test_a_provider_that_stays_away_is_given_up(alpha: Tenant, server: FakeEmbed
     assert work() is Outcome.SWITCHED
 
 
-def test_a_person_can_stop_it_and_take_it_up_again(alpha: Tenant, server: FakeEmbeddings) -> None:
+def test_a_person_can_stop_it_and_take_it_up_again(
+    old: EmbeddingSpace, server: FakeEmbeddings
+) -> None:
     ready("nome;valor\n" + "".join(f"Item {n};{n},00\n" for n in range(70)))
     space = choose(credential(server))
     work(slice_s=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.contrib.auth.models import Group
 from django.core.management import call_command
@@ -11,6 +13,7 @@ from django_tenants.utils import schema_context
 
 from tenants.models import Tenant
 from tenants.services import staff, tenants
+from tests.fakes.http import wait_until
 
 
 def test_no_model_waits_for_a_migration(db):
@@ -37,13 +40,42 @@ def test_a_template_that_a_crash_left_without_roles_is_gone_through_again(db):
         assert set(Group.objects.values_list("name", flat=True)) == set(staff.Role)
 
 
-def test_a_template_that_changes_meanwhile_is_not_copied(db, monkeypatch):
-    connection.set_schema_to_public()
-    tenants.ensure_template()
-    monkeypatch.setattr(tenants, "ensure_template", lambda: "as it was a moment ago")
+def waits_for_the_template() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select exists (select from pg_locks where locktype = 'advisory' and not granted"
+            " and database = (select oid from pg_database where datname = current_database()))"
+        )
+        return cursor.fetchone()[0]
 
-    with pytest.raises(tenants.TemplateChanged):
-        tenants.create_tenant(slug="my", name="My", domains=["my.localhost"])
+
+def create_my() -> Tenant:
+    """Create a tenant `my` in a thread and a connection of its own."""
+    try:
+        return tenants.create_tenant(slug="my", name="My", domains=["my.localhost"])
+    finally:
+        connection.close()
+
+
+def test_a_template_that_changes_meanwhile_is_not_copied(transactional_db):
+    tenants.ensure_template()  # as a process knows it that has made tenants before
+    with ThreadPoolExecutor(1) as executor, connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock(hashtext('template'))")
+        try:
+            creating = executor.submit(create_my)
+            wait_until(waits_for_the_template, seconds=30)
+            cursor.execute(
+                "insert into t_0template.django_migrations (app, name, applied)"
+                " values ('tenants', '9999_of_the_new_version', now())"
+            )
+        finally:
+            cursor.execute("select pg_advisory_unlock(hashtext('template'))")
+        try:
+            with pytest.raises(tenants.TemplateChanged):
+                creating.result(timeout=30)
+        finally:
+            cursor.execute("delete from t_0template.django_migrations where name like '9999%'")
+
     assert not Tenant.objects.ready().filter(slug="my").exists()
 
 

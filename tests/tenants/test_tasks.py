@@ -40,7 +40,7 @@ def note(*, number: int, **_: object) -> str:
 
 
 @pytest.fixture
-def worker(transactional_db: None) -> Iterator[None]:
+def worker(transactional_db: None, empty_broker: redis.Redis) -> Iterator[None]:
     RAN.clear()
     app.loader.import_default_modules()
     queues = ["default", "inbound", "turns", "outbound"]
@@ -51,9 +51,15 @@ def worker(transactional_db: None) -> Iterator[None]:
 @pytest.fixture
 def empty_broker() -> redis.Redis:
     client = redis.Redis.from_url(settings.REDIS_URL)
-    for key in client.scan_iter("prosa-test:*"):
-        client.delete(key)
+    flush(client)
     return client
+
+
+def flush(broker: redis.Redis) -> None:
+    """Take away all that the broker keeps for this process of the tests."""
+    prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
+    for key in broker.scan_iter(f"{prefix}*"):
+        broker.delete(key)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -145,8 +151,7 @@ def test_the_dispatcher_rings_what_is_due_and_the_worker_does_it(
 def test_a_flushed_broker_loses_no_work(committed_alpha, empty_broker):
     timers.arm(kind="turn", ref=1, due_at=database_now() - timedelta(seconds=1))
     assert dispatching.tick() == 1
-    for key in empty_broker.scan_iter("prosa-test:*"):
-        empty_broker.delete(key)
+    flush(empty_broker)
     assert dispatching.tick() == 0
 
     Timer.objects.update(lease_until=database_now() - timedelta(seconds=1))

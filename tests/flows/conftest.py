@@ -1,0 +1,39 @@
+"""One installation with a simulator, and one browser, for all the stories that kill nothing.
+
+Starting them is what costs; each story has tenants and phones of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from config.processes import Program, wait_for
+from tests.simulator.test_page import ARGUMENTS, CHROMIUMS
+from tests.stack import Stack, free_port
+
+
+@pytest.fixture(scope="package")
+def stack() -> Iterator[Stack]:
+    port = free_port()
+    simulator_url = f"http://127.0.0.1:{port}"
+    with Stack(env={"SIMULATOR_URL": simulator_url}) as stack:
+        command = [sys.executable, "-m", "channels_whatsapp.simulator", "--port", str(port)]
+        command += ["--admin-token", "admin", "--auto-pair", "--time-scale", "0.1"]
+        stack.keep(Program("simulator", command))
+        stack.start("web", "dispatcher", "knowledge", "worker1")
+        assert wait_for(f"{simulator_url}/health", timeout_s=30)
+        yield stack
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+        chromium = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
