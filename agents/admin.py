@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -23,8 +23,8 @@ from unfold.widgets import (
 
 from agents.admin_guards import GuardsField
 from agents.fallbacks import FallbacksField
-from agents.models import Agent, AgentVersion
-from agents.services import guarding, publishing
+from agents.models import Agent, AgentVersion, BusinessFacts
+from agents.services import business, guarding, publishing
 from integrations.services import credentials
 from tenants.panel import PanelAdmin, ReadOnlyAdmin, actor, as_json, badge
 from tenants.sites import tenant_site
@@ -53,6 +53,15 @@ class KeywordsField(forms.CharField):
         return bool((initial or []) != self.to_python(data))
 
 
+class LinesField(KeywordsField):
+    """A list of sentences, one a line; a comma stays in its sentence."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return what was typed as a list without repeats."""
+        lines = [" ".join(line.split()) for line in str(value or "").splitlines()]
+        return list(dict.fromkeys(line for line in lines if line))
+
+
 class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
     """The draft of an agent."""
 
@@ -72,6 +81,26 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
         label=_("Checks"),
         help_text=_("Leave a row as it is to keep what the business sets on the page “Safety”."),
     )
+    dos = LinesField(label=_("Always"), help_text=_("What it is to do every time; one a line."))
+    donts = LinesField(label=_("Never"), help_text=_("What it must not do; one a line."))
+    policies = LinesField(
+        label=_("Policies"),
+        help_text=_("Short rules of the business that it may tell a contact; one a line."),
+    )
+    examples = LinesField(
+        label=_("Example messages"),
+        help_text=_(
+            "How contacts write about this subject, one message a line; eight or more work well."
+            " A burst that is like them comes here, also without any keyword."
+        ),
+    )
+    owner_numbers = KeywordsField(
+        label=_("Owner's numbers"),
+        help_text=_(
+            "Only these numbers meet this agent; one a line, such as +55 11 98888-7777. Everybody"
+            " else meets the front desk and never learns that it exists."
+        ),
+    )
 
     class Meta:
         model = Agent
@@ -89,19 +118,31 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             "is_active",
             "outside_hours",
             "guards",
+            "role",
+            "tone",
+            "dos",
+            "donts",
+            "policies",
+            "examples",
+            "owner_numbers",
         )
         widgets = {"chat_model": SuggestingInput}
         help_texts = {
             "chat_model": _("As the provider names it; those known are offered as you type."),
+            "role": _(
+                "In one sentence, such as “tells prices and ways of paying”. Other agents pass to"
+                " this one by it."
+            ),
+            "tone": _("Such as “light and direct, with one emoji at most”."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in {"categories", "handoffs"} & self.fields.keys():
-            # A menu beside each list would say more about rows than about this agent.
+            # A menu beside each list would say more about rows than about this agent, and through
+            # its wrapper the page takes the boxes for one and unticks them.
             wrapper: Any = self.fields[name].widget
-            wrapper.can_add_related = wrapper.can_view_related = False
-            wrapper.can_change_related = wrapper.can_delete_related = False
+            self.fields[name].widget = wrapper.widget
         if "handoffs" in self.fields and self.instance.pk:
             others = Agent.objects.exclude(pk=self.instance.pk).order_by("name", "pk")
             self.fields["handoffs"].widget.choices = [(other.pk, other.name) for other in others]
@@ -125,6 +166,20 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk and any(target.pk == self.instance.pk for target in targets):
             raise ValidationError(_("An agent cannot hand off to itself."))
         return targets
+
+    def clean(self) -> Any:
+        """Refuse a personal agent that serves nobody.
+
+        Raises:
+            ValidationError: it has no numbers.
+        """
+        cleaned: Any = super().clean()
+        is_personal = cleaned.get("kind") == Agent.Kind.PERSONAL
+        if is_personal and not cleaned.get("owner_numbers") and not self.errors:
+            self.add_error(
+                "owner_numbers", _("A personal agent needs the number of at least one owner.")
+            )
+        return cleaned
 
 
 class VersionInline(TabularInline):
@@ -172,8 +227,16 @@ class AgentAdmin(PanelAdmin):
     actions = ("publish_selected",)
     actions_submit_line = ("save_and_publish",)
     fieldsets = (
-        (None, {"fields": ("draft_state", "name", "kind", "is_active", "instructions")}),
-        (_("Knowledge and handing off"), {"fields": ("categories", "handoffs", "keywords")}),
+        (None, {"fields": ("draft_state", "name", "kind", "is_active", "owner_numbers", "role")}),
+        (
+            _("How it speaks and works"),
+            {"fields": ("tone", "instructions", "dos", "donts", "policies")},
+        ),
+        (
+            _("What leads to it, and where it passes on"),
+            {"fields": ("keywords", "examples", "handoffs")},
+        ),
+        (_("Knowledge"), {"fields": ("categories",)}),
         (
             _("Model"),
             {"fields": ("chat_credential", "chat_model", "timeout_s", "fallbacks")},
@@ -184,6 +247,29 @@ class AgentAdmin(PanelAdmin):
             {"classes": ("collapse",), "fields": ("guards",)},
         ),
     )
+
+    # A queue of people says nothing by itself, and only a personal agent has owners.
+    conditional_fields = {
+        "owner_numbers": "kind == 'personal'",
+        **dict.fromkeys(
+            (
+                "tone",
+                "instructions",
+                "dos",
+                "donts",
+                "policies",
+                "handoffs",
+                "categories",
+                "chat_credential",
+                "chat_model",
+                "timeout_s",
+                "fallbacks",
+                "outside_hours",
+                "guards",
+            ),
+            "kind != 'human'",
+        ),
+    }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
         """Bring along what the state of the draft is told by."""
@@ -215,7 +301,7 @@ class AgentAdmin(PanelAdmin):
         if obj.published_version is None:
             return badge(_("Never published: it answers nobody yet."), "warn")
         number = {"number": obj.published_version.number}
-        if publishing.snapshot(obj) == obj.published_version.snapshot:
+        if publishing.is_published(obj):
             return badge(_("Version %(number)s answers, and this is it.") % number, "good")
         return badge(
             _("Version %(number)s answers; these changes are not published yet.") % number, "warn"
@@ -252,6 +338,61 @@ class AgentAdmin(PanelAdmin):
             self.message_user(request, text, messages.SUCCESS)
         else:
             self.message_user(request, _("Everything was published already."), messages.INFO)
+
+
+class BusinessFactsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The one row of facts."""
+
+    facts = LinesField(
+        label=_("Other facts"),
+        help_text=_(
+            "Short and lasting, one a line, such as “we accept Pix and cards”. What changes often,"
+            " such as prices, belongs in a document."
+        ),
+    )
+
+    class Meta:
+        model = BusinessFacts
+        fields = business.FIELDS
+        help_texts = {
+            "name": _("As contacts know it; empty for the name of this account."),
+            "about": _("One or two sentences that every agent may say of the business."),
+        }
+
+
+@admin.register(BusinessFacts, site=tenant_site)
+class BusinessFactsAdmin(PanelAdmin):
+    """One row, opened at once; saved facts reach contacts within seconds."""
+
+    form = BusinessFactsForm
+    fieldsets = (
+        (None, {"fields": ("name", "about")}),
+        (_("Where and how to reach it"), {"fields": ("address", "site", "phone", "email")}),
+        (_("More that is always true"), {"fields": ("facts",)}),
+    )
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show the one row in place of a list."""
+        return self.changeform_view(request, "1", "", extra_context)
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> BusinessFacts:
+        """Return the one row, an empty one before the first is saved."""
+        return business.row()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """There is one business, and its page is where its list would be."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Emptied fields say nothing; there is no need to remove the row."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Store it, for the next answers of this process at once."""
+        super().save_model(request, obj, form, change)
+        business.forget()
 
 
 @admin.register(AgentVersion, site=tenant_site)

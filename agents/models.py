@@ -9,10 +9,12 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from pgvector.django import VectorField
 
-from agents import guards
+from agents import guards, owners
 from agents.types import AgentKind, OutsideHours
 from integrations.models import Credential
+from knowledge.models import EmbeddingSpace
 
 if TYPE_CHECKING:
     from knowledge.models import Category
@@ -21,6 +23,18 @@ MAX_TIMEOUT_S = 60
 """Longest time for one answer, in seconds: a run's own limit. A contact does not wait longer."""
 
 MAX_KEYWORDS = 100
+
+MAX_LINES = 20
+"""Entries of one of an agent's short lists. Every line is read by the model with each message; who
+needs more writes a document, which is read where it helps."""
+
+MAX_LINE = 300
+
+MAX_EXAMPLES = 50
+"""Example sentences of an agent; each is embedded once. Their mean decides, which hardly changes
+after the first twenty."""
+
+MAX_OWNERS = 20
 
 
 def validate_keywords(value: object) -> None:
@@ -37,6 +51,63 @@ def validate_keywords(value: object) -> None:
                 _("“%(keyword)s” is not a keyword of 2 to 60 characters."),
                 params={"keyword": keyword},
             )
+
+
+def validate_lines(value: object) -> None:
+    """Refuse what is not a short list of sentences.
+
+    Raises:
+        ValidationError: says which entry is wrong.
+    """
+    _validate_texts(value, most=MAX_LINES, shortest=2, longest=MAX_LINE)
+
+
+def validate_examples(value: object) -> None:
+    """Refuse what is not a list of sentences as a contact writes them.
+
+    Raises:
+        ValidationError: says which entry is wrong.
+    """
+    _validate_texts(value, most=MAX_EXAMPLES, shortest=3, longest=MAX_LINE)
+
+
+def validate_owners(value: object) -> None:
+    """Refuse what is not a list of phone numbers or LIDs.
+
+    Raises:
+        ValidationError: says which entry is wrong.
+    """
+    _validate_texts(value, most=MAX_OWNERS, shortest=5, longest=40)
+    for one in value if isinstance(value, list) else ():
+        if not owners.typed(one):
+            raise ValidationError(
+                _("“%(number)s” is no phone number, such as +55 11 98888-7777."),
+                params={"number": one},
+            )
+
+
+def _validate_texts(value: object, *, most: int, shortest: int, longest: int) -> None:
+    if not isinstance(value, list) or len(value) > most:
+        raise ValidationError(
+            _("A list of at most %(most)s entries is needed."), params={"most": most}
+        )
+    for one in value:
+        if not isinstance(one, str) or not shortest <= len(one.strip()) <= longest:
+            raise ValidationError(
+                _("“%(text)s” does not have %(shortest)s to %(longest)s characters."),
+                params={"text": str(one)[:60], "shortest": shortest, "longest": longest},
+            )
+
+
+_LISTS = {
+    "keywords": validate_keywords,
+    "dos": validate_lines,
+    "donts": validate_lines,
+    "policies": validate_lines,
+    "examples": validate_examples,
+    "owner_numbers": validate_owners,
+}
+"""Here and not as the fields' validators: a migration would import those from this file."""
 
 
 def validate_fallbacks(value: object) -> None:
@@ -207,6 +278,13 @@ class Agent(models.Model):
     )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+    role = models.CharField(_("role"), max_length=MAX_LINE, blank=True, db_default="")
+    tone = models.CharField(_("tone"), max_length=MAX_LINE, blank=True, db_default="")
+    dos = models.JSONField(_("always"), default=list, db_default=[], blank=True)
+    donts = models.JSONField(_("never"), default=list, db_default=[], blank=True)
+    policies = models.JSONField(_("policies"), default=list, db_default=[], blank=True)
+    examples = models.JSONField(_("example messages"), default=list, db_default=[], blank=True)
+    owner_numbers = models.JSONField(_("owner's numbers"), default=list, db_default=[], blank=True)
 
     class Meta:
         verbose_name = _("agent")
@@ -236,19 +314,69 @@ class Agent(models.Model):
             ValidationError: by field.
         """
         super().clean()
-        # Here and not as the fields' validators: a migration would import those from this file.
         problems = {}
-        for field, validate in (
-            ("keywords", validate_keywords),
-            ("fallbacks", validate_fallbacks),
-            ("guards", validate_guards),
-        ):
+        checks = {**_LISTS, "fallbacks": validate_fallbacks, "guards": validate_guards}
+        for field, validate in checks.items():
             try:
                 validate(getattr(self, field))
             except ValidationError as error:
                 problems[field] = error
         if problems:
             raise ValidationError(problems)
+
+
+class BusinessFacts(models.Model):
+    """What every agent may say of the business: one row, made when it is first needed."""
+
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    about = models.CharField(_("what the business does"), max_length=500, blank=True)
+    address = models.CharField(_("address"), max_length=MAX_LINE, blank=True)
+    site = models.CharField(_("site"), max_length=200, blank=True)
+    phone = models.CharField(_("phone"), max_length=60, blank=True)
+    email = models.EmailField(_("e-mail"), blank=True)
+    facts = models.JSONField(_("other facts"), default=list, blank=True)
+
+    class Meta:
+        verbose_name = _("business facts")
+        verbose_name_plural = _("business facts")
+        constraints = [
+            # Two people can save the first one at once; there is one business.
+            models.CheckConstraint(name="one_row_of_business_facts", condition=models.Q(pk=1)),
+        ]
+
+    def __str__(self) -> str:
+        return str(_("business facts"))
+
+    def clean(self) -> None:
+        """Refuse facts of the wrong form.
+
+        Raises:
+            ValidationError: by field.
+        """
+        super().clean()
+        try:
+            validate_lines(self.facts)
+        except ValidationError as error:
+            raise ValidationError({"facts": error}) from error
+
+
+class ExampleVector(models.Model):
+    """Where an example message lies in a space; one for all agents that have the same."""
+
+    space = models.ForeignKey(EmbeddingSpace, models.CASCADE, related_name="+")
+    content_sha256 = models.CharField(max_length=64)
+    embedding = VectorField()  # of length 1; `EmbeddingSpace.dimensions` numbers
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["space", "content_sha256"], name="example_vector_once_per_space"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"example vector {self.pk}"
 
 
 class AgentVersion(models.Model):

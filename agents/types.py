@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
 from agents.guards import PLATFORM, Policy
+from agents.types_hours import ALWAYS_OPEN, HoursState
 from integrations.llm import purposes
 from integrations.llm.types import ChatConfig, Evidence, Purpose, Usage
 from knowledge.types import Decision as Decision
@@ -36,11 +37,16 @@ class OutsideHours(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TranscriptLine:
-    """One earlier message of the conversation; `person` is one of the business's people."""
+    """One earlier message of the conversation; `person` is one of the business's people.
+
+    Args:
+        ref: the reference of a contact's message; empty where it is not known.
+    """
 
     role: Literal["contact", "agent", "person"]
     text: str
     at: datetime
+    ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,44 @@ class AgentRef:
     name: str
     kind: AgentKind
     keywords: tuple[str, ...]
+    role: str = ""
+    examples: tuple[str, ...] = ()
+    owners: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """How an agent is to be; each list holds short sentences of the business."""
+
+    role: str = ""
+    tone: str = ""
+    dos: tuple[str, ...] = ()
+    donts: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+
+    def lines(self) -> tuple[str, ...]:
+        """Return everything that is written in it."""
+        return tuple(
+            one for one in (self.role, self.tone, *self.dos, *self.donts, *self.policies) if one
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Business:
+    """What every agent of a tenant may say of it; `facts` are short sentences."""
+
+    name: str = ""
+    about: str = ""
+    address: str = ""
+    site: str = ""
+    phone: str = ""
+    email: str = ""
+    facts: tuple[str, ...] = ()
+
+    def lines(self) -> tuple[str, ...]:
+        """Return everything that is written in it, but the name."""
+        named = (self.about, self.address, self.site, self.phone, self.email)
+        return tuple(one for one in (*named, *self.facts) if one)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +108,7 @@ class AgentProfile:
         models: what the tenant chose by purpose; read through `model_for`.
         cheaper: answers once a budget is nearly used up; None for nobody.
         guards: the checks as they are in force for it.
+        owners: whom a personal agent serves, as `agents.owners` writes them.
     """
 
     agent_id: int
@@ -80,91 +125,13 @@ class AgentProfile:
     agent_uuid: uuid.UUID | None = None
     outside_hours: OutsideHours = OutsideHours.ANSWER
     guards: Policy = field(default_factory=lambda: PLATFORM, repr=False)
+    persona: Persona = field(default_factory=Persona)
+    examples: tuple[str, ...] = ()
+    owners: frozenset[str] = frozenset()
 
     def model_for(self, purpose: Purpose) -> ChatConfig | None:
         """Return whom this agent asks for a purpose; None where no model is, and rules must do."""
         return purposes.model_for(purpose, configs=self.models, chat=self.chat)
-
-
-class HoursReason(StrEnum):
-    """Why a business is open or closed."""
-
-    OPEN = "open"
-    CLOSED = "closed"  # before, after or between its days
-    BREAK = "break"  # it opens again on the same day
-    HOLIDAY = "holiday"
-    CLOSURE = "closure"  # days that the business closes of its own accord
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
-    """Opening hours within one day, in minutes of the wall clock since its midnight.
-
-    Args:
-        end: after `start`; above 1440 where it lies on the next day.
-    """
-
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class DayHours:
-    """The hours of one day; closed without spans.
-
-    Args:
-        name: of the holiday, or why the day is unlike others; empty on an ordinary one.
-    """
-
-    day: date
-    spans: tuple[Span, ...]
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class HoursState:
-    """Whether people are there at an instant, and everything that is told about it.
-
-    Args:
-        reason: a `HoursReason`.
-        name: of the holiday or closure that is the reason; else empty.
-        opens_at: when it opens next, aware; None while it is open, or where nobody knows.
-        closes_at: when it closes next, aware; None while it is closed, or where it does not.
-        week: Monday to Sunday; empty where no hours are configured, which is always open.
-        days: today and the seven days after it.
-        holidays: the days with a name in the twelve months from today.
-        away_text: the business's own text, with placeholders; empty for ours.
-        note: what the business wants told with its hours.
-    """
-
-    is_open: bool
-    reason: str = HoursReason.OPEN
-    name: str = ""
-    opens_at: datetime | None = None
-    closes_at: datetime | None = None
-    week: tuple[tuple[Span, ...], ...] = ()
-    days: tuple[DayHours, ...] = ()
-    holidays: tuple[DayHours, ...] = ()
-    away_text: str = ""
-    note: str = ""
-
-    @classmethod
-    def always(cls) -> HoursState:
-        """Return that of a business that has no hours configured."""
-        return cls(is_open=True)
-
-    @property
-    def is_configured(self) -> bool:
-        """Test whether there are hours at all."""
-        return bool(self.week)
-
-    @property
-    def period(self) -> str:
-        """What names the closed period: the opening that ends it, which contacts are told."""
-        return self.opens_at.isoformat() if self.opens_at else "unknown"
-
-
-ALWAYS_OPEN = HoursState.always()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +144,81 @@ class Away:
 
     text: str
     period: str
+
+
+@dataclass(frozen=True, slots=True)
+class BriefFact:
+    """Something that the contact gave.
+
+    Args:
+        text: the value, such as ``"98888-7777"``.
+        kind: such as ``"phone"``; see `agents.runtime.claims`, or ``"name"``.
+        source: the message's reference; empty where it is not known.
+        words: the contact's own words around it.
+    """
+
+    text: str
+    kind: str
+    source: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What the next agent, or a person, is told, so that the contact repeats nothing.
+
+    Args:
+        goal: what the contact wants.
+        done: what our side has said or done about it.
+        pending: what is still open.
+        tone: ``"neutral"``, ``"polite"`` or ``"tense"``, or a model's word for it.
+        deadline: in the contact's words; empty for none.
+    """
+
+    goal: str = ""
+    facts: tuple[BriefFact, ...] = ()
+    done: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    tone: str = ""
+    deadline: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """An earlier handoff of the conversation; `to_agent_id` is None for any person."""
+
+    from_agent_id: int
+    to_agent_id: int | None
+    at: datetime
+
+
+class HandoffCause(StrEnum):
+    """What made a conversation pass to another agent."""
+
+    KEYWORD = "keyword"
+    EMBEDDING = "embedding"
+    LLM = "llm"  # a model chose among the allowed ones
+    TOOL = "tool"  # the agent's own model asked for it
+    RULE = "rule"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """One handoff of a run.
+
+    Args:
+        to_agent_id: None for any person.
+        reason: a code or a model's short words.
+        score: of the likeness that decided; None where none did.
+    """
+
+    cause: HandoffCause
+    from_agent_id: int
+    to_agent_id: int | None
+    reason: str
+    brief: Brief
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +235,11 @@ class RunRequest:
         hours: whether people are there.
         pace: how much this contact has had answered lately.
         arrived_at: when the burst's first message came in, aware; None where nobody knows.
+        burst_refs: a reference for each message of `burst`; may be empty.
+        contact_ids: under what the contact is known, as `agents.owners` writes it.
+        brief: what the agent was handed with; None where nothing was.
+        hops: handoffs of the last hour.
+        contact_facts: what is known of the contact, as pairs of a name and a value.
     """
 
     tenant_name: str
@@ -206,6 +253,12 @@ class RunRequest:
     hours: HoursState = ALWAYS_OPEN
     pace: Pace = field(default_factory=lambda: Pace())
     arrived_at: datetime | None = None
+    burst_refs: tuple[str, ...] = ()
+    contact_ids: frozenset[str] = frozenset()
+    brief: Brief | None = None
+    hops: tuple[Hop, ...] = ()
+    business: Business = field(default_factory=Business)
+    contact_facts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +355,11 @@ class Reason(StrEnum):
     BOT_LOOP = "bot_loop"  # a machine seems to answer our answers
     SUBJECT = "subject"  # the business does not talk about this here
     HELD_BACK = "held_back"  # a check did not let the draft out
+    AGENT_ASKED = "agent_asked"  # the agent's model asked for a person
+    HANDOFF_LIMIT = "handoff_limit"  # passed on too often
+    HANDOFF_LOOP = "handoff_loop"  # two agents kept passing it to each other
+    TOOL_LOOP = "tool_loop"  # the model asked a tool the same again and again
+    TOOL_APPROVAL = "tool_approval"  # the model asked for what only a person may do
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +408,7 @@ class RunResult:
         evidence_refs: the passages that the reply rests on, as far as known.
         searched: the search that decided; None where nothing was searched.
         asked_back: the reply is a question about what the contact means.
+        handoffs: in order; the last one may lead to people.
         confidence: of the retrieval, 0 to 1; 0 where nothing was searched.
         model: empty where no model was asked.
     """
@@ -366,6 +425,7 @@ class RunResult:
     evidence_refs: tuple[str, ...] = ()
     searched: Searched | None = None
     asked_back: bool = False
+    handoffs: tuple[Handed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ def tenant(request: HttpRequest) -> list[Item]:
                 _model(_("Safety"), "health_and_safety", "agents.guardsettings"),
                 _model(_("Devices"), "smartphone", "channels_whatsapp.device"),
                 _model(_("Opening hours"), "schedule", "conversations.hourssettings"),
+                _model(_("The business"), "storefront", "agents.businessfacts"),
             ],
         ),
         _group(

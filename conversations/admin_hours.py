@@ -21,7 +21,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from agents.types import HoursState, Span
+from agents.types_hours import HoursState, Span
 from conversations import brazil
 from conversations.hours import Rules, clock, clock_span
 from conversations.models import HoursSettings, SpecialDays

@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from agents.types import ALWAYS_OPEN, DayHours, HoursReason, HoursState, Span
+from agents.types_hours import ALWAYS_OPEN, DayHours, HoursReason, HoursState, Span
 from conversations import brazil
 
 DAY_MIN = 24 * 60

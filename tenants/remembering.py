@@ -6,13 +6,15 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.conf import settings
 
 from tenants.context import current_schema
 
 Value = TypeVar("Value")
+
+_all: list[Remembered[Any]] = []
 
 MAX_TENANTS = 256
 """Tenants whose value a process keeps, the least recently read go first."""
@@ -31,6 +33,7 @@ class Remembered(Generic[Value]):
         self._load = load
         self._lock = threading.Lock()
         self._known: OrderedDict[str, tuple[float, Value]] = OrderedDict()
+        _all.append(self)
 
     def get(self) -> Value:
         """Return the current schema's value."""
@@ -51,3 +54,14 @@ class Remembered(Generic[Value]):
             while len(self._known) > MAX_TENANTS:
                 self._known.popitem(last=False)
         return value
+
+    def forget(self) -> None:
+        """Drop the current schema's value, which was changed by this process."""
+        with self._lock:
+            self._known.pop(current_schema(), None)
+
+
+def forget_all() -> None:
+    """Drop every value of every tenant, so that no test meets those of another."""
+    for one in _all:
+        one._known.clear()

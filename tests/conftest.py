@@ -13,7 +13,9 @@ from django.db import connection, connections
 from django_tenants.utils import schema_context, tenant_context
 from xdist.scheduler import LoadFileScheduling
 
+from agents.services import examples
 from integrations.services import events
+from tenants import remembering
 from tenants.models import Tenant
 from tenants.services import tenants
 from tests import database
@@ -125,8 +127,10 @@ def committed_beta(transactional_db: None) -> Tenant:
 
 @pytest.fixture(autouse=True)
 def listeners_forgotten() -> None:
-    """Let no test remember who listened to another's events."""
+    """Let no test remember who listened to another's events, or whom another called."""
     events.forget()
+    examples.forget()
+    remembering.forget_all()
 
 
 @pytest.fixture(autouse=True)

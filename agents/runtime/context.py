@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from agents.runtime.tools import Tool
 from agents.types import AgentProfile, RetrieveResult
 from integrations.llm.types import ChatConfig, ChatRequest, ChatResult
 
@@ -45,6 +46,16 @@ class SavedAnswers(Protocol):
         """Keep an answer that has passed every check."""
 
 
+def _nothing_is_alike(text: str, agent_ids: Collection[int]) -> Mapping[int, float]:
+    del text, agent_ids
+    return {}
+
+
+def _no_tools(agent: AgentProfile) -> Sequence[Tool]:
+    del agent
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """The dependencies of a run.
@@ -56,6 +67,9 @@ class RunContext:
             `Permanent`.
         clock: the present, aware.
         saved: gives answers again; None where the tenant does not want that.
+        liken: likeness of a text to each agent's examples, by agent, -1 to 1; none while the
+            vectors are not there.
+        tools: what an agent may ask for beside what every agent may.
     """
 
     profile_of: Callable[[int], AgentProfile]
@@ -64,3 +78,5 @@ class RunContext:
     clock: Callable[[], datetime]
     limits: Limits = field(default_factory=Limits)
     saved: SavedAnswers | None = None
+    liken: Callable[[str, Collection[int]], Mapping[int, float]] = _nothing_is_alike
+    tools: Callable[[AgentProfile], Sequence[Tool]] = _no_tools

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from agents.guards import CHECKS, Level, Policy, Setting, Then
-from agents.runtime import evidence, guardrails, hours, incoming, injections
+from agents.runtime import evidence, guardrails, hours, incoming, injections, prompting
 from agents.runtime.context import RunContext
 from agents.runtime.guardrails import Verdict
 from agents.types import AgentProfile, Reason, RetrieveResult, RunRequest
@@ -55,7 +55,13 @@ class Guard:
     def __init__(self, request: RunRequest) -> None:
         self.request = request
         self.canary = f"{secrets.token_hex(3)}-{secrets.token_hex(3)}"
-        self.cloak = pii.Cloak(public=(request.tenant_name, request.agent.instructions))
+        self.cloak = pii.Cloak(
+            public=(
+                request.tenant_name,
+                prompting.written(request.agent),
+                *request.business.lines(),
+            )
+        )
         self._set_aside: dict[str, None] = {}
 
     def around(self, context: RunContext) -> RunContext:
@@ -95,27 +101,27 @@ class Guard:
         *,
         agent: AgentProfile,
         passages: Sequence[Evidence],
-        rules: str,
+        given: Sequence[str],
         data: dict[str, object],
     ) -> tuple[Verdict, ...]:
         """Check a draft of `agent`, which may be another than the request's, and keep the verdicts.
 
         Args:
-            rules: our part of the prompt.
+            passages: what a reply may rest on, the facts about the business among it.
+            given: what the contact wrote before.
         """
         request, policy = self.request, agent.guards
         ours = [line.text for line in request.transcript if line.role != "contact"]
-        said = [line.text for line in request.transcript if line.role == "contact"]
-        contact = [*request.burst, *said]
+        contact, written = [*request.burst, *given], prompting.written(agent)
         read = [f"{one.title}\n{one.text}\n{one.source}" for one in passages]
-        known = [*read, *ours, agent.instructions, request.tenant_name]
+        known = [*read, *ours, written, request.tenant_name]
         now = request.now.astimezone(ZoneInfo(request.timezone))
         shown = evidence.examine(
             text,
             passages=passages,
             said=ours,
             business=[
-                agent.instructions,
+                written,
                 request.tenant_name,
                 now.strftime("%d/%m/%Y %H:%M"),
                 *hours.facts(request),
@@ -127,7 +133,10 @@ class Guard:
         checks: Mapping[str, Callable[[Setting], Verdict]] = {
             "length": lambda one: guardrails.length(text, limit=one.limit),
             "leak": lambda _: guardrails.leak(
-                text, rules=rules, instructions=agent.instructions, canary=self.canary
+                text,
+                rules=prompting.rules(request, agent),
+                instructions=written,
+                canary=self.canary,
             ),
             "links": lambda _: guardrails.links(text, known=known),
             "markup": lambda _: guardrails.markup(text),
@@ -140,7 +149,7 @@ class Guard:
             "parroting": lambda _: guardrails.parroting(
                 shown,
                 contact=[*contact, request.contact_name],
-                ours=[*ours, agent.instructions],
+                ours=[*ours, written],
             ),
             "toxicity": lambda one: guardrails.toxicity(text, more=one.words, known=known),
             "subjects": lambda one: guardrails.subjects(text, forbidden=one.words),

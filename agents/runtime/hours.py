@@ -18,18 +18,8 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from agents.runtime import hours_words, prompts, routing
-from agents.types import (
-    AgentProfile,
-    Away,
-    DayHours,
-    HoursReason,
-    HoursState,
-    NeedsHuman,
-    OutsideHours,
-    Reason,
-    Reply,
-    RunRequest,
-)
+from agents.types import AgentProfile, Away, NeedsHuman, OutsideHours, Reason, Reply, RunRequest
+from agents.types_hours import DayHours, HoursReason, HoursState
 from integrations.llm import words
 
 PLACEHOLDERS = ("volta", "motivo", "horario")

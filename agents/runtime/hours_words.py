@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Protocol
 
-from agents.types import DayHours, HoursReason, HoursState, Span
+from agents.types_hours import DayHours, HoursReason, HoursState, Span
 
 DAY_MIN = 24 * 60
 

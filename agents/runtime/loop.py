@@ -18,15 +18,19 @@ from agents.runtime import (
     guarding,
     hours,
     outputs,
+    passing,
+    prompting,
     prompts,
+    retrieving,
     routing,
     saving,
-    searching,
+    tools,
 )
 from agents.runtime.context import RunContext
 from agents.runtime.guardrails import Verdict
 from agents.types import (
     AgentKind,
+    AgentProfile,
     Decision,
     NeedsHuman,
     Reason,
@@ -48,26 +52,20 @@ from integrations.llm.types import (
     Evidence,
     Provider,
     Purpose,
+    ToolSpec,
     add_usage,
 )
-from tenants.errors import DomainError, Permanent, Temporary
+from tenants.errors import Permanent, Temporary
 
 MAX_BURST = 4_000
 """Characters of a burst that are read. WhatsApp allows far longer texts, which are hardly ever
 questions; at the double a flood would cost twice as much."""
-
-MAX_HISTORY = 12
-"""Earlier messages that the model sees: about six exchanges, enough for "e no sábado?"."""
-
-MAX_HISTORY_LINE = 600
 
 N_DRAFTS = 2
 """Drafts of one reply. A model that states something unsupported twice is not going to stop."""
 
 LEAST_CALL_S = 2.0
 """A model is not asked with less time than this, in seconds."""
-
-_LANGUAGE_NAMES = {"pt": "Brazilian Portuguese", "en": "English"}
 
 _PROMISES: Mapping[Reason, prompts.PromiseKind] = {
     Reason.PERSON_REQUESTED: "requested",
@@ -76,6 +74,7 @@ _PROMISES: Mapping[Reason, prompts.PromiseKind] = {
     Reason.NO_ANSWER: "not_found",
     Reason.UNGROUNDED: "not_found",
     Reason.ACCOUNT_DATA: "account",
+    Reason.AGENT_ASKED: "requested",
 }
 
 
@@ -132,11 +131,14 @@ class _Run:
         self.asked_back = False
         self.saving = saving.question(request, self.burst) if context.saved else ""
         self.saved_as = ""
+        self.passing = passing.Passing(self)
 
     def answer(self) -> RunResult:
+        outcome = self._guarded() or self._without_model() or self._or_hours()
         return RunResult(
-            outcome=self._guarded() or self._without_model() or self._or_hours(),
-            steps=tuple(self.steps),
+            outcome=self.passing.noted(outcome),
+            # A step within another ends first, and is read after it.
+            steps=tuple(sorted(self.steps, key=lambda step: step.started_at)),
             usage=self.usage,
             model=self.model,
             provider=self.provider,
@@ -147,99 +149,101 @@ class _Run:
             evidence_refs=self.evidence_refs,
             searched=self.searched,
             asked_back=self.asked_back,
+            handoffs=tuple(self.passing.handing.done),
         )
 
     def _guarded(self) -> RunOutcome | None:
         """Check what came in; None where it may be answered."""
-        with self._step(StepKind.GUARD) as data:
+        with self.step(StepKind.GUARD) as data:
             refused = self.guard.take_in(self.burst, policy=self.agent.guards, data=data)
         return self._refused(refused) if refused else None
 
     def _refused(self, refused: guarding.Refusal) -> RunOutcome:
         if refused.text:
             return Reply(refused.text)
-        person = self._person(refused.reason)
+        person = self.person(refused.reason)
         return replace(person, text="") if refused.is_silent else person
 
     def _without_model(self) -> RunOutcome | None:
         """Decide what needs neither knowledge nor a model; None for everything else."""
-        with self._step(StepKind.ROUTE) as data:
+        with self.step(StepKind.ROUTE) as data:
             data.update(reason="own", agent_id=self.agent.agent_id, agent=self.agent.name)
             if (by_hours := hours.before_all(self.request, self.burst, data)) is not None:
                 return by_hours
             if not self.burst:
                 data["reason"] = Reason.NO_TEXT.value
-                return self._person(Reason.NO_TEXT)
+                return self.person(Reason.NO_TEXT)
             if routing.wants_person(self.text):
                 data["reason"] = Reason.PERSON_REQUESTED.value
-                return self._person(Reason.PERSON_REQUESTED)
+                return self.person(Reason.PERSON_REQUESTED)
             if self.asked and self.asked.refused(self.text):
                 data["reason"] = Reason.NOT_IN_KNOWLEDGE.value
-                return self._person(Reason.NOT_IN_KNOWLEDGE)
+                return self.person(Reason.NOT_IN_KNOWLEDGE)
             if not self.chosen and (talk := routing.small_talk(self.text)) is not None:
                 data["reason"] = talk.value
                 return Reply(self._small_talk(talk))
             if routing.about_own_account(self.text):
                 data["reason"] = Reason.ACCOUNT_DATA.value
-                return self._person(Reason.ACCOUNT_DATA)
-            if self.agent.kind != AgentKind.HUMAN:
-                target_id = self._follow_keyword(data)
-                if target_id is not None:
-                    return self._person(Reason.ROUTED_TO_PERSON, target_id)
-            else:
+                return self.person(Reason.ACCOUNT_DATA)
+            if self.agent.kind == AgentKind.HUMAN:
                 data["reason"] = Reason.ROUTED_TO_PERSON.value
-                return self._person(Reason.ROUTED_TO_PERSON, self.agent.agent_id)
-        return None
-
-    def _follow_keyword(self, data: dict[str, object]) -> int | None:
-        """Go on as the agent that a keyword leads to; return its id where that is people."""
-        found = routing.route(self.text, self.agent.handoffs)
-        if found is None:
-            return None
-        data.update(keyword=found.keyword, agent_id=found.target.agent_id, agent=found.target.name)
-        if found.target.kind == AgentKind.HUMAN:
-            data["reason"] = Reason.ROUTED_TO_PERSON.value
-            return found.target.agent_id
-        try:
-            self.agent = self.context.profile_of(found.target.agent_id)
-        except DomainError as error:  # withdrawn since: the present agent does what it can
-            data.update(reason="target_unavailable", refusal=error.code)
-            data.update(agent_id=self.agent.agent_id, agent=self.agent.name)
-        else:
-            data["reason"] = "keyword"
-        return None
+                return self.person(Reason.ROUTED_TO_PERSON, self.agent.agent_id)
+            return None if self.chosen else self.passing.route(data)
 
     def _or_hours(self) -> RunOutcome:
         """Answer from the documents, or from the opening hours where these were asked for."""
-        outcome = hours.away(self.request, self.agent) or self._from_knowledge()
+        outcome = self._answered()
         found = isinstance(outcome, Reply) and not self.asked_back
         if found or not (text := hours.told(self.request, self.burst)):
             return outcome
-        with self._step(StepKind.ROUTE) as data:
+        with self.step(StepKind.ROUTE) as data:
             data.update(reason="hours")
         self.asked_back = False
         return Reply(text)
 
-    def _from_knowledge(self) -> RunOutcome:
-        found = self._retrieve()
-        if found is None or not found.passages or found.decision is Decision.UNKNOWN:
-            return self._person(Reason.NOT_IN_KNOWLEDGE)
+    def _answered(self) -> RunOutcome:
+        """Answer as the present agent, and as each one that it passes to."""
+        while True:
+            done = hours.away(self.request, self.agent) or self._from_knowledge()
+            if not isinstance(done, AgentProfile):
+                return done
+            self.agent, self.passages, self.confidence, self.searched = done, (), 0.0, None
+
+    def _from_knowledge(self) -> RunOutcome | AgentProfile:
+        if self.passing.handing.brief is not None:  # the prompt tells of this contact
+            self.saving = ""
+        found, box = self._retrieve(), self.passing.toolbox()
+        is_known = found is not None and found.passages and found.decision is not Decision.UNKNOWN
+        if not is_known and not self.passing.can_act(box):
+            return self.passing.elsewhere() or self.person(Reason.NOT_IN_KNOWLEDGE)
         # Whoever can read the passages decides; the contact is asked where nobody could, once.
-        may_ask = found.decision is Decision.ASK and self.asked is None
+        may_ask = found is not None and found.decision is Decision.ASK and self.asked is None
+        try:
+            return self._drafted(found, box, may_ask=may_ask)
+        except tools.Moved as moved:
+            return moved.agent
+        except tools.NeedsHuman as need:
+            return self.person(need.reason, self.passing.to_people)
+
+    def _drafted(
+        self, found: RetrieveResult | None, box: tools.Toolbox, *, may_ask: bool
+    ) -> RunOutcome:
+        """Let the model write until a draft passes the checks."""
         messages = self._messages()
         verdicts: tuple[Verdict, ...] = ()
         for draft in range(1, N_DRAFTS + 1):
-            result = self._generate(messages, draft, unsure=may_ask)
+            result, messages = self._converse(messages, draft, unsure=may_ask, box=box)
             if isinstance(result, Reason):
                 if result in _NO_MODEL and (approved := self._approved(found)):
                     return approved
-                return self._ask_back() if may_ask and result in _ASKABLE else self._person(result)
+                return self._ask_back() if may_ask and result in _ASKABLE else self.person(result)
             if not (text := outputs.for_phone(result.text)):
-                return self._person(Reason.NO_ANSWER)
+                return self.person(Reason.NO_ANSWER)
             verdicts = self._check(text)
             if all(verdict.passed for verdict in verdicts):
                 self.evidence_refs = result.evidence_refs
-                self._save(result)
+                if not box.evidence:  # what a tool found holds for this contact and this moment
+                    self._save(result)
                 return Reply(text)
             if result.provider == Provider.OFFLINE:  # it would quote the same again
                 break
@@ -252,6 +256,20 @@ class _Run:
         refused = guarding.refusal(verdicts, policy=self.agent.guards)
         return self._refused(refused or guarding.Refusal(Reason.UNGROUNDED))
 
+    def _converse(
+        self, messages: tuple[ChatMessage, ...], draft: int, *, unsure: bool, box: tools.Toolbox
+    ) -> tuple[ChatResult | Reason, tuple[ChatMessage, ...]]:
+        """Ask the model until it asks for no tool; return its answer and the whole exchange."""
+        result = self._generate(messages, draft, unsure=unsure, specs=box.specs())
+        if result is Reason.LLM_UNAVAILABLE and box.tools and passing.refused_tools(self.steps[-1]):
+            box.tools = ()
+            result = self._generate(messages, draft, unsure=unsure)
+        while isinstance(result, ChatResult) and result.tool_calls and box.tools:
+            messages = (*messages, *box.answer(result))
+            self.passages = tuple(dict.fromkeys((*self.passages, *box.evidence)))
+            result = self._generate(messages, draft, unsure=unsure, specs=box.specs())
+        return result, messages
+
     def _saved(self, *, unsure: bool) -> ChatResult | None:
         """Return what was answered to this question before; None where nobody asked it."""
         if self.context.saved is None or not self.saving or not self.agent.model_for(Purpose.CHAT):
@@ -259,7 +277,7 @@ class _Run:
         self.saved_as = saving.key(
             self.saving,
             agent=self.agent,
-            rules=prompts.render(replace(self._system_prompt(self.agent.instructions), canary="")),
+            rules=prompts.render(replace(self._system_prompt(), canary="")),
             hours=hours.facts(self.request),
             passages=self.passages,
             unsure=unsure,
@@ -271,14 +289,15 @@ class _Run:
         if self.context.saved and self.saved_as and saving.is_worth_keeping(result):
             self.context.saved.keep(self.saved_as, result, self.agent)
 
-    def _approved(self, found: RetrieveResult) -> RunOutcome | None:
+    def _approved(self, found: RetrieveResult | None) -> RunOutcome | None:
         """Return the answer that people have written for this question.
 
         Only the best passage counts, and only where the search is sure of it.
         """
-        if found.decision is not Decision.ANSWER or not found.passages[0].is_approved:
+        passages = found.passages if found and found.decision is Decision.ANSWER else ()
+        if not passages or not passages[0].is_approved:
             return None
-        best = found.passages[0].evidence
+        best = passages[0].evidence
         self.provider, self.model = Provider.OFFLINE.value, "approved"
         self.evidence_refs = (best.ref,)
         return Reply(outputs.for_phone(best.text))
@@ -290,117 +309,49 @@ class _Run:
 
     def _retrieve(self) -> RetrieveResult | None:
         """Search the agent's knowledge; None where it has none."""
-        if self.asked and self.chosen:
-            queries = [" ".join(f"{self.asked.question} {self.chosen}".split())]
-            before = ""
-        else:
-            queries = searching.queries(self.burst)
-            before = searching.previous(self.request.transcript)
-        with self._step(StepKind.RETRIEVE) as data:
-            data.update(
-                query=queries[0], category_ids=list(self.agent.category_ids), confidence=0.0
-            )
-            if not self.agent.category_ids:
-                data["passages"] = []
-                return None
-            results = [self._search(query, before) for query in queries]
-            found, question = searching.merged(results), queries[0]
-            whole = self._rewritten(data) if before and found.decision != Decision.ANSWER else ""
-            if whole:
-                results.append(self._search(whole, ""))
-                if results[-1].confidence > found.confidence:
-                    found, question, before = results[-1], whole, ""
-            if self.chosen:
-                found = searching.chosen_first(
-                    found, lambda one: clarifying.label_of(one.evidence) == self.chosen
-                )
-            self.passages = tuple(passage.evidence for passage in found.passages)
-            self.confidence = found.confidence
-            self.searched = searching.searched(
-                found, question=question, before=before, agent=self.agent
-            )
-            data.update(searching.as_data(found, results))
-            return found
-
-    def _search(self, query: str, before: str) -> RetrieveResult:
-        return self.context.retrieve(
-            query=query, category_ids=self.agent.category_ids, previous=before
-        )
-
-    def _rewritten(self, data: dict[str, object]) -> str:
-        """Return the burst as one question that needs no chat; empty where the rules must do.
-
-        Only where the rules found nothing sure: they do for most follow-ups, and cost no time.
-        """
-        config, remaining = self.agent.model_for(Purpose.REWRITE), self._remaining_s()
-        if config is None or self._limit_reached(remaining):
-            return ""
-        self.n_calls += 1
-        request = searching.rewriting(
-            self.request,
-            burst=self.burst,
-            language_name=_LANGUAGE_NAMES[self.language],
-            timeout_s=min(config.timeout_s, remaining),
-        )
-        asked: dict[str, object] = {"purpose": Purpose.REWRITE.value}
-        data["rewriting"] = asked
-        try:
-            result = self.context.chat(config, request, self.agent)
-        except (Temporary, Permanent) as error:
-            asked["failed"] = error.reason
-            return ""
-        self.usage = add_usage(self.usage, result.usage)
-        whole = searching.rewritten(
-            outputs.without_thoughts(result.text),
-            burst=self.burst,
-            transcript=self.request.transcript,
-        )
-        asked.update(
-            provider=result.provider,
-            model=result.model,
-            latency_ms=result.latency_ms,
-            question=whole,
-        )
-        return whole
+        found = retrieving.retrieve(self)
+        if found is None:
+            return None
+        self.passages = tuple(passage.evidence for passage in found.result.passages)
+        self.confidence, self.searched = found.result.confidence, found.searched
+        return found.result
 
     def _messages(self) -> tuple[ChatMessage, ...]:
-        history = tuple(
-            type(line)(line.role, line.text[:MAX_HISTORY_LINE], line.at)
-            for line in self.request.transcript[-MAX_HISTORY:]
-        )
-        question = prompts.QuestionPrompt(
-            passages=self.passages,
-            history=() if self.saving else history,
-            contact_name="" if self.saving else self.request.contact_name,
+        question = prompting.question(
+            self.request,
             burst=self.burst,
-            hours=hours.facts(self.request),
+            passages=self.passages,
+            brief=self.passing.handing.brief,
+            is_anonymous=bool(self.saving),
         )
         return (
-            ChatMessage("system", prompts.render(self._system_prompt(self.agent.instructions))),
+            ChatMessage("system", prompts.render(self._system_prompt())),
             ChatMessage("user", prompts.render(question)),
         )
 
-    def _system_prompt(self, instructions: str) -> prompts.SystemPrompt:
-        return prompts.SystemPrompt(
-            tenant_name=self.request.tenant_name,
-            agent_name=self.agent.name,
-            instructions=instructions.strip(),
-            language_name=_LANGUAGE_NAMES[self.language],
-            now=self._local_now().strftime("%A, %Y-%m-%d" + " %H:%M" * (not self.saving)),
-            timezone=self.request.timezone,
-            has_hours=self.request.hours.is_configured,
+    def _system_prompt(self) -> prompts.SystemPrompt:
+        return prompting.system(
+            self.request,
+            self.agent,
+            local_now=self._local_now(),
+            is_timeless=bool(self.saving),
             canary=self.guard.canary,
         )
 
     def _generate(
-        self, messages: tuple[ChatMessage, ...], draft: int, *, unsure: bool
+        self,
+        messages: tuple[ChatMessage, ...],
+        draft: int,
+        *,
+        unsure: bool,
+        specs: tuple[ToolSpec, ...] = (),
     ) -> ChatResult | Reason:
         """Ask the model; a reason where that gives nothing to send."""
         config = self.agent.chat
-        with self._step(StepKind.GENERATE) as data:
+        with self.step(StepKind.GENERATE) as data:
             data.update(draft=draft, prompt=prompts.version(), provider=config.provider)
-            remaining = self._remaining_s()
-            if reached := self._limit_reached(remaining):
+            remaining = self.remaining_s()
+            if reached := self.limit_reached(remaining):
                 data["limit"] = reached
                 return Reason.LIMIT_REACHED
             self.n_calls += 1
@@ -412,9 +363,11 @@ class _Run:
                 timeout_s=min(config.timeout_s, remaining),
                 confidence=self.confidence,
                 unsure=unsure,
+                tools=specs,
             )
             try:
-                result = None if draft > 1 else self._saved(unsure=unsure)
+                is_first = len(messages) == prompting.N_MESSAGES
+                result = self._saved(unsure=unsure) if is_first else None
                 if result is None:
                     result = self.context.chat(config, chat_request, self.agent)
             except BudgetExhausted as error:
@@ -447,16 +400,16 @@ class _Run:
         )
 
     def _check(self, text: str) -> tuple[Verdict, ...]:
-        with self._step(StepKind.GUARD) as data:
+        with self.step(StepKind.GUARD) as data:
             return self.guard.check(
                 text,
                 agent=self.agent,
-                passages=self.passages,
-                rules=prompts.render(self._system_prompt("")),
+                passages=(*self.passages, *prompting.business_evidence(self.request.business)),
+                given=self.passing.given(),
                 data=data,
             )
 
-    def _limit_reached(self, remaining_s: float) -> str:
+    def limit_reached(self, remaining_s: float) -> str:
         """Return the name of the limit that forbids another call, or an empty text."""
         limits = self.context.limits
         n_tokens = (self.usage.input_tokens or 0) + (self.usage.output_tokens or 0)
@@ -466,10 +419,10 @@ class _Run:
             return "n_tokens"
         return "wall_s" if remaining_s < LEAST_CALL_S else ""
 
-    def _remaining_s(self) -> float:
+    def remaining_s(self) -> float:
         return self.context.limits.wall_s - (self.context.clock() - self.began).total_seconds()
 
-    def _person(self, reason: Reason, to_agent_id: int | None = None) -> NeedsHuman:
+    def person(self, reason: Reason, to_agent_id: int | None = None) -> NeedsHuman:
         kind = _PROMISES.get(reason, "other")
         return hours.promise(self.request, self.agent, kind, reason.value, to_agent_id)
 
@@ -491,7 +444,7 @@ class _Run:
         return self.request.now.astimezone(ZoneInfo(self.request.timezone))
 
     @contextmanager
-    def _step(self, kind: StepKind) -> Iterator[dict[str, object]]:
+    def step(self, kind: StepKind) -> Iterator[dict[str, object]]:
         """Keep a stage with its time, also where it leaves early."""
         data: dict[str, object] = {}
         began = self.context.clock()

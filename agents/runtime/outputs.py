@@ -16,6 +16,8 @@ def unusable(result: ChatResult) -> Reason | None:
     """Return why an answer cannot be sent; None where it can."""
     if result.finish_reason is FinishReason.REFUSED:
         return Reason.REFUSED
+    if result.tool_calls:
+        return None
     is_empty = not result.text.strip() or prompts.NO_ANSWER_MARK in result.text
     is_left = result.finish_reason in (FinishReason.NO_ANSWER, FinishReason.UNSURE)
     return Reason.NO_ANSWER if is_empty or is_left else None

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from agents.types import TranscriptLine
+from agents.types import AgentRef, Brief, Business, Persona, TranscriptLine
 from integrations.llm.types import Evidence
 
 FOLDER = Path(__file__).resolve().parent.parent / "prompts"
@@ -88,6 +88,8 @@ class SystemPrompt:
     no_answer_mark: str = NO_ANSWER_MARK
     has_hours: bool = False
     canary: str = ""
+    persona: Persona = field(default_factory=Persona)
+    business: Business = field(default_factory=Business)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class QuestionPrompt:
     contact_name: str
     burst: tuple[str, ...]
     hours: tuple[str, ...] = ()
+    brief: Brief | None = None
+    contact_facts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,38 @@ class RewritePrompt:
     burst: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class RouteRules:
+    """What a model is told that chooses who answers; `stay` is its word for nobody else.
+
+    Args:
+        allowed: only those that this contact may meet.
+    """
+
+    template: ClassVar[str] = "route.j2"
+    present: AgentRef
+    allowed: tuple[AgentRef, ...]
+    stay: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePrompt:
+    """The messages that somebody has to answer, fenced, in the user role."""
+
+    template: ClassVar[str] = "route_question.j2"
+    history: tuple[TranscriptLine, ...]
+    burst: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResultPrompt:
+    """What a tool gave back, fenced, in the tool role."""
+
+    template: ClassVar[str] = "tool_result.j2"
+    name: str
+    text: str
+
+
 Prompt = (
     SystemPrompt
     | QuestionPrompt
@@ -199,6 +235,9 @@ Prompt = (
     | AskText
     | RewriteRules
     | RewritePrompt
+    | RouteRules
+    | RoutePrompt
+    | ToolResultPrompt
 )
 
 

@@ -41,6 +41,8 @@ def question(request: RunRequest, burst: Sequence[str]) -> str:
     Args:
         burst: as it is read, without invisible signs.
     """
+    if request.brief is not None or request.contact_facts:
+        return ""
     before = request.transcript
     if before and (before[0].role != "contact" or any(line.role == "person" for line in before)):
         return ""

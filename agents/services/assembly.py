@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from agents.runtime import loop
 from agents.runtime.context import RunContext
-from agents.services import profiles
+from agents.services import examples, profiles
 from agents.types import AgentProfile, RetrievedPassage, RetrieveResult
 from integrations.llm import factory
 from integrations.llm.types import ChatConfig, ChatRequest, ChatResult, Evidence
@@ -38,6 +38,7 @@ def run_context(caller: Caller) -> RunContext:
         chat=chat,
         clock=timezone.now,
         saved=_Saved(caller) if gives_again else None,
+        liken=partial(examples.likeness, caller=caller),
     )
 
 

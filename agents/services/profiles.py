@@ -6,9 +6,10 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from agents import owners
 from agents.models import Agent
 from agents.services import guarding
-from agents.types import AgentKind, AgentProfile, AgentRef, OutsideHours
+from agents.types import AgentKind, AgentProfile, AgentRef, OutsideHours, Persona
 from integrations.llm.types import ChatConfig, Purpose
 from integrations.models import Credential
 from integrations.services import choices, credentials
@@ -65,7 +66,25 @@ def profile(*, agent_id: int) -> AgentProfile:
         agent_uuid=agent.uuid,
         outside_hours=OutsideHours(shot.get("outside_hours", OutsideHours.ANSWER)),
         guards=guarding.policy(shot.get("guards", {})),
+        persona=_persona(shot),
+        examples=tuple(shot.get("examples", ())),
+        owners=_owners(shot),
     )
+
+
+def _persona(shot: Mapping[str, Any]) -> Persona:
+    """Return how an agent is to be; a version from before there was any says nothing."""
+    return Persona(
+        role=shot.get("role", ""),
+        tone=shot.get("tone", ""),
+        dos=tuple(shot.get("dos", ())),
+        donts=tuple(shot.get("donts", ())),
+        policies=tuple(shot.get("policies", ())),
+    )
+
+
+def _owners(shot: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(filter(None, map(owners.typed, shot.get("owner_numbers", ()))))
 
 
 def _handoffs(uuids: list[str]) -> tuple[AgentRef, ...]:
@@ -81,8 +100,17 @@ def _handoffs(uuids: list[str]) -> tuple[AgentRef, ...]:
         agent = found.get(uuid)
         if agent is not None and agent.published_version is not None:
             shot = agent.published_version.snapshot
-            kind = AgentKind(shot["kind"])
-            refs.append(AgentRef(agent.pk, shot["name"], kind, tuple(shot["keywords"])))
+            refs.append(
+                AgentRef(
+                    agent_id=agent.pk,
+                    name=shot["name"],
+                    kind=AgentKind(shot["kind"]),
+                    keywords=tuple(shot["keywords"]),
+                    role=shot.get("role", ""),
+                    examples=tuple(shot.get("examples", ())),
+                    owners=_owners(shot),
+                )
+            )
     return tuple(refs)
 
 

@@ -9,7 +9,19 @@ from django.db.models import Max
 
 from agents import guards
 from agents.models import Agent, AgentVersion
+from agents.services import examples, reception
 from tenants.audit import record
+
+_NEW: dict[str, object] = {
+    "role": "",
+    "tone": "",
+    "dos": [],
+    "donts": [],
+    "policies": [],
+    "examples": [],
+    "owner_numbers": [],
+}
+"""What a version says that is older than these fields."""
 
 
 def publish_agent(*, agent: Agent, actor: str, now: datetime) -> AgentVersion:
@@ -35,10 +47,16 @@ def ensure_published(*, agent: Agent, actor: str, now: datetime) -> tuple[AgentV
     with transaction.atomic():
         locked = Agent.objects.select_for_update(of=("self",)).get(pk=agent.pk)
         current = locked.published_version
-        if current is not None and current.snapshot == snapshot(locked):
+        if current is not None and is_published(locked):
             agent.published_version = current
             return current, False
         return _publish(locked, agent, actor, now), True
+
+
+def is_published(agent: Agent) -> bool:
+    """Test whether the version that answers says what is stored now."""
+    current = agent.published_version
+    return current is not None and {**_NEW, **current.snapshot} == snapshot(agent)
 
 
 def _publish(locked: Agent, given: Agent, actor: str, now: datetime) -> AgentVersion:
@@ -53,6 +71,9 @@ def _publish(locked: Agent, given: Agent, actor: str, now: datetime) -> AgentVer
     locked.published_version = version
     locked.save(update_fields=["published_version"])
     given.published_version = version
+    reception.forget()
+    if version.snapshot["examples"]:
+        examples.ask_to_embed()
     record.record(
         action="agent.published",
         actor=actor,
@@ -82,4 +103,11 @@ def snapshot(agent: Agent) -> dict[str, object]:
         },
         "outside_hours": agent.outside_hours,
         "guards": guards.checked(agent.guards),
+        "role": agent.role,
+        "tone": agent.tone,
+        "dos": list(agent.dos),
+        "donts": list(agent.donts),
+        "policies": list(agent.policies),
+        "examples": list(agent.examples),
+        "owner_numbers": list(agent.owner_numbers),
     }

@@ -11,6 +11,7 @@ _WHY: Mapping[str, object] = {
     "clock_ahead": gettext_lazy("the sender's clock is far in the future"),
     "human_mode": gettext_lazy("a person was answering"),
     "opted_out": gettext_lazy("the contact asked not to be written to"),
+    "opted_in": gettext_lazy("the contact asked to be written to again"),
     "blocked": gettext_lazy("the contact is blocked"),
     "reaction": gettext_lazy("a reaction needs no answer"),
     "sticker": gettext_lazy("a sticker needs no answer"),

@@ -15,7 +15,7 @@ from agents.models import Agent
 from agents.services import guarding, publishing
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import devices
-from config.blueprints import applying_llm, hours, webhooks
+from config.blueprints import applying_agents, applying_llm, hours, webhooks
 from config.blueprints.loading import BadBlueprint
 from config.blueprints.schema import (
     AgentSection,
@@ -83,6 +83,7 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
         applying_llm.apply_purposes(blueprint.llm, credentials=by_name, note=applied.noted)
         applying_llm.apply_prices(blueprint.llm, note=applied.noted)
         applying_llm.apply_saving(blueprint.llm, note=applied.noted)
+        applying_agents.apply_business(blueprint.business, note=applied.noted)
         categories = _apply_knowledge(blueprint, applied, folder=folder, now=now)
         if blueprint.guards is not None and guarding.save(checks=blueprint.guards):
             applied.note("guards", is_new=False, fields=sorted(blueprint.guards) or ["all"])
@@ -351,6 +352,7 @@ def _agent_fields(
         "is_active": section.is_active,
         "outside_hours": section.outside_hours,
         "guards": section.guards,
+        **applying_agents.persona_fields(section),
         "chat_credential": credentials[chat.credential] if chat else None,
         "chat_model": chat.model if chat else "",
         "timeout_s": chat.timeout_s if chat else ChatSection.model_fields["timeout_s"].default,

@@ -16,9 +16,10 @@ from django.utils.text import slugify
 from django_tenants.utils import tenant_context
 
 from agents.models import Agent
-from agents.services import guarding
+from agents.services import business, guarding
 from channels_whatsapp.models import Device
 from config.blueprints import exporting_llm, hours, webhooks
+from config.blueprints.applying_agents import PERSONA
 from integrations.models import Credential
 from knowledge import spaces
 from knowledge.models import Category, Document
@@ -93,6 +94,7 @@ def export(tenant: Tenant) -> dict[str, Any]:
             "knowledge": {"categories": _categories()},
             "agents": agents,
             "devices": _devices(variables),
+            **_business(),
         }
         if found := webhooks.export(variables.name):
             data["webhooks"] = found
@@ -234,6 +236,7 @@ def _agent(
             entry[name] = linked
     if agent.keywords:
         entry["keywords"] = agent.keywords
+    entry |= {name: value for name in PERSONA if (value := getattr(agent, name))}
     if chat and chat != shared:
         entry["chat"] = chat
     if not agent.is_active:
@@ -243,6 +246,13 @@ def _agent(
     if agent.guards:
         entry["guards"] = agent.guards
     return entry
+
+
+def _business() -> dict[str, Any]:
+    """Return the section of the business; nothing where none of it was written."""
+    row = business.row()
+    section = {name: value for name in business.FIELDS if (value := getattr(row, name))}
+    return {"business": section} if section else {}
 
 
 def _devices(variables: _Variables) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from django.conf import settings
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from agents import guards
+from agents import guards, owners
 from agents.runtime import hours
 from config import env
 from conversations import brazil
@@ -159,6 +159,13 @@ def is_day_range(text: str) -> str:
     """Refuse what is no day or range of days."""
     if not re.fullmatch(f"{_DAY}(-{_DAY})?", text):
         raise refuse(f'"{text}" is no day or range of days, such as sat or mon-fri')
+    return text
+
+
+def is_number(text: str) -> str:
+    """Refuse what is no phone number or LID."""
+    if not owners.typed(text):
+        raise refuse(f'"{text}" is no phone number, such as "+55 11 98888-7777"')
     return text
 
 

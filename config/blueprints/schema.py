@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
+from agents.models import MAX_EXAMPLES, MAX_LINE, MAX_LINES, MAX_OWNERS
 from config.blueprints.fields import (
     AgentRef,
     CategoryRef,
@@ -23,6 +24,7 @@ from config.blueprints.fields import (
     holds_hmac_key,
     is_hmac_key,
     is_language,
+    is_number,
     is_pattern,
     is_zone,
     matching_files,
@@ -31,6 +33,10 @@ from config.blueprints.fields import (
 from config.blueprints.schema_hours import HoursSection
 from config.blueprints.schema_llm import ChatSection, LlmSection
 from config.blueprints.webhooks import WebhookSection
+
+Lines = Annotated[
+    list[Annotated[str, Field(min_length=2, max_length=MAX_LINE)]], Field(max_length=MAX_LINES)
+]
 
 
 class TenantSection(Section):
@@ -130,12 +136,37 @@ class AgentSection(Section):
     is_active: bool = True
     outside_hours: Literal["answer", "tell", "away"] = "answer"
     guards: Annotated[dict[str, Any], AfterValidator(are_guards)] = {}
+    role: str = Field("", max_length=MAX_LINE)
+    tone: str = Field("", max_length=MAX_LINE)
+    dos: Lines = []
+    donts: Lines = []
+    policies: Lines = []
+    examples: list[Annotated[str, Field(min_length=3, max_length=MAX_LINE)]] = Field(
+        [], max_length=MAX_EXAMPLES
+    )
+    owner_numbers: list[Annotated[str, AfterValidator(is_number)]] = Field(
+        [], max_length=MAX_OWNERS
+    )
 
     @model_validator(mode="after")
     def _check(self) -> AgentSection:
         if self.name in self.handoffs:
             raise refuse("hands off to itself")
+        if self.kind == "personal" and not self.owner_numbers:
+            raise refuse("a personal agent needs owner_numbers")
         return self
+
+
+class BusinessSection(Section):
+    """What every agent may say of the business."""
+
+    name: str = Field("", max_length=120)
+    about: str = Field("", max_length=500)
+    address: str = Field("", max_length=MAX_LINE)
+    site: str = Field("", max_length=200)
+    phone: str = Field("", max_length=60)
+    email: str = Field("", pattern=r"^([^@\s]+@[^@\s]+)?$", max_length=254)
+    facts: Lines = []
 
 
 class BridgeSection(Section):
@@ -190,3 +221,4 @@ class Blueprint(Section):
     webhooks: list[WebhookSection] = []
     hours: HoursSection | None = None
     guards: Annotated[dict[str, Any], AfterValidator(are_guards)] | None = None
+    business: BusinessSection | None = None

@@ -210,6 +210,7 @@ CELERY_TASK_ROUTES = {
     "conversations.tasks.send_lines": {"queue": "outbound"},
     "integrations.tasks.deliver": {"queue": "webhooks"},
     "knowledge.tasks.*": {"queue": "knowledge"},
+    "agents.tasks.embed_examples": {"queue": "knowledge"},  # it computes, as reading documents does
 }
 
 # What the dispatcher rings for each kind of due work, and how much of it may run at once.

@@ -10,9 +10,6 @@ DATABASES["default"]["OPTIONS"].pop("pool")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EGRESS_ALLOWED_PRIVATE = ["127.0.0.1"]
 ALLOWED_HOSTS = ["*"]
-# A demo that runs from the same folder shares the broker, and must not take the tests' tasks.
-CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] = "prosa-test:"
-
 # What a test changes holds at once, and nothing is remembered of rows that are rolled back.
 REMEMBER_S = 0.0
 # A demo that runs from the same folder shares the broker, and must not take the tests' tasks; nor

@@ -1,6 +1,7 @@
 from conversations.models.contacts import Contact as Contact
 from conversations.models.contacts import ContactAddress as ContactAddress
 from conversations.models.conversations import Conversation as Conversation
+from conversations.models.handoffs import Handoff as Handoff
 from conversations.models.hours import AwayNotice as AwayNotice
 from conversations.models.hours import HolidayHours as HolidayHours
 from conversations.models.hours import HoursSettings as HoursSettings

@@ -70,6 +70,12 @@ class Conversation(models.Model):
     handled_upto = models.BigIntegerField(default=0)
     opened_at = models.DateTimeField(_("opened at"))
     last_message_at = models.DateTimeField(_("last message at"))
+    # The brief that the present agent started from, and the handoffs of the last hour, each as
+    # [from, to, instant]: here, so that a turn needs no query of its own for them.
+    last_handoff = models.ForeignKey(
+        "conversations.Handoff", models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    recent_hops = models.JSONField(default=list, db_default=[], blank=True)
 
     objects = ConversationQuerySet.as_manager()
 

@@ -22,12 +22,12 @@ select asked.id, line.*
 from unnest(%(ids)s::bigint[], %(before)s::bigint[]) as asked(id, before)
 cross join lateral (
     (
-        select 'contact' as origin, kind, text, received_at as at
+        select 'contact' as origin, kind, text, received_at as at, uuid::text as ref
         from conversations_inboundmessage m
         where m.conversation_id = asked.id and m.id < asked.before and m.deleted_at is null
         order by m.id desc limit %(n)s
     ) union all (
-        select o.origin, 'text', o.text, o.created_at
+        select o.origin, 'text', o.text, o.created_at, ''
         from conversations_outboundmessage o
         where o.conversation_id = asked.id and o.status <> all(%(unsent)s)
         order by o.id desc limit %(n)s
@@ -72,12 +72,12 @@ def latest_lines(before: Mapping[int, int]) -> dict[int, tuple[TranscriptLine, .
                 "unsent": [OutboundMessage.Status.CANCELLED, OutboundMessage.Status.FAILED],
             },
         )
-        for conversation_id, origin, kind, text, at in cursor.fetchall():
+        for conversation_id, origin, kind, text, at, ref in cursor.fetchall():
             role: Literal["contact", "agent", "person"] = (
                 "contact" if origin == "contact" else "person" if origin in people else "agent"
             )
             shown = describe(kind=kind, text=text) if role == "contact" else text
-            lines.setdefault(conversation_id, []).append(TranscriptLine(role, shown, at))
+            lines.setdefault(conversation_id, []).append(TranscriptLine(role, shown, at, ref))
     return {ref: tuple(found[-TRANSCRIPT_LINES:]) for ref, found in lines.items()}
 
 

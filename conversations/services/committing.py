@@ -12,7 +12,7 @@ from django.db import transaction
 
 from agents.types import HandOff, NeedsHuman, Reply, RunResult
 from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn, TurnStep
-from conversations.services import away, bursts, outbox, searching, takeover
+from conversations.services import away, bursts, handoffs, outbox, searching, takeover
 from conversations.services.opening import Open
 from conversations.types import TurnOutcome
 from tenants import timers
@@ -137,10 +137,13 @@ def _write_turns(
         ],
         ["turn"],
     )
+    handoffs.record(
+        [(one.opened.turn, one.result, conversations[one.claim.ref]) for one in done], now=now
+    )
     bursts.start_anew([conversations[one.claim.ref] for one in done])
     update_each(
         [conversations[one.claim.ref] for one in answered],
-        ["agent", "handled_upto", *bursts.COUNTS],
+        ["agent", "handled_upto", *bursts.COUNTS, *handoffs.FIELDS],
     )
     said = away.texts(
         [(conversations[one.claim.ref].contact_id, one.result.outcome) for one in done], now=now

@@ -82,10 +82,10 @@ def _sentence(
     documents: Mapping[str, int],
 ) -> SentenceView:
     facts = _dicts(one.get("facts"))
-    held = {str(ref) for fact in facts for ref in _list(fact.get("refs"))}
+    held = {str(ref) for fact in (one, *facts) for ref in _list(fact.get("refs"))}
     origins = {
         "said": _("said earlier in this conversation"),
-        "business": _("from the agent's instructions"),
+        "business": _("from the agent's instructions or the facts about the business"),
         "contact": _("as the contact wrote it"),
     }
     sources = tuple(

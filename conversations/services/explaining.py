@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from conversations.models import Turn, TurnStep
-from conversations.services import evidencing, words
+from conversations.services import briefs, evidencing, words
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class TurnView:
     n_sources: int
     sentences: tuple[evidencing.SentenceView, ...] = ()
     is_sent: bool = True
+    briefs: tuple[briefs.BriefView, ...] = ()
 
     @property
     def n_unsupported(self) -> int:
@@ -99,6 +100,7 @@ def explain(turn: Turn, steps: list[TurnStep], *, documents: Mapping[str, int]) 
         n_sources=sum(1 for view in views for passage in view.passages if passage.is_used),
         sentences=tuple(evidencing.sentences(steps, documents=documents)),
         is_sent=turn.outcome == Turn.Outcome.REPLY and turn.status == Turn.Status.DONE,
+        briefs=briefs.of_steps(steps),
     )
 
 
@@ -142,6 +144,8 @@ def _step_view(step: TurnStep, *, used: set[str]) -> StepView:
         "retrieve": _retrieve_facts,
         "generate": _generate_facts,
         "guard": _guard_facts,
+        "tool": _tool_facts,
+        "handoff": _handoff_facts,
     }.get(step.kind, _plain_facts)
     return StepView(
         name=words.step(step.kind),
@@ -162,6 +166,31 @@ def _route_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
         (_("Keyword"), str(data.get("keyword", ""))),
         (_("Agent"), str(data.get("agent", ""))),
         (_("Opening hours"), words.closed(str(data.get("closed", "")))),
+        (_("Likeness to examples"), _likeness(data.get("likeness"))),
+        (_("The model's reason"), str(data.get("why", "")) if data.get("asked") else ""),
+        (_("Not passed to"), str(data.get("refused", ""))),
+    ]
+
+
+def _likeness(scores: object) -> str:
+    """Return how like each agent's examples a burst was, the likest first."""
+    if not isinstance(scores, dict):
+        return ""
+    ranked = sorted(scores.items(), key=lambda one: -float(one[1]))
+    return ", ".join(f"{name} {words.decimal(float(score), 2)}" for name, score in ranked)
+
+
+def _handoff_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
+    names = (str(data.get("from_agent", "")), str(data.get("to_agent", "")) or _("a person"))
+    return [(_("Passed on"), " → ".join(names))]  # the rest is its brief, above the steps
+
+
+def _tool_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (_("Tool"), words.tool(str(data.get("tool", "")))),
+        (_("Asked with"), str(data.get("arguments", ""))),
+        (_("Refused"), words.tool_refusal(str(data.get("refused", "")))),
+        (_("Result"), str(data.get("result", ""))),
     ]
 
 

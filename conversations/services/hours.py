@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from agents.runtime import hours as told
 from agents.runtime import hours_words
-from agents.types import ALWAYS_OPEN, HoursState, Span
+from agents.types_hours import ALWAYS_OPEN, HoursState, Span
 from conversations import brazil
 from conversations.hours import (
     BadSpan,

@@ -9,6 +9,7 @@ from conversations.models import (
     Contact,
     ContactAddress,
     Conversation,
+    Handoff,
     InboundMessage,
     OutboundMessage,
     Turn,
@@ -129,6 +130,7 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
         status=Turn.Status.SUPERSEDED, reason="contacts merged"
     )
     Turn.objects.filter(conversation=source).update(conversation=target)
+    Handoff.objects.filter(conversation=source).update(conversation=target)
     InboundMessage.objects.filter(conversation=source).update(conversation=target)
     OutboundMessage.objects.filter(conversation=source).update(conversation=target)
     # Handled without a turn: a person dealt with it before the assistant was let in again.

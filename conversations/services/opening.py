@@ -10,11 +10,20 @@ from django.db import transaction
 from django.utils.translation import override
 
 from agents.models import Agent
-from agents.services import profiles
+from agents.services import business, profiles, reception
 from agents.types import AgentProfile, RunRequest
 from conversations.channels import Accounts
 from conversations.models import Conversation, InboundMessage, Turn
-from conversations.services import bursts, consent, hours, identity, pacing, takeover, typing
+from conversations.services import (
+    bursts,
+    consent,
+    handoffs,
+    hours,
+    identity,
+    pacing,
+    takeover,
+    typing,
+)
 from conversations.types import TurnOutcome
 from tenants import timers
 from tenants.context import current_schema, database_now
@@ -48,7 +57,7 @@ def open_turns(claims: Sequence[timers.Claim]) -> dict[timers.Claim, Open | Turn
         conversations = {
             one.pk: one
             for one in Conversation.objects.lock(refs, wait=wait)
-            .select_related("contact", "agent")
+            .select_related("contact", "agent", "last_handoff")
             .prefetch_related("contact__addresses")
             .filter(status=Conversation.Status.OPEN)
         }
@@ -124,8 +133,8 @@ def _with_requests(
         return {}
     tenant = Tenant.objects.get(schema_name=current_schema())
     state = hours.state_at(now=now, zone=tenant.timezone)
-    accounts = Accounts()
     paces = pacing.paces([turn for _, turn, _ in begun], now=now)
+    accounts, facts = Accounts(), business.current()
     opened = {}
     with override(tenant.language):
         transcripts = bursts.latest_lines(
@@ -149,6 +158,11 @@ def _with_requests(
             hours=state,
             pace=paces[turn.pk],
             arrived_at=turn.burst_started_at,
+            burst_refs=tuple(str(message.uuid) for message in messages if message.text),
+            contact_ids=handoffs.contact_ids(conversation.contact),
+            brief=handoffs.brief_of(conversation, now=now),
+            hops=handoffs.hops_of(conversation, now=now),
+            business=facts,
         )
         account = accounts.open(conversation.channel_kind, conversation.channel_account_ref)
         opened[claim] = Open(
@@ -173,6 +187,11 @@ class _Profiles:
             return None
         if agent.kind == Agent.Kind.HUMAN:
             return None
-        if agent.pk not in self._known:
-            self._known[agent.pk] = profiles.profile(agent_id=agent.pk)
-        return self._known[agent.pk]
+        agent_id = reception.receiver(
+            agent_id=agent.pk, contact_ids=handoffs.contact_ids(conversation.contact)
+        )
+        if agent_id is None:
+            return None
+        if agent_id not in self._known:
+            self._known[agent_id] = profiles.profile(agent_id=agent_id)
+        return self._known[agent_id]

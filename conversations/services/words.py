@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agents.models import guard_name
-from agents.types import HoursReason, Reason, StepKind
+from agents.types import Reason, StepKind
+from agents.types_hours import HoursReason
 from conversations.types import Silence
 
 _SILENCES: Mapping[str, object] = {
@@ -47,6 +48,13 @@ _REASONS = {
     Reason.BOT_LOOP.value: gettext_lazy("a machine seems to be answering"),
     Reason.SUBJECT.value: gettext_lazy("this subject is not talked about here"),
     Reason.HELD_BACK.value: gettext_lazy("a check held the draft back"),
+    Reason.AGENT_ASKED.value: gettext_lazy("the agent asked for a person"),
+    Reason.HANDOFF_LIMIT.value: gettext_lazy("it was passed on too often; a person ends it"),
+    Reason.HANDOFF_LOOP.value: gettext_lazy(
+        "two agents kept passing it to each other; a person ends it"
+    ),
+    Reason.TOOL_LOOP.value: gettext_lazy("the model asked a tool the same again and again"),
+    Reason.TOOL_APPROVAL.value: gettext_lazy("the model asked for what only a person may do"),
     # The texts below are written by the services that move conversations and send messages.
     "a person took over": gettext_lazy("a person took over"),
     "a newer message arrived": gettext_lazy("a newer message arrived"),
@@ -101,6 +109,11 @@ _ROUTES = {
     "own": gettext_lazy("the agent of the conversation answers"),
     "keyword": gettext_lazy("a keyword leads to another agent"),
     "target_unavailable": gettext_lazy("the agent of the keyword is not available"),
+    "embedding": gettext_lazy("it is like another agent's examples"),
+    "llm": gettext_lazy("the model chose another agent"),
+    "rule": gettext_lazy("back to the front desk, which knows more"),
+    "not_its_field": gettext_lazy("its documents do not say: whose field is it?"),
+    "cool_down": gettext_lazy("it was passed the same way a moment ago"),
     "greeting": gettext_lazy("a greeting"),
     "thanks": gettext_lazy("a thank you"),
     "assent": gettext_lazy("an “ok”"),
@@ -151,6 +164,23 @@ _LIMITS = {
     "n_turns": gettext_lazy("too many calls of the model"),
     "n_tokens": gettext_lazy("too many tokens"),
     "wall_s": gettext_lazy("too much time"),
+}
+
+_TOOLS = {
+    "transfer": gettext_lazy("pass to a colleague"),
+    "need_person": gettext_lazy("call a person"),
+    "search_knowledge": gettext_lazy("search the documents again"),
+}
+
+_TOOL_REFUSALS = {
+    "unknown": gettext_lazy("there is no such tool"),
+    "arguments": gettext_lazy("what was asked cannot be read"),
+    "repeated": gettext_lazy("the same was asked before"),
+    "out_of_order": gettext_lazy("it failed several times"),
+    "approval": gettext_lazy("only a person may do it"),
+    "n_tool_calls": gettext_lazy("too many calls of tools"),
+    "try_again": gettext_lazy("wrongly asked for"),
+    "failed": gettext_lazy("it could not be done"),
 }
 
 _TAGS = {"*": "strong", "_": "em", "~": "s"}
@@ -252,6 +282,16 @@ def closed(code: str) -> str:
 def limit(code: str) -> str:
     """Name a limit that was reached."""
     return _known(_LIMITS, code)
+
+
+def tool(name: str) -> str:
+    """Name a tool."""
+    return _known(_TOOLS, name)
+
+
+def tool_refusal(code: str) -> str:
+    """Say why a tool was not run, or what came of it."""
+    return _known(_TOOL_REFUSALS, code)
 
 
 def seconds(ms: int | None) -> str:

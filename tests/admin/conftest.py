@@ -15,7 +15,7 @@ from django.db import connection
 from django.test import Client
 from django_tenants.utils import tenant_context
 
-from agents.models import Agent
+from agents.models import Agent, BusinessFacts, GuardSettings
 from agents.services import publishing
 from channels_whatsapp.models import BridgeEvent, Device
 from conversations.models import (
@@ -230,7 +230,26 @@ def make_steps(turn: Turn, *, text: str) -> None:
             },
         ),
         ("guard", {"verdicts": [{"check": "length", "passed": False, "found": [text]}]}),
-        ("tool", {"anything": text}),
+        ("tool", {"tool": text, "arguments": text, "result": text, "refused": text}),
+        (
+            "handoff",
+            {
+                "cause": "tool",
+                "reason": text,
+                "from_agent": text,
+                "to_agent": "",
+                "score": 0.31,
+                "brief": {
+                    "goal": text,
+                    "facts": [{"text": text, "kind": text, "source": "m1", "words": text}],
+                    "done": [text],
+                    "pending": [text],
+                    "tone": text,
+                    "deadline": text,
+                },
+            },
+        ),
+        ("send", {"anything": text}),
     )
     TurnStep.objects.bulk_create(
         TurnStep(
@@ -277,6 +296,7 @@ def make_lacks(document: Document, *, text: str) -> None:
     """What is around documents: their sources, what they lack, what was asked of them."""
     number = next(_numbers)
     KnowledgeSettings.objects.get_or_create(pk=1)
+    BusinessFacts.objects.get_or_create(pk=1)
     WebSource.objects.create(
         category=document.category, url=f"https://site.example/{number}", failure_reason=text
     )
@@ -353,6 +373,7 @@ def fill_everything(*, text: str = "oi", n: int = 1) -> None:
         make_money(text=text, agent=agent)
         make_told(text=text)
         make_hours(text=text)
+        GuardSettings.objects.get_or_create(pk=1)
         record(action="test.done", actor="test", target="test", data={"text": text})
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django_tenants.utils import tenant_context
 
-from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn
+from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn, TurnStep
 from conversations.services import replying, takeover, transcripts
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant, Timer
@@ -39,6 +39,26 @@ def test_the_page_tells_what_was_said_and_why(owner: Client) -> None:
         "lida",
         "sábado, 21/11/2026".capitalize(),
     ):
+        assert text in html, text
+
+
+def test_people_read_what_the_contact_gave_and_need_not_ask_again(owner: Client) -> None:
+    conversation = make_conversation(agent=make_agent(name="Orçamentos"))
+    step = TurnStep.objects.get(kind="handoff")
+    step.data |= {
+        "from_agent": "Recepção",
+        "brief": {
+            "goal": "trocar o pedido",
+            "facts": [
+                {"text": "48213", "kind": "number", "source": "m1", "words": "é o pedido 48213"}
+            ],
+        },
+    }
+    step.save()
+
+    html = owner.get(f"{page_of(conversation)}change/").content.decode()
+
+    for text in ("Recepção → ", "trocar o pedido", "48213", "“é o pedido 48213”", "0,31"):
         assert text in html, text
 
 

@@ -8,8 +8,9 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 
-from agents.models import Agent
-from agents.services import profiles
+from agents.models import Agent, BusinessFacts
+from agents.services import business, profiles, publishing
+from agents.types import Persona
 from channels_whatsapp.models import Device
 from conversations.models import Contact
 from tenants.audit.models import AuditEntry
@@ -70,6 +71,67 @@ def test_an_edited_agent_answers_as_before_until_it_is_published(owner: Client) 
     assert (profile.version_number, profile.instructions) == (2, "Seja breve.")
     assert profile.keywords == ("preço",)
     assert "A versão 2 responde, e é esta aqui." in owner.get(page).content.decode()
+
+
+def test_how_an_agent_is_and_whom_it_serves_is_edited_as_lines(owner: Client) -> None:
+    agent = make_agent()
+    page = f"/admin/agents/agent/{agent.pk}/change/"
+    form = agent_form(
+        agent,
+        kind="personal",
+        role="Assiste a dona",
+        dos="Confirme a data, sempre\n\nAgradeça\nAgradeça",
+        examples="o que tenho hoje?\nme lembra da reunião",
+        agents_agent_save_and_publish="1",
+    )
+
+    refused = owner.post(page, form).content.decode()
+    owner.post(page, {**form, "owner_numbers": "+55 (11) 98888-7777, 12345678901234@lid"})
+
+    assert 'class="errorlist"' in refused or "errors" in refused
+    agent.refresh_from_db()
+    assert agent.dos == ["Confirme a data, sempre", "Agradeça"]
+    profile = profiles.profile(agent_id=agent.pk)
+    assert profile.persona.dos == ("Confirme a data, sempre", "Agradeça")
+    assert profile.examples == ("o que tenho hoje?", "me lembra da reunião")
+    assert profile.owners == {"551188887777", "lid:12345678901234"}
+    assert "agents.tasks.embed_examples" in published()
+
+
+def test_a_number_that_is_none_is_refused(owner: Client) -> None:
+    agent = make_agent()
+    form = agent_form(agent, kind="personal", owner_numbers="a dona")
+
+    owner.post(f"/admin/agents/agent/{agent.pk}/change/", form)
+
+    agent.refresh_from_db()
+    assert (agent.kind, agent.owner_numbers) == ("general", [])
+
+
+def test_the_facts_about_the_business_are_one_page(owner: Client) -> None:
+    page = "/admin/agents/businessfacts/"
+    assert owner.get(page).status_code == 200
+    assert not BusinessFacts.objects.exists()
+
+    for about in ("Dentistas", "Dentistas em Campinas"):
+        owner.post(page, {"name": "Sorriso", "about": about, "facts": "Aceitamos Pix, e cartão"})
+
+    stored = BusinessFacts.objects.get()
+    assert (stored.about, stored.facts) == ("Dentistas em Campinas", ["Aceitamos Pix, e cartão"])
+    assert business.current().about == "Dentistas em Campinas"
+    assert AuditEntry.objects.filter(action="businessfacts.changed").count() == 2
+
+
+def test_a_version_from_before_there_were_personas_still_answers(alpha: Tenant) -> None:
+    agent = make_agent()
+    version = agent.published_version
+    assert version is not None
+    new = ("role", "tone", "dos", "donts", "policies", "examples", "owner_numbers")
+    version.snapshot = {name: one for name, one in version.snapshot.items() if name not in new}
+    version.save()
+
+    assert profiles.profile(agent_id=agent.pk).persona == Persona()
+    assert publishing.is_published(Agent.objects.get(pk=agent.pk))
 
 
 def test_drafts_are_published_from_the_list(owner: Client) -> None:

@@ -79,6 +79,7 @@ def test_an_agents_own_checks_are_part_of_what_is_published(owner: Client) -> No
         "timeout_s": "20",
         "fallbacks": "[]",
         "is_active": "on",
+        "outside_hours": "answer",
         "guards-strict-on": "on",
         "versions-TOTAL_FORMS": "0",
         "versions-INITIAL_FORMS": "0",

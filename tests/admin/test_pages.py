@@ -20,6 +20,8 @@ LISTS = sorted(
 FOR_ATTENDANTS = {
     "/admin/agents/agent/",
     "/admin/agents/agentversion/",
+    "/admin/agents/businessfacts/",
+    "/admin/agents/guardsettings/",
     "/admin/conversations/contact/",
     "/admin/conversations/conversation/",
     "/admin/conversations/hourssettings/",
@@ -27,7 +29,7 @@ FOR_ATTENDANTS = {
     "/admin/conversations/turn/",
 }
 FOR_OWNERS = {"/admin/auth/user/", "/admin/auth/group/"}
-MOST_QUERIES = 14
+MOST_QUERIES = 15
 """Session, user, groups and permissions, the menu's number, what is paused and what is unseen, the
 filters' choices, the count, the span of the date hierarchy, the rows and what is fetched along with
 them."""

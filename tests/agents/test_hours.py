@@ -9,15 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agents.runtime import evidence, hours, hours_words, loop
-from agents.types import (
-    ALWAYS_OPEN,
-    AgentProfile,
-    NeedsHuman,
-    OutsideHours,
-    Reply,
-    RunRequest,
-    RunResult,
-)
+from agents.types import AgentProfile, NeedsHuman, OutsideHours, Reply, RunRequest, RunResult
+from agents.types_hours import ALWAYS_OPEN
 from conversations.hours import Rules, Special, parse_span, state_at
 from integrations.llm.types import Evidence
 from tests.agents.worlds import DESK, World, remote
@@ -114,7 +107,7 @@ def test_what_depends_on_today_is_told_by_code(now: datetime, question: str, ans
 
     assert reply(told) == answer
     assert world.searches == []
-    assert told.steps[0].data["reason"] == "hours"
+    assert told.steps[1].data["reason"] == "hours"
 
 
 @pytest.mark.parametrize(
@@ -267,7 +260,7 @@ def test_only_the_away_text_is_said_by_who_says_nothing_else(text: str) -> None:
     assert outcome.away is not None
     assert outcome.away.text.startswith("Olá! Agora estamos fora do horário de atendimento. ")
     assert (world.searches, world.asked) == ([], [])
-    assert result.steps[0].data["closed"] == "closed"
+    assert result.steps[1].data["closed"] == "closed"
 
 
 def test_an_agent_that_is_routed_to_keeps_to_its_own_rule() -> None:

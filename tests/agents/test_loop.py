@@ -8,7 +8,7 @@ from agents.runtime import loop, prompts
 from agents.runtime.context import Limits
 from agents.types import AgentKind, NeedsHuman, Reason, Reply, StepKind, TranscriptLine
 from knowledge import abstention
-from tests.agents.worlds import CLEANING, DESK, NOW, World, kinds, needs_human, remote, run
+from tests.agents.worlds import CLEANING, DESK, NOW, World, kinds, needs_human, remote, run, step
 from tests.fakes.llm import FakeLLM, Mode
 
 
@@ -25,6 +25,7 @@ def test_a_burst_with_a_greeting_and_a_question_gets_one_grounded_answer(world: 
     assert kinds(result) == [
         StepKind.GUARD,
         StepKind.ROUTE,
+        StepKind.HANDOFF,
         StepKind.RETRIEVE,
         StepKind.GENERATE,
         StepKind.GUARD,
@@ -32,7 +33,7 @@ def test_a_burst_with_a_greeting_and_a_question_gets_one_grounded_answer(world: 
 
 
 def test_each_step_tells_why(world: World) -> None:
-    came, route, retrieve, generate, guard = run(world, "quanto ta a limpeza?").steps
+    came, route, handoff, retrieve, generate, guard = run(world, "quanto ta a limpeza?").steps
 
     assert came.data["verdicts"] == [
         {"check": name, "passed": True, "found": [], "origin": "platform"}
@@ -49,6 +50,7 @@ def test_each_step_tells_why(world: World) -> None:
     assert route.data["keyword"] == "quanto"
     assert route.data["reason"] == "keyword"
     assert route.data["agent"] == "Orçamentos"
+    assert (handoff.data["cause"], handoff.data["to_agent"]) == ("keyword", "Orçamentos")
     assert retrieve.data["normalised_query"] == "quanto ta a limpeza?"
     assert retrieve.data["confidence"] == 0.8
     assert retrieve.data["passages"] == [
@@ -127,7 +129,7 @@ def test_a_passage_that_does_not_fit_leads_to_a_person(world: World) -> None:
     result = run(world, "tem estacionamento?")
 
     assert needs_human(result).reason == Reason.NO_ANSWER
-    assert result.steps[-1].data["finish_reason"] == "no_answer"
+    assert step(result, StepKind.GENERATE)["finish_reason"] == "no_answer"
 
 
 def test_a_wish_for_a_person_is_obeyed_at_once(world: World) -> None:
@@ -275,7 +277,7 @@ def test_a_provider_that_fails_gives_a_promise_and_no_error(
     outcome = needs_human(result)
     assert outcome.reason == Reason.LLM_UNAVAILABLE
     assert "Uma pessoa da nossa equipe" in outcome.text
-    tries = result.steps[-1].data["tries"]
+    tries = step(result, StepKind.GENERATE)["tries"]
     assert isinstance(tries, list)
     assert tries[0]["provider"] == "openai_compatible"
 
@@ -319,7 +321,7 @@ def test_the_limits_of_a_run_end_it_with_a_person(llm: FakeLLM) -> None:
         result = run(world, "quanto custa?", agent=remote(llm))
 
         assert needs_human(result).reason == Reason.LIMIT_REACHED
-        assert result.steps[-1].data["limit"] in {"n_turns", "n_tokens", "wall_s"}
+        assert step(result, StepKind.GENERATE)["limit"] in {"n_turns", "n_tokens", "wall_s"}
         assert llm.received == []
 
 

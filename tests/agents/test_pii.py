@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.types import Reply, TranscriptLine
+from agents.types import Reply, StepKind, TranscriptLine
 from integrations.llm import pii
 from integrations.llm.types import Evidence
 from tests.agents.worlds import CLEANING, NOW, World, remote, run
@@ -162,7 +162,8 @@ def test_another_persons_number_is_held_back(llm: FakeLLM) -> None:
     result = run(World(), "quanto custa a limpeza?", agent=remote(llm))
 
     assert not isinstance(result.outcome, Reply)
-    verdicts = result.steps[-1].data["verdicts"]
+    checked = [one for one in result.steps if one.kind is StepKind.GUARD]
+    verdicts = checked[-1].data["verdicts"]
     assert isinstance(verdicts, list)
     held = next(one for one in verdicts if one["check"] == "strangers")
     assert (held["passed"], held["found"]) == (False, ["CPF"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from agents.runtime import loop
 from agents.runtime.context import Limits, RunContext
+from agents.runtime.tools import Tool
 from agents.types import (
     AgentKind,
     AgentProfile,
@@ -75,8 +77,24 @@ class World:
     searches: list[tuple[str, tuple[int, ...], str]] = field(default_factory=list)
     asked: list[ChatRequest] = field(default_factory=list)
 
+    likeness: dict[int, float] = field(default_factory=dict)
+    likened: list[str] = field(default_factory=list)
+    tools: Mapping[int, Sequence[Tool]] = field(default_factory=dict)
+
     def context(self) -> RunContext:
-        return RunContext(self._profile_of, self._retrieve, self._chat, self._clock, self.limits)
+        return RunContext(
+            self._profile_of,
+            self._retrieve,
+            self._chat,
+            self._clock,
+            self.limits,
+            liken=self._liken,
+            tools=lambda agent: self.tools.get(agent.agent_id, ()),
+        )
+
+    def _liken(self, text: str, agent_ids: Collection[int]) -> dict[int, float]:
+        self.likened.append(text)
+        return {pk: self.likeness[pk] for pk in agent_ids if pk in self.likeness}
 
     def _clock(self) -> datetime:
         self.now += self.tick
@@ -116,6 +134,7 @@ def run(
     transcript: tuple[TranscriptLine, ...] = (),
     language: str = "pt-br",
     contact_name: str = "Ana",
+    **more: Any,
 ) -> RunResult:
     request = RunRequest(
         tenant_name="Clínica Sorriso",
@@ -126,6 +145,7 @@ def run(
         transcript=transcript,
         contact_name=contact_name,
         now=NOW,
+        **more,
     )
     result = loop.answer(request, world.context())
     stored = json.dumps([dict(step.data) for step in result.steps])
@@ -137,6 +157,11 @@ def run(
 
 def kinds(result: RunResult) -> list[StepKind]:
     return [step.kind for step in result.steps]
+
+
+def step(result: RunResult, kind: StepKind) -> Mapping[str, object]:
+    """Return the last step of a kind."""
+    return [one.data for one in result.steps if one.kind is kind][-1]
 
 
 def needs_human(result: RunResult) -> NeedsHuman:

@@ -16,7 +16,7 @@ from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from agents.models import Agent, AgentVersion
+from agents.models import Agent, AgentVersion, BusinessFacts
 from channels_whatsapp.models import Device
 from config.blueprints import applying, exporting, loading
 from conversations.models import HoursSettings, SpecialDays
@@ -89,7 +89,11 @@ def test_a_blueprint_makes_a_whole_tenant(folder: Path) -> None:
     tenant = Tenant.objects.get(slug="gamma")
     assert (tenant.status, tenant.timezone) == (Tenant.Status.READY, "America/Bahia")
     with tenant_context(tenant):
-        front, prices, people = Agent.objects.order_by("pk")
+        front, prices, people, personal = Agent.objects.order_by("pk")
+        assert personal.owner_numbers == ["+55 71 98888-7777", "12345678901234@lid"]
+        assert personal.donts == ["Falar de preços, de descontos ou de fornecedores"]
+        assert personal.examples == ["o que tenho hoje?", "me lembra da reunião"]
+        assert BusinessFacts.objects.get().facts == ["Aceitamos Pix"]
         assert [agent.name for agent in front.handoffs.order_by("pk")] == [
             "Orçamentos",
             "Atendimento",
@@ -147,7 +151,8 @@ def test_applying_twice_changes_nothing(folder: Path) -> None:
 def test_a_changed_file_changes_what_it_names_and_says_so(folder: Path) -> None:
     apply(folder)
     rewrite(folder, "Seja breve.", "Seja muito breve.")
-    rewrite(folder, "name: Padaria Gama", "name: Padaria Gama II")
+    rewrite(folder, "name: Padaria Gama, domains", "name: Padaria Gama II, domains")
+    rewrite(folder, "about: Pães de", "about: Bolos e pães de")
     rewrite(folder, "quiet_s: 2.5", "quiet_s: 4")
     rewrite(folder, "handoffs: [Orçamentos, Atendimento]", "handoffs: [Atendimento]")
     (folder / "docs" / "tabela.csv").write_text("pao;preco\nfrances;0,95\n", encoding="utf-8")
@@ -157,6 +162,7 @@ def test_a_changed_file_changes_what_it_names_and_says_so(folder: Path) -> None:
     assert sorted(changes) == [
         "agent Recepção: changed instructions, handoffs",
         "agent Recepção: version 2 published",
+        "business: changed about",
         "device principal: changed quiet_s",
         "document Preços/tabela.csv: version 2 stored",
         "tenant gamma: changed name",
@@ -202,7 +208,8 @@ def test_a_smaller_file_removes_nothing(folder: Path) -> None:
     apply(folder)
 
     with tenant_context(tenant):
-        assert Agent.objects.count() == 3
+        assert Agent.objects.count() == 4
+        assert BusinessFacts.objects.get().name == "Padaria Gama"
         assert Document.objects.count() == 2
         assert Device.objects.count() == 1
         assert (ModelChoice.objects.count(), Budget.objects.count()) == (3, 3)
@@ -433,6 +440,7 @@ def test_the_command_prints_one_object_for_programs(folder: Path) -> None:
         "Recepção",
         "Orçamentos",
         "Atendimento",
+        "Secretária",
     ]
     (device,) = printed["devices"]
     assert device["route_key"] == "a-fixed-route-key-of-gamma"

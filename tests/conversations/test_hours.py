@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.types import HoursState, Span
+from agents.types_hours import HoursState, Span
 from conversations import brazil
 from conversations.hours import BadSpan, Rules, Special, parse_span, state_at
 

@@ -16,7 +16,8 @@ from django_tenants.utils import schema_context, tenant_context
 from agents.models import Agent
 from agents.runtime import loop
 from agents.services import assembly, publishing
-from agents.types import ALWAYS_OPEN, Away, NeedsHuman
+from agents.types import Away, NeedsHuman
+from agents.types_hours import ALWAYS_OPEN
 from conversations.models import AwayNotice, Contact, Conversation, HoursSettings, Turn
 from conversations.services import away, committing, hours, identity, opening, orchestrator, outbox
 from tenants import timers

@@ -12,6 +12,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -59,6 +60,14 @@ class Mode(StrEnum):
     PACKED = "packed"  # gzip that nobody asked for
 
 
+@dataclass(frozen=True)
+class Calls:
+    """One call of a tool, scripted; `arguments` is JSON."""
+
+    tool: str
+    arguments: str
+
+
 class FakeModel(ScriptedServer):
     """Answers with the texts given to `say`, whole and streamed, in every `Mode`.
 
@@ -70,7 +79,7 @@ class FakeModel(ScriptedServer):
         super().__init__(port=port)
         self.mode = mode
         self.delay_s = delay_s
-        self._texts: deque[str] = deque()
+        self._texts: deque[Any] = deque()  # texts, and what else a subclass has scripted
 
     @property
     def base_url(self) -> str:
@@ -109,6 +118,16 @@ class FakeLLM(FakeModel):
         """Return the messages of each request so far."""
         return [_payload(one)["messages"] for one in self.received if one.path == COMPLETIONS]
 
+    def call(self, tool: str, **arguments: object) -> None:
+        """Answer the next request by asking for a tool."""
+        self._texts.append(Calls(tool, json.dumps(arguments)))
+
+    @property
+    def offered(self) -> list[list[str]]:
+        """Return the names of the tools of each request so far."""
+        payloads = [_payload(one) for one in self.received if one.path == COMPLETIONS]
+        return [[one["function"]["name"] for one in got.get("tools", ())] for got in payloads]
+
     def verify(self) -> None:
         super().verify()
         assert not self._texts, f"never asked for: {list(self._texts)}"
@@ -130,16 +149,18 @@ class FakeLLM(FakeModel):
         text = self._text(payload["messages"])
         if text is None:
             return None
+        if isinstance(text, Calls):
+            return _called(payload, text)
         return _completion(payload, text, mode=self.mode, delay_s=self.delay_s)
 
     def _transcription(self) -> Answer:
         failed = self._failure({})
         if failed is not None:
             return failed
-        text = self._texts.popleft() if self._texts else ""
+        text = str(self._texts.popleft()) if self._texts else ""
         return json_answer({"text": text, "usage": {"type": "duration", "seconds": 3}})
 
-    def _text(self, messages: Sequence[dict[str, Any]]) -> str | None:
+    def _text(self, messages: Sequence[dict[str, Any]]) -> str | Calls | None:
         match self.mode:
             case Mode.EVIDENCE:
                 found = _PASSAGE.search(str(messages[-1]["content"]))
@@ -291,6 +312,25 @@ def _completion(payload: dict[str, Any], text: str, *, mode: Mode, delay_s: floa
             headers=answer_headers, parts=(raw[: len(raw) // 2],), cut=True, delay_s=delay_s
         )
     return Answer(headers=answer_headers, body=raw, delay_s=delay_s)
+
+
+def _called(payload: dict[str, Any], call: Calls) -> Answer:
+    asked = {"name": call.tool, "arguments": call.arguments}
+    message = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "call_1", "type": "function", "function": asked}],
+    }
+    return json_answer(
+        {
+            "id": "chatcmpl-1",
+            "created": int(time.time()),
+            "model": payload["model"],
+            "object": "chat.completion",
+            "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}],
+            "usage": _usage(payload, ""),
+        }
+    )
 
 
 CALLS = [

@@ -1,0 +1,96 @@
+"""The prompt of a reply: what never changes first, for providers charge less for a repeat."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from agents.runtime import evidence, hours, prompts
+from agents.types import AgentProfile, Brief, Business, RunRequest
+from integrations.llm.types import Evidence
+
+N_MESSAGES = 2
+"""Messages of a prompt that no tool and no rejected draft has made longer."""
+
+MAX_HISTORY = 12
+"""Earlier messages that the model sees: about six exchanges, enough for "e no sábado?"."""
+
+MAX_HISTORY_LINE = 600
+
+LANGUAGE_NAMES = {"pt": "Brazilian Portuguese", "en": "English"}
+
+
+def question(
+    request: RunRequest,
+    *,
+    burst: tuple[str, ...],
+    passages: tuple[Evidence, ...],
+    brief: Brief | None,
+    is_anonymous: bool,
+) -> prompts.QuestionPrompt:
+    """Return what is asked.
+
+    Args:
+        is_anonymous: nothing of the contact may be told, because others may get the answer.
+    """
+    history = tuple(
+        type(line)(line.role, line.text[:MAX_HISTORY_LINE], line.at)
+        for line in request.transcript[-MAX_HISTORY:]
+    )
+    return prompts.QuestionPrompt(
+        passages=passages,
+        history=() if is_anonymous else history,
+        contact_name="" if is_anonymous else request.contact_name,
+        burst=burst,
+        hours=hours.facts(request),
+        brief=brief,
+        contact_facts=request.contact_facts,
+    )
+
+
+def system(
+    request: RunRequest,
+    agent: AgentProfile,
+    *,
+    local_now: datetime,
+    is_timeless: bool,
+    canary: str,
+) -> prompts.SystemPrompt:
+    """Return the rules and who the agent is.
+
+    Args:
+        local_now: in the business's zone.
+        is_timeless: the day is told and the hour is not.
+        canary: what no reply may hold.
+    """
+    return prompts.SystemPrompt(
+        tenant_name=request.tenant_name,
+        agent_name=agent.name,
+        instructions=agent.instructions.strip(),
+        language_name=LANGUAGE_NAMES[prompts.language(request.language)],
+        now=local_now.strftime("%A, %Y-%m-%d" + " %H:%M" * (not is_timeless)),
+        timezone=request.timezone,
+        has_hours=request.hours.is_configured,
+        canary=canary,
+        persona=agent.persona,
+        business=request.business,
+    )
+
+
+def rules(request: RunRequest, agent: AgentProfile) -> str:
+    """Return our own part of the system prompt, without anything that the business wrote."""
+    has_hours = request.hours.is_configured
+    ours = prompts.SystemPrompt(
+        request.tenant_name, agent.name, "", "", "", "", has_hours=has_hours
+    )
+    return prompts.render(ours)
+
+
+def written(agent: AgentProfile) -> str:
+    """Return all that the business wrote for an agent, which no reply may print as a whole."""
+    return "\n".join((agent.instructions, *agent.persona.lines()))
+
+
+def business_evidence(business: Business) -> tuple[Evidence, ...]:
+    """Return the facts about the business as a passage that a reply may rest on."""
+    lines = business.lines()
+    return (Evidence(evidence.BUSINESS, "\n".join(lines), business.name),) if lines else ()
