@@ -125,6 +125,10 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             "policies",
             "examples",
             "owner_numbers",
+            "needs_approval",
+            "approval_within_min",
+            "approval_then",
+            "return_after_min",
         )
         widgets = {"chat_model": SuggestingInput}
         help_texts = {
@@ -245,6 +249,17 @@ class AgentAdmin(PanelAdmin):
         (
             _("Checks"),
             {"classes": ("collapse",), "fields": ("guards",)},
+        ),
+        (
+            _("Together with people"),
+            {
+                "fields": (
+                    "return_after_min",
+                    "needs_approval",
+                    "approval_within_min",
+                    "approval_then",
+                )
+            },
         ),
     )
 

@@ -35,6 +35,15 @@ MAX_EXAMPLES = 50
 after the first twenty."""
 
 MAX_OWNERS = 20
+MAX_WAIT_MIN = 7 * 24 * 60
+"""Longest wait for a person that can be set, in minutes: a week. Beyond it nobody is waiting."""
+
+
+class ApprovalThen(models.TextChoices):
+    """What becomes of an answer that nobody approved in time."""
+
+    SEND = "send", _("it is sent all the same")
+    PEOPLE = "people", _("the conversation is left to people")
 
 
 def validate_keywords(value: object) -> None:
@@ -285,6 +294,31 @@ class Agent(models.Model):
     policies = models.JSONField(_("policies"), default=list, db_default=[], blank=True)
     examples = models.JSONField(_("example messages"), default=list, db_default=[], blank=True)
     owner_numbers = models.JSONField(_("owner's numbers"), default=list, db_default=[], blank=True)
+    needs_approval = models.BooleanField(
+        _("a person approves each answer"),
+        default=False,
+        help_text=_("What this agent writes waits for a person before it is sent."),
+    )
+    approval_within_min = models.PositiveSmallIntegerField(
+        _("approval within (minutes)"),
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_WAIT_MIN)],
+    )
+    approval_then = models.CharField(
+        _("when nobody approves in time"),
+        max_length=6,
+        choices=ApprovalThen.choices,
+        default=ApprovalThen.PEOPLE,
+    )
+    return_after_min = models.PositiveSmallIntegerField(
+        _("comes back after (minutes)"),
+        default=30,
+        validators=[MaxValueValidator(MAX_WAIT_MIN)],
+        help_text=_(
+            "How long after a person's last message this agent answers again. 0: only when it is"
+            " given back. It holds at once, without publishing."
+        ),
+    )
 
     class Meta:
         verbose_name = _("agent")
@@ -301,6 +335,13 @@ class Agent(models.Model):
             models.CheckConstraint(
                 name="agent_known_outside_hours",
                 condition=models.Q(outside_hours__in=[one.value for one in OutsideHours]),
+            ),
+            models.CheckConstraint(
+                name="agent_waits_in_range",
+                condition=models.Q(
+                    approval_within_min__range=(1, MAX_WAIT_MIN),
+                    return_after_min__lte=MAX_WAIT_MIN,
+                ),
             ),
         ]
 

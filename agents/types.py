@@ -98,6 +98,19 @@ class Business:
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """A person reads each answer before it is sent.
+
+    Args:
+        within_min: minutes until the answer is dealt with without a person.
+        then: what is done with it at that instant.
+    """
+
+    within_min: int
+    then: Literal["send", "people"]
+
+
+@dataclass(frozen=True, slots=True)
 class AgentProfile:
     """A published agent as a run uses it.
 
@@ -128,6 +141,7 @@ class AgentProfile:
     persona: Persona = field(default_factory=Persona)
     examples: tuple[str, ...] = ()
     owners: frozenset[str] = frozenset()
+    approval: Approval | None = None
 
     def model_for(self, purpose: Purpose) -> ChatConfig | None:
         """Return whom this agent asks for a purpose; None where no model is, and rules must do."""
@@ -360,6 +374,10 @@ class Reason(StrEnum):
     HANDOFF_LOOP = "handoff_loop"  # two agents kept passing it to each other
     TOOL_LOOP = "tool_loop"  # the model asked a tool the same again and again
     TOOL_APPROVAL = "tool_approval"  # the model asked for what only a person may do
+    ANGRY = "angry"
+    LEGAL = "legal"  # a court, a consumer office, a claim to personal data
+    ASKED_AGAIN = "asked_again"  # the same question again: the answer to it was none
+    FAILED_TWICE = "failed_twice"  # two answers in a row that were none
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +427,7 @@ class RunResult:
         searched: the search that decided; None where nothing was searched.
         asked_back: the reply is a question about what the contact means.
         handoffs: in order; the last one may lead to people.
+        approval: of the agent that answered; None where its answers are sent at once.
         confidence: of the retrieval, 0 to 1; 0 where nothing was searched.
         model: empty where no model was asked.
     """
@@ -426,6 +445,7 @@ class RunResult:
     searched: Searched | None = None
     asked_back: bool = False
     handoffs: tuple[Handed, ...] = ()
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ class OwnMessage:
     recipient: Address
     text: str
     sent_at: datetime
+    kind: MessageKind = MessageKind.TEXT
 
 
 @dataclass(frozen=True)

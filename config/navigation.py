@@ -39,12 +39,8 @@ def tenant(request: HttpRequest) -> list[Item]:
             "",
             [
                 _entry(_("Today"), "space_dashboard", "index"),
-                _model(
-                    _("Conversations"),
-                    "forum",
-                    "conversations.conversation",
-                    badge=_waiting(request),
-                ),
+                _queue(_("Queue"), n_waiting=_waiting(request)),
+                _model(_("Conversations"), "forum", "conversations.conversation"),
                 _model(_("Contacts"), "group", "conversations.contact"),
             ],
         ),
@@ -54,6 +50,7 @@ def tenant(request: HttpRequest) -> list[Item]:
             [
                 _model(_("Agents"), "support_agent", "agents.agent"),
                 _model(_("Safety"), "health_and_safety", "agents.guardsettings"),
+                _model(_("Queues of people"), "diversity_3", "conversations.peoplequeue"),
                 _model(_("Devices"), "smartphone", "channels_whatsapp.device"),
                 _model(_("Opening hours"), "schedule", "conversations.hourssettings"),
                 _model(_("The business"), "storefront", "agents.businessfacts"),
@@ -220,6 +217,13 @@ def _model(title: str, icon: str, label: str, *, badge: int = 0) -> Item:
         "permissions": (f"{app}.view_{name}",),
     }
     return {**item, "badge": badge, "badge_variant": "warning"} if badge else item
+
+
+def _queue(title: str, *, n_waiting: int) -> Item:
+    entry = _page(
+        title, "inbox", "conversations_conversation_queue", "conversations.view_conversation"
+    )
+    return {**entry, "badge": n_waiting, "badge_variant": "warning"} if n_waiting else entry
 
 
 def _spending(title: str) -> Item:

@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.admin import TabularInline
 
+from conversations.admin_people import PeoplePages, refusal
 from conversations.models import (
     Contact,
     ContactAddress,
@@ -31,7 +32,7 @@ from conversations.models import (
     OutboundMessage,
     Turn,
 )
-from conversations.services import explaining, replying, takeover, transcripts, words
+from conversations.services import explaining, queue, replying, takeover, words
 from conversations.types import MAX_TEXT
 from tenants.errors import DomainError
 from tenants.panel import PanelAdmin, ReadOnlyAdmin, actor, badge, muted
@@ -142,7 +143,7 @@ class WhoAnswersFilter(admin.SimpleListFilter):
 
 
 @admin.register(Conversation, site=tenant_site)
-class ConversationAdmin(PanelAdmin):
+class ConversationAdmin(PeoplePages, PanelAdmin):
     """Conversations: who waits for a person comes first; each opens as a transcript."""
 
     list_display = ("contact_name", "who_answers", "agent", "last_text", "last_message_at")
@@ -170,7 +171,7 @@ class ConversationAdmin(PanelAdmin):
     def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         """Return the order of the list."""
         with_people = Q(status=Conversation.Status.OPEN, mode=Conversation.Mode.HUMAN)
-        taken = Q(mode_reason__startswith=words.TAKEN_OVER)
+        taken = ~Q(claimed_by="")
         place = Case(
             When(with_people & ~taken, then=Value(0)),
             When(with_people, then=Value(1)),
@@ -194,7 +195,7 @@ class ConversationAdmin(PanelAdmin):
         return badge(_("assistant"), "good")
 
     def _with_people(self, obj: Conversation) -> SafeString:
-        who = words.taken_over_by(obj.mode_reason)
+        who = words.holder(obj.claimed_by)
         if who:
             return badge(_("with a person: %(who)s") % {"who": who}, "person")
         return badge(_("waiting for a person"), "warn")
@@ -211,7 +212,7 @@ class ConversationAdmin(PanelAdmin):
             ("give-back", require_POST(self.give_back_view)),
             ("archive", require_POST(self.archive_view)),
             ("reply", require_POST(self.reply_view)),
-            ("state", self.state_view),
+            *self.people_views(),
         )
         own = [
             path(
@@ -221,7 +222,7 @@ class ConversationAdmin(PanelAdmin):
             )
             for name, view in views
         ]
-        return [*own, *super().get_urls()]
+        return [*self.queue_urls(), *own, *super().get_urls()]
 
     def change_view(
         self,
@@ -235,39 +236,18 @@ class ConversationAdmin(PanelAdmin):
         before = parse_datetime(request.GET.get("before", "").replace(" ", "+"))
         if before is not None and timezone.is_naive(before):
             before = None
-        page = transcripts.transcript(conversation=conversation, before=before)
-        can_change = self.has_change_permission(request, conversation)
-        is_open = conversation.status == Conversation.Status.OPEN
-        is_human = conversation.mode == Conversation.Mode.HUMAN
         context = {
             **self.admin_site.each_context(request),
             **(extra_context or {}),
             "title": self.contact_name(conversation),
             "opts": self.opts,
-            "conversation": conversation,
-            "contact_addresses": [one.value for one in conversation.contact.addresses.all()],
-            "contact_url": reverse(
-                "admin:conversations_contact_change", args=[conversation.contact_id]
-            ),
-            "reason": words.reason(conversation.mode_reason),
-            "taken_by": words.taken_over_by(conversation.mode_reason) if is_human else "",
-            "since": words.since(conversation.mode_changed_at, now=timezone.now()),
-            "page": page,
             "is_last_page": before is None,
-            "is_open": is_open,
-            "is_human": is_human,
-            "can_take_over": can_change and is_open and not is_human,
-            "can_give_back": can_change and is_open and is_human,
-            "can_archive": can_change and is_open,
             "max_text": MAX_TEXT,
+            **self.live_context(request, conversation, before=before),
+            **self.desk_context(request, conversation),
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "conversations/conversation.html", context)
-
-    def state_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Say whether the page that somebody has open is still the newest."""
-        conversation = self._find(request, str(pk), may="view")
-        return JsonResponse({"latest": transcripts.fingerprint(conversation)})
 
     def take_over_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Let a person answer from now on."""
@@ -275,7 +255,7 @@ class ConversationAdmin(PanelAdmin):
 
     def give_back_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Let the assistant answer again."""
-        done = _("The assistant answers again, from the contact's next message on.")
+        done = _("The assistant answers again.")
         return self._do(request, pk, takeover.give_back, done)
 
     def archive_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -283,17 +263,26 @@ class ConversationAdmin(PanelAdmin):
         return self._do(request, pk, takeover.archive, _("The conversation is archived."))
 
     def reply_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Send what a person wrote."""
+        """Send what a person wrote, a moment later, so that it can be taken back."""
+        sent: list[OutboundMessage] = []
 
-        def reply(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> object:
-            return replying.reply_as_person(
+        def reply(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> None:
+            message = replying.reply_as_person(
                 conversation_uuid=conversation_uuid,
                 text=request.POST.get("text", ""),
                 actor=actor,
                 now=now,
+                may_undo=True,
             )
+            sent.append(message)
 
-        return self._do(request, pk, reply, "")
+        answer = self._do(request, pk, reply, "")
+        if "fetch" not in request.GET:
+            return answer
+        if sent:
+            return JsonResponse({"message": str(sent[0].uuid), "undo_s": replying.UNDO_S})
+        refused = " ".join(str(one) for one in messages.get_messages(request))
+        return JsonResponse({"refused": refused})
 
     def _do(
         self, request: HttpRequest, pk: int, verb: Callable[..., object], done: object
@@ -301,13 +290,16 @@ class ConversationAdmin(PanelAdmin):
         conversation = self._find(request, str(pk), may="change")
         try:
             verb(conversation_uuid=conversation.uuid, actor=actor(request), now=timezone.now())
-        except replying.NotInPeoplesHands:
+        except (replying.NotInPeoplesHands, queue.NotWithPeople):
             self.message_user(request, _("Take the conversation over first."), messages.ERROR)
+        except takeover.AlreadyTaken as error:
+            text = _("%(who)s has this conversation already.") % {"who": words.holder(error.who)}
+            self.message_user(request, text, messages.ERROR)
         except replying.NothingToSend:
             text = _("Write up to %(n)s characters.") % {"n": MAX_TEXT}
             self.message_user(request, text, messages.ERROR)
         except DomainError as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, refusal(error), messages.ERROR)
         else:
             if done:
                 self.message_user(request, done, messages.SUCCESS)
@@ -323,7 +315,7 @@ class ConversationAdmin(PanelAdmin):
         """
         if not getattr(self, f"has_{may}_permission")(request):
             raise PermissionDenied
-        rows = Conversation.objects.select_related("contact", "agent").prefetch_related(
+        rows = Conversation.objects.select_related("contact", "agent", "queue").prefetch_related(
             "contact__addresses"
         )
         found = rows.filter(pk=int(object_id)).first() if object_id.isdecimal() else None
@@ -444,3 +436,6 @@ class OutboundMessageAdmin(ReadOnlyAdmin):
 
 # Registers the page of the hours, which has a module of its own.
 from conversations import admin_hours as admin_hours  # noqa: E402
+
+# It registers its page on the tenant's site when it is imported.
+from conversations import admin_queues as admin_queues  # noqa: E402

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from typing import Protocol
 
 from celery import shared_task
 
-from conversations.services import orchestrator, outbox
+from conversations.services import approvals, orchestrator, outbox, queue, takeover, telling
+
+
+class _Work(Protocol):
+    def __call__(self, *, timer_id: int, token: uuid.UUID) -> str: ...
 
 
 @shared_task
@@ -21,3 +26,31 @@ def send_lines(*, bells: list[tuple[int, str]], **_: object) -> str:
     """Send what the outboxes of conversations hold; announced by timers (id, token)."""
     outcomes = outbox.send_lines([(timer_id, uuid.UUID(token)) for timer_id, token in bells])
     return " ".join(outcomes)
+
+
+@shared_task
+def return_assistants(*, bells: list[tuple[int, str]], **_: object) -> str:
+    """Bring the assistant back where its time has come."""
+    return _each(takeover.return_due, bells)
+
+
+@shared_task
+def escalate(*, bells: list[tuple[int, str]], **_: object) -> str:
+    """See whether people have answered in time."""
+    return _each(queue.escalate_due, bells)
+
+
+@shared_task
+def decide_drafts(*, bells: list[tuple[int, str]], **_: object) -> str:
+    """End the wait for approval."""
+    return _each(approvals.decide_due, bells)
+
+
+@shared_task
+def tell_staff(*, bells: list[tuple[int, str]], **_: object) -> str:
+    """Send a message to the business's own people."""
+    return _each(telling.send, bells)
+
+
+def _each(work: _Work, bells: list[tuple[int, str]]) -> str:
+    return " ".join(work(timer_id=timer_id, token=uuid.UUID(token)) for timer_id, token in bells)

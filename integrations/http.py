@@ -39,6 +39,7 @@ import httpx2
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from tenants import turnstile
 from tenants.context import release_connection
 from tenants.errors import Permanent, Temporary
 
@@ -435,6 +436,7 @@ class GuardedTransport(httpx2.BaseTransport):
         check_url(str(request.url))
         if not hasattr(self._own, "pool"):
             self._own.pool = next(self._next_pool)
+        turnstile.leave()
         answer: httpx2.Response = self._own.pool.handle_request(request)
         if answer.headers.get("content-encoding", "identity").lower() != "identity":
             answer.close()

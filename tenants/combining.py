@@ -60,9 +60,16 @@ class Combiner(Generic[Item, Result]):
         self._lines: dict[str, deque[_Place[Item, Result]]] = {}
 
     def do(self, item: Item) -> Result:
-        """Return the result of one item; raises what its work raises."""
+        """Return the result of one item; raises what its work raises.
+
+        Raises:
+            RuntimeError: the caller has a transaction open.
+        """
         place: _Place[Item, Result] = _Place(item)
         schema = current_schema()
+        # Who stands in the line holds no connection: with all of the pool's there, the one that
+        # leads would get none, and all would wait until it gives up.
+        release_connection()
         with self._lock:
             line = self._lines.get(schema)
             if line is None:

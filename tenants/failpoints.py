@@ -32,6 +32,8 @@ BACKGROUND_NAMES = (
     "space_switched",
     "page_fetched",
     "page_stored",
+    "people_begun",
+    "people_before_commit",
     "delivery_before_call",
     "delivery_after_call",
 )

@@ -14,7 +14,8 @@ from agents.models import Agent
 from agents.services import publishing
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import devices, receiving
-from conversations.services import orchestrator, outbox
+from conversations.models import PeopleQueue
+from conversations.services import approvals, orchestrator, outbox, queue, takeover, telling
 from integrations.services.credentials import ensure_credential
 from knowledge.services import documents
 from tenants import inbox, timers
@@ -117,6 +118,45 @@ def receive(device: Device, *bodies: bytes) -> None:
     for batch in inbox.claim_batches(limit=500, per_batch=100):
         with schema_context(batch.schema_name):
             receiving.receive_entries(entry_ids=batch.entry_ids, token=batch.token)
+
+
+def phone_body(text: str, *, ref: str | None = None, phone: str = "5511988887777") -> bytes:
+    """Return what the bridge posts when the phone's owner types in the chat with a contact."""
+    return message_body(
+        text,
+        ref=ref,
+        phone=phone,
+        IsFromMe=True,
+        Sender="5511900000000@s.whatsapp.net",
+        Chat=f"{phone}@s.whatsapp.net",
+    )
+
+
+PEOPLE_TIMERS = {
+    "return": takeover.return_due,
+    "escalate": queue.escalate_due,
+    "draft": approvals.decide_due,
+    "tell": telling.send,
+}
+
+
+def ring_people(*kinds: str) -> list[str]:
+    """Do what is due for people in every tenant, as dispatcher and workers would."""
+    outcomes = []
+    for kind in kinds or PEOPLE_TIMERS:
+        for bell in timers.claim_due(kind=kind, max_running=1000, limit=1000):
+            with schema_context(bell.schema_name):
+                outcome = PEOPLE_TIMERS[kind](timer_id=bell.timer_id, token=bell.token)
+            outcomes.append(f"{kind}:{outcome.value}")
+    return outcomes
+
+
+def make_queue(name: str = "Atendimento", **values: object) -> Agent:
+    """Publish an agent of kind `human` with the settings of its queue."""
+    agent = Agent.objects.create(name=name, kind="human")
+    publishing.publish_agent(agent=agent, actor="test", now=timezone.now())
+    PeopleQueue.objects.create(agent=agent, **values)
+    return agent
 
 
 def work(*, rounds: int = 3) -> list[str]:

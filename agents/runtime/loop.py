@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from agents.runtime import (
     clarifying,
+    escalation,
     guarding,
     hours,
     outputs,
@@ -75,6 +76,9 @@ _PROMISES: Mapping[Reason, prompts.PromiseKind] = {
     Reason.UNGROUNDED: "not_found",
     Reason.ACCOUNT_DATA: "account",
     Reason.AGENT_ASKED: "requested",
+    Reason.ANGRY: "sorry",
+    Reason.ASKED_AGAIN: "sorry",
+    Reason.FAILED_TWICE: "sorry",
 }
 
 
@@ -150,6 +154,7 @@ class _Run:
             searched=self.searched,
             asked_back=self.asked_back,
             handoffs=tuple(self.passing.handing.done),
+            approval=self.agent.approval,
         )
 
     def _guarded(self) -> RunOutcome | None:
@@ -168,6 +173,10 @@ class _Run:
         """Decide what needs neither knowledge nor a model; None for everything else."""
         with self.step(StepKind.ROUTE) as data:
             data.update(reason="own", agent_id=self.agent.agent_id, agent=self.agent.name)
+            transcript, now = self.request.transcript, self.request.now
+            if raised := escalation.raised(self.text, transcript=transcript, now=now):
+                data.update(reason=raised.reason.value, found=raised.found)
+                return self.person(raised.reason)
             if (by_hours := hours.before_all(self.request, self.burst, data)) is not None:
                 return by_hours
             if not self.burst:

@@ -20,7 +20,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "prompts"
 NO_ANSWER_MARK = "[[SEM_RESPOSTA]]"
 """What a model writes where the passages do not answer; a word that no contact is shown."""
 
-PromiseKind = Literal["not_found", "requested", "account", "other"]
+PromiseKind = Literal["not_found", "requested", "account", "sorry", "nobody", "other"]
 
 _KEPT = frozenset("\n\t\u200d")  # the last one joins the parts of an emoji
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})

@@ -62,7 +62,7 @@ def _for(caller: Caller, agent: AgentProfile) -> Caller:
 
 
 def _profile_of(agent_id: int) -> AgentProfile:
-    return profiles.profile(agent_id=agent_id)
+    return profiles.published(agent_id=agent_id)
 
 
 def retrieve(

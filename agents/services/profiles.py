@@ -9,13 +9,14 @@ from typing import Any
 from agents import owners
 from agents.models import Agent
 from agents.services import guarding
-from agents.types import AgentKind, AgentProfile, AgentRef, OutsideHours, Persona
+from agents.types import AgentKind, AgentProfile, AgentRef, Approval, OutsideHours, Persona
 from integrations.llm.types import ChatConfig, Purpose
 from integrations.models import Credential
 from integrations.services import choices, credentials
 from knowledge.models import Category
 from tenants.crypto import CannotDecrypt
 from tenants.errors import DomainError
+from tenants.remembering import Remembered
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ def profile(*, agent_id: int) -> AgentProfile:
         persona=_persona(shot),
         examples=tuple(shot.get("examples", ())),
         owners=_owners(shot),
+        approval=Approval(**shot["approval"]) if "approval" in shot else None,
     )
 
 
@@ -85,6 +87,22 @@ def _persona(shot: Mapping[str, Any]) -> Persona:
 
 def _owners(shot: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(filter(None, map(owners.typed, shot.get("owner_numbers", ()))))
+
+
+_published: Remembered[dict[int, AgentProfile]] = Remembered(dict)
+"""The profiles of the current schema that were read in this moment, by agent."""
+
+
+def published(*, agent_id: int) -> AgentProfile:
+    """Return the published agent as `profile` does; each turn asks, so it may be a moment late.
+
+    Raises:
+        AgentNotPublished: as `profile`.
+    """
+    known = _published.get()
+    if agent_id not in known:
+        known[agent_id] = profile(agent_id=agent_id)
+    return known[agent_id]
 
 
 def _handoffs(uuids: list[str]) -> tuple[AgentRef, ...]:

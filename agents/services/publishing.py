@@ -110,4 +110,12 @@ def snapshot(agent: Agent) -> dict[str, object]:
         "policies": list(agent.policies),
         "examples": list(agent.examples),
         "owner_numbers": list(agent.owner_numbers),
+        **_approval(agent),
     }
+
+
+def _approval(agent: Agent) -> dict[str, object]:
+    """Return the part on approval; none where it is off, so that older versions stay equal."""
+    if not agent.needs_approval:
+        return {}
+    return {"approval": {"within_min": agent.approval_within_min, "then": agent.approval_then}}

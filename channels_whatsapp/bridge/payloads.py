@@ -141,7 +141,7 @@ def _message(event: Json) -> ParsedEvent:
         recipient = _address(chat, _text(info.get("RecipientAlt")))
         if recipient is None:
             return Ignored("unknown_address")
-        return OwnMessage(ref=ref, recipient=recipient, text=text, sent_at=_time(info))
+        return OwnMessage(ref=ref, recipient=recipient, text=text, sent_at=_time(info), kind=kind)
     sender = _address(_text(info.get("Sender")) or chat, _text(info.get("SenderAlt")))
     if sender is None:
         return Ignored("unknown_address")

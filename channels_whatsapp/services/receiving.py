@@ -169,7 +169,8 @@ def _contact_message(*, device: Device, event: ContactMessage, now: datetime) ->
 
 
 def _own_message(*, device: Device, event: OwnMessage, now: datetime) -> _Verdict:
-    is_stored = intake.record_phone_message(
+    age_s = (now - event.sent_at).total_seconds()
+    reason = intake.record_phone_message(
         channel_kind=CHANNEL_KIND,
         account_ref=device.uuid,
         recipient=event.recipient,
@@ -177,8 +178,10 @@ def _own_message(*, device: Device, event: OwnMessage, now: datetime) -> _Verdic
         text=event.text,
         entry_agent_id=device.entry_agent_id,
         now=now,
+        kind=event.kind,
+        is_old=age_s > device.freshness_s,
     )
-    return BridgeEvent.Outcome.SILENT, "from_the_phone" if is_stored else "own_echo"
+    return BridgeEvent.Outcome.SILENT, reason
 
 
 def _known(is_known: bool) -> _Verdict:

@@ -15,7 +15,7 @@ from agents.models import Agent
 from agents.services import guarding, publishing
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import devices
-from config.blueprints import applying_agents, applying_llm, hours, webhooks
+from config.blueprints import applying_agents, applying_llm, applying_people, hours, webhooks
 from config.blueprints.loading import BadBlueprint
 from config.blueprints.schema import (
     AgentSection,
@@ -88,6 +88,7 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
         if blueprint.guards is not None and guarding.save(checks=blueprint.guards):
             applied.note("guards", is_new=False, fields=sorted(blueprint.guards) or ["all"])
         agents = _apply_agents(blueprint, applied, credentials=by_name, categories=categories)
+        applying_people.apply_queues(blueprint.agents, agents=agents, note=applied.noted)
         applying_llm.apply_budgets(blueprint.llm, agents=agents, note=applied.noted)
         hours.apply(blueprint.hours, actor=ACTOR, note=applied.noted)
         _publish(agents, applied, now=now)
@@ -360,6 +361,7 @@ def _agent_fields(
             {"credential": str(credentials[one.credential].uuid), "model": one.model}
             for one in fallbacks
         ],
+        **applying_people.agent_fields(section),
     }
 
 

@@ -18,7 +18,7 @@ from django_tenants.utils import tenant_context
 from agents.models import Agent
 from agents.services import business, guarding
 from channels_whatsapp.models import Device
-from config.blueprints import exporting_llm, hours, webhooks
+from config.blueprints import exporting_llm, exporting_people, hours, webhooks
 from config.blueprints.applying_agents import PERSONA
 from integrations.models import Credential
 from knowledge import spaces
@@ -245,6 +245,7 @@ def _agent(
         entry["outside_hours"] = agent.outside_hours
     if agent.guards:
         entry["guards"] = agent.guards
+    entry.update(exporting_people.section(agent))
     return entry
 
 

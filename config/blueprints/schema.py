@@ -32,6 +32,7 @@ from config.blueprints.fields import (
 )
 from config.blueprints.schema_hours import HoursSection
 from config.blueprints.schema_llm import ChatSection, LlmSection
+from config.blueprints.schema_people import ApprovalSection, QueueSection, ReturnMinutes
 from config.blueprints.webhooks import WebhookSection
 
 Lines = Annotated[
@@ -147,6 +148,9 @@ class AgentSection(Section):
     owner_numbers: list[Annotated[str, AfterValidator(is_number)]] = Field(
         [], max_length=MAX_OWNERS
     )
+    approval: ApprovalSection | None = None
+    return_after_min: ReturnMinutes = 30
+    queue: QueueSection | None = None
 
     @model_validator(mode="after")
     def _check(self) -> AgentSection:
@@ -154,6 +158,10 @@ class AgentSection(Section):
             raise refuse("hands off to itself")
         if self.kind == "personal" and not self.owner_numbers:
             raise refuse("a personal agent needs owner_numbers")
+        if self.queue is not None and self.kind != "human":
+            raise refuse("only an agent of kind human has a queue")
+        if self.queue is not None and self.queue.escalate_to == self.name:
+            raise refuse("its queue passes to itself")
         return self
 
 

@@ -218,15 +218,24 @@ INBOX_TASK = "channels_whatsapp.tasks.receive_entries"
 TIMER_TASKS = {
     "turn": "conversations.tasks.run_turns",
     "send": "conversations.tasks.send_lines",
+    "return": "conversations.tasks.return_assistants",
+    "escalate": "conversations.tasks.escalate",
+    "draft": "conversations.tasks.decide_drafts",
+    "tell": "conversations.tasks.tell_staff",
     "embed_space": "knowledge.tasks.fill_space",
     "web_sync": "knowledge.tasks.read_web_source",
     "delivery": "integrations.tasks.deliver",
 }
 # Of these one task takes several at once; the others work for minutes on each.
-TIMERS_TOGETHER = {"turn", "send"}
+TIMERS_TOGETHER = {"turn", "send", "return", "escalate", "draft"}
 TIMER_MAX_RUNNING = {
     "turn": env.number("MAX_RUNNING_TURNS", default=250, minimum=1),
     "send": env.number("MAX_RUNNING_SENDS", default=100, minimum=1),
+    # Some milliseconds each; only the last one waits, for the bridge.
+    "return": 50,
+    "escalate": 50,
+    "draft": 50,
+    "tell": 20,
     # Long work on the queue of the knowledge: room is left for the documents that people wait for.
     "embed_space": 2,
     "web_sync": 4,

@@ -8,5 +8,9 @@ from conversations.models.hours import HoursSettings as HoursSettings
 from conversations.models.hours import SpecialDays as SpecialDays
 from conversations.models.messages import InboundMessage as InboundMessage
 from conversations.models.messages import OutboundMessage as OutboundMessage
+from conversations.models.people import Draft as Draft
+from conversations.models.people import Note as Note
+from conversations.models.people import PeopleQueue as PeopleQueue
+from conversations.models.people import StaffMessage as StaffMessage
 from conversations.models.turns import Turn as Turn
 from conversations.models.turns import TurnStep as TurnStep

@@ -17,8 +17,10 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
     """Questions that are asked of conversations."""
 
     def waiting_for_a_person(self) -> ConversationQuerySet:
-        """Open ones that the assistant has left to people."""
-        return self.filter(status=Conversation.Status.OPEN, mode=Conversation.Mode.HUMAN)
+        """Open ones that the assistant has left to people, and that nobody has taken."""
+        return self.filter(
+            status=Conversation.Status.OPEN, mode=Conversation.Mode.HUMAN, claimed_by=""
+        )
 
     def lock(self, ids: Sequence[int], *, wait: bool) -> ConversationQuerySet:
         """Some by their ids, with their contacts, locked until the open transaction ends.
@@ -76,6 +78,20 @@ class Conversation(models.Model):
         "conversations.Handoff", models.SET_NULL, null=True, blank=True, related_name="+"
     )
     recent_hops = models.JSONField(default=list, db_default=[], blank=True)
+    # In people's hands: whose queue it is in, who has taken it (a user name, or the paired phone),
+    # since when the contact waits, until when an answer is due, how often it was passed on for want
+    # of one, when the contact was told so, and when the assistant comes back by itself.
+    queue = models.ForeignKey(
+        Agent, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("queue")
+    )
+    claimed_by = models.CharField(_("with"), max_length=150, blank=True)
+    waiting_since = models.DateTimeField(_("waiting since"), null=True, blank=True)
+    answer_due_at = models.DateTimeField(_("answer due at"), null=True, blank=True)
+    n_escalations = models.PositiveSmallIntegerField(default=0)
+    promised_at = models.DateTimeField(null=True, blank=True)
+    returns_at = models.DateTimeField(_("assistant returns at"), null=True, blank=True)
+    # Whether a draft waits for approval: a look at this row is free, one at the drafts is not.
+    has_draft = models.BooleanField(default=False)
 
     objects = ConversationQuerySet.as_manager()
 
@@ -93,6 +109,12 @@ class Conversation(models.Model):
         indexes = [
             # Read by the conversations page: the newest first.
             models.Index(fields=["-last_message_at"], name="conversation_newest"),
+            # Read by the queue's page every few seconds: what is in people's hands.
+            models.Index(
+                fields=["waiting_since"],
+                name="conversation_with_people",
+                condition=Q(status="open", mode="human"),
+            ),
         ]
 
     def __str__(self) -> str:

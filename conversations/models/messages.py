@@ -120,6 +120,8 @@ class OutboundMessage(models.Model):
     acked_at = models.DateTimeField(_("sent at"), null=True, blank=True)
     delivered_at = models.DateTimeField(_("delivered at"), null=True, blank=True)
     read_at = models.DateTimeField(_("read at"), null=True, blank=True)
+    # The user who wrote it, where a person did in the panel.
+    written_by = models.CharField(_("written by"), max_length=150, blank=True, default="")
 
     objects = OutboundMessageQuerySet.as_manager()
 

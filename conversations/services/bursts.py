@@ -17,6 +17,12 @@ TRANSCRIPT_LINES = 20
 COUNTS = ("n_pending", "n_superseded", "first_pending_at")
 """The columns of a conversation that count its burst."""
 
+COMMAND = r"\s*#(?P<word>ia|pausa)(?:\s+(?P<minutes>\d{1,4}))?\s*(?:min(?:utos?)?)?\s*\Z"
+"""What the owner of the paired phone types to let the assistant in or to hold it back."""
+
+COMMAND_SQL = r"^\s*#(ia|pausa)(\s+\d{1,4})?\s*(min(utos?)?)?\s*$"
+"""The same for PostgreSQL."""
+
 _LATEST = """
 select asked.id, line.*
 from unnest(%(ids)s::bigint[], %(before)s::bigint[]) as asked(id, before)
@@ -30,6 +36,7 @@ cross join lateral (
         select o.origin, 'text', o.text, o.created_at, ''
         from conversations_outboundmessage o
         where o.conversation_id = asked.id and o.status <> all(%(unsent)s)
+            and not (o.origin = 'phone' and o.text ~* %(command)s)
         order by o.id desc limit %(n)s
     )
 ) as line
@@ -69,6 +76,7 @@ def latest_lines(before: Mapping[int, int]) -> dict[int, tuple[TranscriptLine, .
                 "ids": list(before),
                 "before": list(before.values()),
                 "n": TRANSCRIPT_LINES,
+                "command": COMMAND_SQL,
                 "unsent": [OutboundMessage.Status.CANCELLED, OutboundMessage.Status.FAILED],
             },
         )

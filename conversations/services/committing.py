@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
-from agents.types import HandOff, NeedsHuman, Reply, RunResult
+from agents.types import HandOff, NeedsHuman, Reply, RunOutcome, RunResult
 from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn, TurnStep
-from conversations.services import away, bursts, handoffs, outbox, searching, takeover
+from conversations.services import (
+    away,
+    bursts,
+    desks,
+    drafts,
+    handoffs,
+    outbox,
+    searching,
+    takeover,
+)
 from conversations.services.opening import Open
 from conversations.types import TurnOutcome
 from tenants import timers
 from tenants.combining import Combiner
 from tenants.context import database_now
-from tenants.rows import update_each
+from tenants.rows import insert_each, update_each
 
 MAX_SUPERSEDED = 3
 """How often in a row an answer is thrown away for a newer message. Then it is sent all the same, or
@@ -103,12 +110,14 @@ def _decide(
     """Say what becomes of a turn, of its row and its conversation's; neither is saved."""
     turn, result = answered.opened.turn, answered.result
     _describe_turn(turn=turn, result=result, now=now)
-    if conversation.mode != Conversation.Mode.AI:
+    # Dealt with meanwhile: a person took it, answered, and gave it back before this was written.
+    is_handled = conversation.handled_upto >= turn.covered_upto
+    if conversation.mode != Conversation.Mode.AI or is_handled:
         turn.status, turn.reason = Turn.Status.SUPERSEDED, "a person took over"
     elif conversation.contact.opted_out_at is not None:
         turn.status = Turn.Status.SUPERSEDED
         turn.reason = "the contact asked not to be written to"
-    elif has_newer and conversation.n_superseded < MAX_SUPERSEDED:
+    elif has_newer and (result.approval or conversation.n_superseded < MAX_SUPERSEDED):
         turn.status, turn.reason = Turn.Status.SUPERSEDED, "a newer message arrived"
         conversation.n_superseded += 1
     else:
@@ -118,8 +127,6 @@ def _decide(
         match result.outcome:
             case HandOff(to_agent_id=agent_id):
                 conversation.agent_id = agent_id
-            case NeedsHuman(to_agent_id=int(agent_id)):
-                conversation.agent_id = agent_id
 
 
 def _write_turns(
@@ -127,7 +134,7 @@ def _write_turns(
 ) -> list[Conversation]:
     """Write what was decided; joins the transaction of the commit. Return who gets a reply."""
     done = [one for one in answered if one.opened.turn.status == Turn.Status.DONE]
-    TurnStep.objects.bulk_create([step for one in answered for step in _steps(one)])
+    insert_each([step for one in answered for step in _steps(one)])
     update_each([one.opened.turn for one in answered], _TURN)
     update_each(
         [
@@ -145,9 +152,24 @@ def _write_turns(
         [conversations[one.claim.ref] for one in answered],
         ["agent", "handled_upto", *bursts.COUNTS, *handoffs.FIELDS],
     )
+    leaving = [
+        (conversations[one.claim.ref], one.result.outcome.to_agent_id)
+        for one in done
+        if isinstance(one.result.outcome, NeedsHuman)
+    ]
+    desk_of = desks.desks_for(leaving) if leaving else {}
+    farewell = desks.farewells(desk_of, now=now)
     said = away.texts(
-        [(conversations[one.claim.ref].contact_id, one.result.outcome) for one in done], now=now
+        [
+            (
+                conversations[one.claim.ref].contact_id,
+                _in_words(one, farewell.get(one.claim.ref, "")),
+            )
+            for one in done
+        ],
+        now=now,
     )
+    held = {one for one in done if one.result.approval and isinstance(one.result.outcome, Reply)}
     replies = [
         outbox.new_message(
             conversation=conversations[one.claim.ref],
@@ -159,9 +181,10 @@ def _write_turns(
             turn=one.opened.turn,
         )
         for one, text in zip(done, said, strict=True)
-        if text
+        if text and one not in held
     ]
     outbox.add_messages(replies, now=now)
+    drafts.hold([(one.opened.turn, one.result) for one in held], conversations, now=now)
     searching.record_turns(((one.opened.turn, one.result) for one in done), now=now)
     for one in done:
         if isinstance(one.result.outcome, NeedsHuman):
@@ -169,8 +192,17 @@ def _write_turns(
                 conversation=conversations[one.claim.ref],
                 reason=one.result.outcome.reason,
                 now=now,
+                desk=desk_of[one.claim.ref],
             )
     return [reply.conversation for reply in replies]
+
+
+def _in_words(answered: Answered, farewell: str) -> RunOutcome:
+    """Return an outcome with its queue's own words, where it has any and the contact is told."""
+    outcome = answered.result.outcome
+    if not (isinstance(outcome, NeedsHuman) and farewell and outcome.text and not outcome.away):
+        return outcome
+    return replace(outcome, text=farewell)
 
 
 def _describe_turn(*, turn: Turn, result: RunResult, now: datetime) -> None:
@@ -198,10 +230,5 @@ def _steps(answered: Answered) -> Iterator[TurnStep]:
             kind=step.kind,
             started_at=step.started_at,
             duration_ms=step.duration_ms,
-            data=_storable(step.data),
+            data=dict(step.data),
         )
-
-
-def _storable(data: Mapping[str, object]) -> Any:
-    """Return JSON that PostgreSQL takes: a model may write a NUL, jsonb refuses it."""
-    return json.loads(json.dumps(dict(data)).replace("\\u0000", ""))

@@ -9,14 +9,32 @@ from conversations.models import (
     Contact,
     ContactAddress,
     Conversation,
+    Draft,
     Handoff,
     InboundMessage,
+    Note,
     OutboundMessage,
+    StaffMessage,
     Turn,
 )
+from conversations.services import drafts
 from conversations.types import Address, Silence
 from tenants import timers
 from tenants.context import database_now
+
+_IN_HANDS = (
+    "mode",
+    "mode_reason",
+    "mode_changed_at",
+    "queue_id",
+    "claimed_by",
+    "waiting_since",
+    "answer_due_at",
+    "n_escalations",
+    "promised_at",
+    "returns_at",
+)
+"""What tells in whose hands a conversation is; of two that are joined, people's hands hold."""
 
 
 def ensure_contact(*, address: Address, name: str) -> Contact:
@@ -115,6 +133,7 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     The ids of inbound messages are one sequence, so what was handled on either side must stay
     handled: it is marked on the messages themselves before the marks are joined.
     """
+    drafts.supersede(source, reason="contacts merged", now=database_now())
     unhandled = InboundMessage.objects.filter(silence_reason="", turn=None, deleted_at=None)
     pending = list(
         unhandled.filter(conversation=target, pk__gt=target.handled_upto).values_list(
@@ -133,6 +152,9 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     Handoff.objects.filter(conversation=source).update(conversation=target)
     InboundMessage.objects.filter(conversation=source).update(conversation=target)
     OutboundMessage.objects.filter(conversation=source).update(conversation=target)
+    for model in (Note, StaffMessage):
+        model._default_manager.filter(conversation=source).update(conversation=target)
+    Draft.objects.filter(conversation=source).update(conversation=target)
     # Handled without a turn: a person dealt with it before the assistant was let in again.
     unhandled.filter(conversation=target).exclude(pk__in=pending).update(
         silence_reason=Silence.HUMAN_MODE
@@ -140,16 +162,19 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     target.n_pending = len(pending)
     starts = [c.first_pending_at for c in (target, source) if c.first_pending_at is not None]
     target.first_pending_at = min(starts) if pending and starts else None
-    if source.mode == Conversation.Mode.HUMAN:
-        target.mode, target.mode_reason = source.mode, source.mode_reason
+    if source.mode == Conversation.Mode.HUMAN and target.mode != Conversation.Mode.HUMAN:
+        for name in _IN_HANDS:
+            setattr(target, name, getattr(source, name))
     target.handled_upto = (
         (min(pending) - 1) if pending else max(target.handled_upto, source.handled_upto)
     )
-    target.save(
-        update_fields=["n_pending", "first_pending_at", "mode", "mode_reason", "handled_upto"]
-    )
+    target.save(update_fields=["n_pending", "first_pending_at", "handled_upto", *_IN_HANDS])
     source.delete()
     timers.arm(kind="send", ref=target.pk, due_at=database_now())
+    if target.mode == Conversation.Mode.HUMAN:
+        # Both look at the row for what is due, and when.
+        for kind in ("return", "escalate"):
+            timers.arm(kind=kind, ref=target.pk, due_at=database_now())
     if pending:
         # The source's timer finds nothing any more, and what led here may be no message that wakes.
         timers.arm(kind="turn", ref=target.pk, due_at=database_now())

@@ -16,8 +16,17 @@ from conversations.models import (
     Conversation,
     InboundMessage,
     OutboundMessage,
+    StaffMessage,
 )
-from conversations.services import accumulator, consent, events, identity
+from conversations.services import (
+    accumulator,
+    bursts,
+    consent,
+    drafts,
+    events,
+    identity,
+    takeover,
+)
 from conversations.types import (
     MAX_HONEST_TEXT,
     MAX_TEXT,
@@ -90,7 +99,14 @@ def receive_message(*, message: NewMessage, now: datetime) -> Received:
     conversation.last_message_at = now
     # It may have been opened before the account was given an agent.
     conversation.agent_id = conversation.agent_id or message.entry_agent_id
-    conversation.save(update_fields=["last_message_at", "agent"])
+    if conversation.has_draft and not silence:
+        freed = drafts.supersede(conversation, reason="a newer message arrived", now=now)
+        conversation.n_pending += len(freed)
+    conversation.save(
+        update_fields=["last_message_at", "agent", "has_draft", "handled_upto", "n_pending"]
+    )
+    if silence == Silence.HUMAN_MODE:
+        takeover.note_contact_wrote(conversation, now=now)
     events.received(row, conversation=conversation, now=now)
     if not silence:
         accumulator.add_message(conversation=conversation, burst=message.burst, now=now)
@@ -204,15 +220,26 @@ def record_phone_message(
     text: str,
     entry_agent_id: int | None,
     now: datetime,
-) -> bool:
-    """Store what the owner typed on the paired phone; False if it is a message of our own.
+    kind: MessageKind = MessageKind.TEXT,
+    is_old: bool = False,
+) -> str:
+    """Store what the owner typed on the paired phone, and let the owner have the conversation.
 
-    Safe to call twice. It never wakes the assistant.
+    Safe to call twice.
+
+    Args:
+        is_old: it was typed long ago and only arrives now; it is a record and takes nothing over.
+
+    Returns:
+        Why the assistant stays silent: ``"own_echo"`` for a message of our own,
+        ``"from_the_phone"``, or ``"command_ia"`` and ``"command_pausa"``.
     """
-    if OutboundMessage.objects.filter(
-        channel_account_ref=account_ref, provider_ref=provider_ref
-    ).exists():
-        return False
+    ours = {"channel_account_ref": account_ref, "provider_ref": provider_ref}
+    if (
+        OutboundMessage.objects.filter(**ours).exists()
+        or StaffMessage.objects.filter(**ours).exists()
+    ):
+        return "own_echo"
     contact = identity.ensure_contact(address=recipient, name="")
     conversation = open_conversation(
         contact=contact,
@@ -228,12 +255,17 @@ def record_phone_message(
             "conversation": conversation,
             "origin": OutboundMessage.Origin.PHONE,
             "status": OutboundMessage.Status.ACKED,
-            "text": _cut(text),
+            "text": _cut(bursts.describe(kind=kind, text=text)),
             "created_at": now,
             "acked_at": now,
         },
     )
-    return created
+    if not created:
+        return "own_echo"
+    if is_old or kind == MessageKind.REACTION:
+        return "from_the_phone"
+    command = takeover.note_phone(conversation, text=text, now=now)
+    return f"command_{command}" if command else "from_the_phone"
 
 
 def _own_message(

@@ -70,11 +70,10 @@ def open_turns(claims: Sequence[timers.Claim]) -> dict[timers.Claim, Open | Turn
             conversation__in=[claim.ref for claim in held], status=Turn.Status.RUNNING
         ).update(status=Turn.Status.FAILED, reason="its worker was lost", finished_at=now)
         found = bursts.pending([conversations[one.ref] for one in held if one.ref in conversations])
-        profiles_of = _Profiles()
         begun: list[tuple[timers.Claim, Turn, AgentProfile]] = []
         for claim in held:
             conversation = conversations.get(claim.ref)
-            turn = _new_turn(claim, conversation, found.get(claim.ref, []), profiles_of, now=now)
+            turn = _new_turn(claim, conversation, found.get(claim.ref, []), now=now)
             if isinstance(turn, TurnOutcome):
                 opened[claim] = turn
                 timers.finish(claim)
@@ -89,7 +88,6 @@ def _new_turn(
     claim: timers.Claim,
     conversation: Conversation | None,
     messages: Sequence[InboundMessage],
-    profiles_of: _Profiles,
     *,
     now: datetime,
 ) -> tuple[Turn, AgentProfile] | TurnOutcome:
@@ -105,7 +103,7 @@ def _new_turn(
     burst = "\n".join(message.text for message in messages)
     if len(messages) > 1 and consent.heed(conversation=conversation, text=burst, now=now):
         return TurnOutcome.NOTHING_PENDING
-    profile = profiles_of.conversation(conversation)
+    profile = _profile(conversation)
     if profile is None or claim.n_attempts > MAX_ATTEMPTS:
         reason = "no agent answers here" if profile is None else "answering failed repeatedly"
         takeover.leave_to_people(conversation=conversation, reason=reason, now=now)
@@ -174,24 +172,14 @@ def _with_requests(
     return opened
 
 
-class _Profiles:
-    """The published agents of some conversations, each read once."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, AgentProfile] = {}
-
-    def conversation(self, conversation: Conversation) -> AgentProfile | None:
-        """Return who answers a conversation; None where nobody does."""
-        agent = conversation.agent
-        if agent is None or not agent.is_active or agent.published_version_id is None:
-            return None
-        if agent.kind == Agent.Kind.HUMAN:
-            return None
-        agent_id = reception.receiver(
-            agent_id=agent.pk, contact_ids=handoffs.contact_ids(conversation.contact)
-        )
-        if agent_id is None:
-            return None
-        if agent_id not in self._known:
-            self._known[agent_id] = profiles.profile(agent_id=agent_id)
-        return self._known[agent_id]
+def _profile(conversation: Conversation) -> AgentProfile | None:
+    """Return who answers a conversation; None where nobody does."""
+    agent = conversation.agent
+    if agent is None or not agent.is_active or agent.published_version_id is None:
+        return None
+    if agent.kind == Agent.Kind.HUMAN:
+        return None
+    agent_id = reception.receiver(
+        agent_id=agent.pk, contact_ids=handoffs.contact_ids(conversation.contact)
+    )
+    return None if agent_id is None else profiles.published(agent_id=agent_id)

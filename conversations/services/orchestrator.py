@@ -28,8 +28,15 @@ from tenants import parallel, timers
 from tenants.context import database_now, release_connection
 from tenants.failpoints import reach
 from tenants.leases import keep
+from tenants.turnstile import Turnstile
 
 logger = logging.getLogger(__name__)
+
+_beginnings = Turnstile(n_places=4)
+"""Where turns begin, one after the other: the opening of those that come due together, and each up
+to its first model. Four, because a place is mostly waiting for PostgreSQL, or for the processor
+that other programs use; with two the last of 200 models was asked later, and with all at
+once the first as late as the last."""
 
 
 def run_turns(bells: Sequence[tuple[int, uuid.UUID]]) -> list[TurnOutcome]:
@@ -49,7 +56,8 @@ def run_turns(bells: Sequence[tuple[int, uuid.UUID]]) -> list[TurnOutcome]:
     with keep(*claims):
         # What has failed before may have killed its worker: it shall not take others with it.
         fresh = [claim for claim in claims if claim.n_attempts == 1]
-        opened = _open_together(fresh) if len(fresh) > 1 else {}
+        with _beginnings.place(is_new=True):
+            opened = _open_together(fresh) if len(fresh) > 1 else {}
         return parallel.run_all(lambda claim: _run_turn(claim, opened.get(claim)), claims) + lost
 
 
@@ -72,7 +80,8 @@ def _run_turn(claim: timers.Claim, opened: Open | TurnOutcome | None) -> TurnOut
         release_connection()
         reach("turn_before_llm")
         try:
-            result = loop.answer(opened.request, assembly.run_context(caller_of(opened)))
+            with _beginnings.place():
+                result = loop.answer(opened.request, assembly.run_context(caller_of(opened)))
         finally:
             opened.typing.end()
         reach("turn_after_llm")

@@ -395,7 +395,9 @@ def _veto(*, head: OutboundMessage, conversation: Conversation, now: datetime) -
         return "the contact asked not to be written to"
     is_unsent = head.status == OutboundMessage.Status.CREATED
     is_of_agent = head.origin == OutboundMessage.Origin.AGENT
-    if is_of_agent and is_unsent and conversation.mode == Conversation.Mode.HUMAN:
+    # One that may have been sent is not repeated either, once a person is writing.
+    is_with_people = conversation.mode == Conversation.Mode.HUMAN
+    if is_of_agent and is_with_people and (is_unsent or conversation.claimed_by):
         return "a person has taken the conversation over"
     is_of_person = head.origin == OutboundMessage.Origin.PERSON
     if not is_of_person and now - head.created_at > STALE_AFTER:
@@ -407,8 +409,9 @@ def _veto(*, head: OutboundMessage, conversation: Conversation, now: datetime) -
 
 
 _RANK = {
-    OutboundMessage.Status.DELIVERED: ("created", "handed", "acked"),
-    OutboundMessage.Status.READ: ("created", "handed", "acked", "delivered"),
+    # One that was not repeated for a person's sake may have arrived at the first try.
+    OutboundMessage.Status.DELIVERED: ("created", "handed", "acked", "cancelled"),
+    OutboundMessage.Status.READ: ("created", "handed", "acked", "delivered", "cancelled"),
 }
 
 

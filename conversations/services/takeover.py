@@ -2,86 +2,366 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from conversations.models import Conversation, InboundMessage, OutboundMessage
-from conversations.services import events
+from conversations.services import accumulator, bursts, desks, drafts, due, events, telling, words
+from conversations.services.desks import Desk
+from conversations.services.due import DueOutcome
+from conversations.types import MessageKind, Silence
+from tenants import timers
 from tenants.audit.record import record
+from tenants.errors import DomainError
+
+RETURN = "return"
+"""The kind of timer that brings the assistant back; its ref is the conversation."""
+
+PHONE = words.PAIRED_PHONE
+TIMER = "timer"
+"""Stands in the audit trail for what time did."""
+
+OPEN_QUESTIONS_FOR = timedelta(hours=24)
+"""How long a contact's message waits for an answer. When the assistant comes back later than that,
+it is no longer a question that somebody is waiting with."""
+
+_COMMAND = re.compile(bursts.COMMAND, re.IGNORECASE)
 
 
-def leave_to_people(*, conversation: Conversation, reason: str, now: datetime) -> None:
-    """Stop the assistant; joins the caller's transaction, which holds the conversation's lock."""
+class AlreadyTaken(DomainError):
+    """Another person has this conversation."""
+
+    code = "already_taken"
+
+    def __init__(self, who: str) -> None:
+        super().__init__()
+        self.who = who
+
+
+class ConversationClosed(DomainError):
+    """This conversation is archived; the contact's next message opens a new one."""
+
+    code = "conversation_closed"
+
+
+_PEOPLE = (
+    "mode",
+    "mode_reason",
+    "mode_changed_at",
+    "queue",
+    "claimed_by",
+    "waiting_since",
+    "answer_due_at",
+    "n_escalations",
+    "promised_at",
+    "returns_at",
+    "has_draft",
+    "handled_upto",
+    *bursts.COUNTS,
+)
+"""The columns that tell in whose hands a conversation is."""
+
+
+def leave_to_people(
+    *,
+    conversation: Conversation,
+    reason: str,
+    now: datetime,
+    agent_id: int | None = None,
+    desk: Desk | None = None,
+) -> None:
+    """Stop the assistant and let the contact wait in a queue.
+
+    Joins the caller's transaction, which holds the conversation's lock. Whoever has the
+    conversation already keeps it.
+
+    Args:
+        reason: a code or a short text of ours, for people.
+        agent_id: the agent of kind `human` that was chosen; None for the nearest.
+        desk: its settings, where the caller has read them.
+    """
+    if conversation.mode == Conversation.Mode.HUMAN and conversation.claimed_by:
+        conversation.mode_reason = reason[:200]
+        conversation.save(update_fields=["mode_reason"])
+        return
+    desk = desk or desks.desks_for([(conversation, agent_id)])[conversation.pk]
     if conversation.mode != Conversation.Mode.HUMAN:
         events.handed_off(conversation, reason=reason, now=now)
     _stop_assistant(conversation, reason=reason, now=now)
-
-
-def _stop_assistant(conversation: Conversation, *, reason: str, now: datetime) -> None:
-    conversation.mode = Conversation.Mode.HUMAN
-    conversation.mode_reason = reason[:200]
-    conversation.mode_changed_at = now
-    conversation.first_pending_at, conversation.n_pending, conversation.n_superseded = None, 0, 0
-    conversation.save(
-        update_fields=[
-            "mode",
-            "mode_reason",
-            "mode_changed_at",
-            "first_pending_at",
-            "n_pending",
-            "n_superseded",
-        ]
+    conversation.queue_id, conversation.claimed_by, conversation.returns_at = (
+        desk.queue_id,
+        "",
+        None,
     )
+    desks.await_answer(conversation, desk, now=now)
+    conversation.save(update_fields=_PEOPLE)
+    telling.waiting(conversation, desk, now=now)
 
 
 def take_over(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Conversation:
-    """Let a person answer from now on; what the assistant was about to send is not sent."""
+    """Let a person answer from now on; what the assistant was about to send is not sent.
+
+    From the assistant it is taken with a timed return, from a queue without: the assistant has
+    given that one up. Of two who ask at once the first gets it.
+
+    Raises:
+        AlreadyTaken: another person has it.
+        NotOfThisQueue: it waits for the people of a queue to which the actor does not belong.
+        ConversationClosed: it is archived.
+    """
     with transaction.atomic():
-        conversation = Conversation.objects.select_for_update().get(uuid=conversation_uuid)
-        if conversation.mode != Conversation.Mode.HUMAN:
-            _stop_assistant(conversation, reason=f"taken over by {actor}", now=now)
-            events.taken_over(conversation, person=actor, now=now)
-            OutboundMessage.objects.filter(
-                conversation=conversation,
-                status=OutboundMessage.Status.CREATED,
-                origin=OutboundMessage.Origin.AGENT,
-            ).update(
-                status=OutboundMessage.Status.CANCELLED, failure_reason="taken over by a person"
-            )
-            _record(conversation, action="conversation.taken_over", actor=actor)
+        conversation = _lock(conversation_uuid)
+        if conversation.status != Conversation.Status.OPEN:
+            raise ConversationClosed
+        if conversation.claimed_by == actor:
+            return conversation
+        if conversation.claimed_by and conversation.claimed_by != PHONE:
+            raise AlreadyTaken(conversation.claimed_by)
+        if conversation.mode == Conversation.Mode.HUMAN:
+            desks.require_member(queue_id=conversation.queue_id, username=actor)
+            conversation.claimed_by = actor
+            conversation.save(update_fields=["claimed_by"])
+            _record(conversation, action="conversation.claimed", actor=actor)
+            return conversation
+        _take(conversation, reason=f"taken over by {actor}", holder=actor, now=now)
+        _come_back(conversation, now=now)
+        conversation.save(update_fields=_PEOPLE)
+        _record(conversation, action="conversation.taken_over", actor=actor)
     return conversation
 
 
+def hand_to(*, conversation: Conversation, actor: str, reason: str, now: datetime) -> None:
+    """Let a person have a conversation whose contact the assistant has just left unanswered.
+
+    Joins the caller's transaction, which holds the conversation's lock.
+    """
+    _take(conversation, reason=reason, holder=actor, now=now)
+    desk = desks.desks_for([(conversation, None)])[conversation.pk]
+    conversation.queue_id = desk.queue_id
+    desks.await_answer(conversation, desk, now=now)
+    conversation.save(update_fields=_PEOPLE)
+
+
 def give_back(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Conversation:
-    """Let the assistant answer again, from the contact's next message on."""
+    """Let the assistant answer again; what nobody has answered yet it answers now."""
     with transaction.atomic():
-        conversation = Conversation.objects.select_for_update().get(uuid=conversation_uuid)
+        conversation = _lock(conversation_uuid)
         if conversation.mode != Conversation.Mode.AI:
-            last = InboundMessage.objects.filter(conversation=conversation).order_by("-pk").first()
-            conversation.mode, conversation.mode_reason = Conversation.Mode.AI, ""
-            conversation.mode_changed_at = now
-            conversation.handled_upto = last.pk if last else 0
-            conversation.save(
-                update_fields=["mode", "mode_reason", "mode_changed_at", "handled_upto"]
-            )
-            events.returned(conversation, person=actor, now=now)
-            _record(conversation, action="conversation.returned", actor=actor)
+            _return(conversation, actor=actor, now=now)
     return conversation
 
 
 def archive(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Conversation:
     """Close a conversation; the contact's next message opens a new one."""
     with transaction.atomic():
-        conversation = Conversation.objects.select_for_update().get(uuid=conversation_uuid)
+        conversation = _lock(conversation_uuid)
         if conversation.status != Conversation.Status.ARCHIVED:
+            drafts.supersede(conversation, reason="archived", now=now)
             conversation.status = Conversation.Status.ARCHIVED
             conversation.mode_changed_at = now
-            conversation.save(update_fields=["status", "mode_changed_at"])
+            conversation.waiting_since = conversation.answer_due_at = None
+            conversation.returns_at = None
+            conversation.save(update_fields=[*_PEOPLE, "status"])
             events.closed(conversation, person=actor, reason="archived", now=now)
             _record(conversation, action="conversation.archived", actor=actor)
     return conversation
+
+
+def stay(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Conversation:
+    """Let the assistant wait until it is given the conversation back, however long that takes."""
+    del now
+    with transaction.atomic():
+        conversation = _lock(conversation_uuid)
+        if conversation.returns_at is not None:
+            conversation.returns_at = None
+            conversation.save(update_fields=["returns_at"])
+            _record(conversation, action="conversation.held", actor=actor)
+    return conversation
+
+
+def note_person_spoke(conversation: Conversation, *, now: datetime) -> None:
+    """Note that a person has answered: nobody waits any more, and the assistant comes back later.
+
+    Joins the caller's transaction, which holds the conversation's lock.
+    """
+    conversation.waiting_since = conversation.answer_due_at = conversation.promised_at = None
+    conversation.n_escalations = 0
+    if conversation.returns_at is not None:
+        _come_back(conversation, now=now)
+    conversation.save(update_fields=_PEOPLE)
+
+
+def note_contact_wrote(conversation: Conversation, *, now: datetime) -> None:
+    """Note that a contact who is in people's hands waits for an answer from now on.
+
+    Joins the caller's transaction, which holds the conversation's lock. Where the assistant comes
+    back by itself it will answer, and the phone's owner has been told by the phone.
+    """
+    if conversation.waiting_since is not None:
+        return
+    if conversation.returns_at is None and conversation.claimed_by != PHONE:
+        desks.await_answer(conversation, desks.desk_of(conversation), now=now)
+    else:
+        conversation.waiting_since = now
+    conversation.save(update_fields=["waiting_since", "answer_due_at"])
+
+
+def note_phone(conversation: Conversation, *, text: str, now: datetime) -> str:
+    """Take a conversation for the phone's owner, who has typed in it, or do what they ordered.
+
+    Joins the caller's transaction, which holds the conversation's lock. ``#ia`` lets the assistant
+    answer again, ``#pausa`` holds it back, for as many minutes as follow or until ``#ia``.
+
+    Returns:
+        ``"ia"``, ``"pausa"``, or an empty text where it was a message.
+    """
+    command = _COMMAND.match(text)
+    if command and command["word"].lower() == "ia":
+        if conversation.mode != Conversation.Mode.AI:
+            _return(conversation, actor=PHONE, now=now)
+        return "ia"
+    if conversation.mode == Conversation.Mode.AI:
+        _take(conversation, reason=f"taken over by {PHONE}", holder=PHONE, now=now)
+        _come_back(conversation, now=now)
+        _record(conversation, action="conversation.taken_over", actor=PHONE)
+    elif not conversation.claimed_by:
+        conversation.claimed_by = PHONE
+        _come_back(conversation, now=now)
+        _record(conversation, action="conversation.claimed", actor=PHONE)
+    if command:
+        minutes = int(command["minutes"] or 0)
+        _hold(conversation, minutes=minutes, now=now)
+        conversation.save(update_fields=_PEOPLE)
+        _record(conversation, action="conversation.held", actor=PHONE)
+        return "pausa"
+    note_person_spoke(conversation, now=now)
+    return ""
+
+
+def return_due(*, timer_id: int, token: uuid.UUID) -> DueOutcome:
+    """Bring the assistant back where its time has come; announced by a timer, safe to run twice."""
+    return due.run(timer_id=timer_id, token=token, act=_return_if_due)
+
+
+def _return_if_due(conversation: Conversation, now: datetime) -> bool:
+    is_human = conversation.mode == Conversation.Mode.HUMAN
+    if not is_human or conversation.returns_at is None:
+        return False
+    if conversation.status != Conversation.Status.OPEN:
+        return False
+    if conversation.returns_at > now:  # a person has spoken since
+        timers.arm(kind=RETURN, ref=conversation.pk, due_at=conversation.returns_at)
+        return False
+    _return(conversation, actor=TIMER, now=now)
+    return True
+
+
+def _lock(conversation_uuid: uuid.UUID) -> Conversation:
+    return (
+        Conversation.objects.select_for_update(of=("self",))
+        .select_related("contact", "agent")
+        .get(uuid=conversation_uuid)
+    )
+
+
+def _stop_assistant(conversation: Conversation, *, reason: str, now: datetime) -> None:
+    """Put a conversation into people's hands; the row is not saved."""
+    drafts.supersede(conversation, reason="a person took over", now=now)
+    conversation.mode = Conversation.Mode.HUMAN
+    conversation.mode_reason = reason[:200]
+    conversation.mode_changed_at = now
+    conversation.n_escalations, conversation.promised_at = 0, None
+    conversation.first_pending_at, conversation.n_pending, conversation.n_superseded = None, 0, 0
+
+
+def _take(conversation: Conversation, *, reason: str, holder: str, now: datetime) -> None:
+    """Let somebody have a conversation that the assistant had; the row is not saved."""
+    _stop_assistant(conversation, reason=reason, now=now)
+    conversation.queue_id, conversation.claimed_by = None, holder
+    conversation.waiting_since = conversation.answer_due_at = None
+    events.taken_over(conversation, person=holder, now=now)
+    # Notices too: "a person will answer you" is no news once one has.
+    OutboundMessage.objects.filter(
+        conversation=conversation,
+        status=OutboundMessage.Status.CREATED,
+        origin__in=(OutboundMessage.Origin.AGENT, OutboundMessage.Origin.SYSTEM),
+    ).update(status=OutboundMessage.Status.CANCELLED, failure_reason="taken over by a person")
+
+
+def _come_back(conversation: Conversation, *, now: datetime) -> None:
+    """Let the assistant come back its agent's time from now on, never earlier than it would.
+
+    The row is not saved.
+    """
+    agent = conversation.agent
+    minutes = agent.return_after_min if agent is not None else 0
+    if minutes:
+        returns_at = max(now + timedelta(minutes=minutes), conversation.returns_at or now)
+        conversation.returns_at = returns_at
+        timers.arm(kind=RETURN, ref=conversation.pk, due_at=returns_at)
+
+
+def _hold(conversation: Conversation, *, minutes: int, now: datetime) -> None:
+    """Hold the assistant back for some minutes, or with 0 until it is let in; not saved."""
+    conversation.returns_at = now + timedelta(minutes=minutes) if minutes else None
+    if conversation.returns_at is not None:
+        timers.arm(kind=RETURN, ref=conversation.pk, due_at=conversation.returns_at)
+
+
+def _return(conversation: Conversation, *, actor: str, now: datetime) -> None:
+    """Let the assistant answer again; what nobody has answered is its next burst.
+
+    What the person wrote is in the transcript that its agent gets.
+
+    Args:
+        actor: a user name, the paired phone, or `TIMER` where time did it.
+    """
+    events.returned(conversation, person="" if actor == TIMER else actor, now=now)
+    _record(conversation, action="conversation.returned", actor=actor)
+    conversation.mode, conversation.mode_reason = Conversation.Mode.AI, ""
+    conversation.mode_changed_at = now
+    conversation.queue_id, conversation.claimed_by = None, ""
+    conversation.waiting_since = conversation.answer_due_at = conversation.promised_at = None
+    conversation.returns_at, conversation.n_escalations = None, 0
+    unanswered = _unanswered(conversation, now=now)
+    InboundMessage.objects.filter(pk__in=unanswered).update(silence_reason="")
+    last = InboundMessage.objects.filter(conversation=conversation).order_by("-pk").first()
+    conversation.handled_upto = unanswered[0] - 1 if unanswered else last.pk if last else 0
+    bursts.start_anew([conversation])
+    conversation.save(update_fields=_PEOPLE)
+    if unanswered:
+        timers.arm(kind=accumulator.TIMER, ref=conversation.pk, due_at=now)
+
+
+def _unanswered(conversation: Conversation, *, now: datetime) -> list[int]:
+    """Return the contact's messages since a person spoke last that still want an answer."""
+    spoken = (
+        OutboundMessage.objects.filter(
+            conversation=conversation,
+            origin__in=(OutboundMessage.Origin.PERSON, OutboundMessage.Origin.PHONE),
+        )
+        .exclude(status__in=(OutboundMessage.Status.FAILED, OutboundMessage.Status.CANCELLED))
+        .exclude(origin=OutboundMessage.Origin.PHONE, text__iregex=bursts.COMMAND_SQL)
+        .order_by("-created_at")
+        .values_list("created_at", flat=True)
+        .first()
+    )
+    since = max(spoken or now - OPEN_QUESTIONS_FOR, now - OPEN_QUESTIONS_FOR)
+    return list(
+        InboundMessage.objects.filter(
+            conversation=conversation,
+            received_at__gt=since,
+            turn=None,
+            silence_reason__in=(Silence.NONE, Silence.HUMAN_MODE),
+            deleted_at=None,
+        )
+        .exclude(kind__in=(MessageKind.REACTION, MessageKind.STICKER))
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
 
 
 def _record(conversation: Conversation, *, action: str, actor: str) -> None:

@@ -8,12 +8,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from django.db.models import Count, Max
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn, TurnStep
+from conversations.models import (
+    Conversation,
+    Draft,
+    InboundMessage,
+    Note,
+    OutboundMessage,
+    Turn,
+    TurnStep,
+)
 from conversations.services import words
 from conversations.services.bursts import describe
 from conversations.services.evidencing import document_pks
@@ -48,7 +57,7 @@ class Line:
     """One bubble, or one line between the bubbles.
 
     Attributes:
-        side: ``"in"``, ``"out"`` or ``"note"``.
+        side: ``"in"``, ``"out"``, ``"note"`` for a turn, or ``"memo"`` for what a person noted.
         who: ``"contact"``, ``"agent"``, ``"person"``, ``"phone"``, ``"system"`` or empty.
         new_day: the day to be shown above it, where it is the first of one.
     """
@@ -68,6 +77,7 @@ class Line:
     ladder: tuple[RungView, ...] = ()
     turn: TurnView | None = None
     new_day: str = ""
+    note_id: int = 0
 
     @property
     def shown_text(self) -> SafeString:
@@ -92,7 +102,7 @@ class Transcript:
 def transcript(
     *, conversation: Conversation, before: datetime | None = None, limit: int = PAGE
 ) -> Transcript:
-    """Return the last lines of a conversation, oldest first; six queries at most.
+    """Return the last lines of a conversation, oldest first; seven queries at most.
 
     Args:
         before: only what is older than this; None for the end of the conversation.
@@ -118,6 +128,7 @@ def transcript(
         if turn is not None:
             shown_turns.add(turn.turn_id)
     lines += _turn_lines(conversation, turns, shown=shown_turns)
+    lines += _notes(conversation, start=start, before=before)
     # Of the same instant, what came in stands before what was made of it.
     lines.sort(key=lambda line: (line.at, line.side != "in", line.key))
     return Transcript(
@@ -126,7 +137,7 @@ def transcript(
 
 
 def fingerprint(conversation: Conversation) -> str:
-    """Return a short text that changes when a message or its state does; two queries."""
+    """Return a short text that changes when anything on its page does; three queries."""
     last_in = (
         InboundMessage.objects.filter(conversation=conversation)
         .order_by("-pk")
@@ -138,8 +149,44 @@ def fingerprint(conversation: Conversation) -> str:
         .order_by("-pk")
         .values_list("pk", "status")[:5]
     )
-    parts = [str(last_in), str(list(sent)), conversation.mode, conversation.status]
+    notes = Note.objects.filter(conversation=conversation).aggregate(n=Count("pk"), last=Max("pk"))
+    in_hands = [getattr(conversation, name) for name in _IN_HANDS]
+    parts = [str(last_in), str(list(sent)), str(notes), str(in_hands)]
     return uuid.uuid5(uuid.NAMESPACE_OID, "|".join(parts)).hex[:16]
+
+
+_IN_HANDS = (
+    "mode",
+    "status",
+    "claimed_by",
+    "queue_id",
+    "mode_reason",
+    "answer_due_at",
+    "returns_at",
+    "has_draft",
+)
+
+
+def _notes(
+    conversation: Conversation, *, start: datetime | None, before: datetime | None
+) -> list[Line]:
+    notes = Note.objects.filter(conversation=conversation)
+    if start is not None:
+        notes = notes.filter(created_at__gte=start)
+    if before is not None:
+        notes = notes.filter(created_at__lt=before)
+    return [
+        Line(
+            key=f"n{note.pk}",
+            side="memo",
+            who="note",
+            who_name=note.author,
+            text=note.text,
+            at=note.created_at,
+            note_id=note.pk,
+        )
+        for note in notes.order_by("-pk")[:PAGE]
+    ]
 
 
 def _inbound_line(message: InboundMessage) -> Line:
@@ -166,7 +213,7 @@ def _outbound_line(message: OutboundMessage, *, turn: TurnView | None) -> Line:
     status = OutboundMessage.Status(message.status)
     is_unsent = status in (OutboundMessage.Status.FAILED, OutboundMessage.Status.CANCELLED)
     names = {
-        OutboundMessage.Origin.PERSON: _("Person"),
+        OutboundMessage.Origin.PERSON: message.written_by or _("Person"),
         OutboundMessage.Origin.PHONE: _("On the paired phone"),
         OutboundMessage.Origin.SYSTEM: _("Automatic notice"),
         OutboundMessage.Origin.AGENT: turn.agent if turn else _("Assistant"),
@@ -202,18 +249,21 @@ def _turn_lines(
     missing = [pk for pk in turns if pk not in shown]
     if not missing:
         return []
-    instants = Turn.objects.filter(pk__in=missing).values_list("pk", "started_at", "finished_at")
+    instants = Turn.objects.filter(pk__in=missing).values_list(
+        "pk", "started_at", "finished_at", "draft__status"
+    )
     return [
         Line(
             key=f"t{pk}",
             side="note",
             who="",
             who_name="",
-            text=turns[pk].title,
+            # A turn that was to reply and sent nothing left a draft.
+            text=str(Draft.Status(draft).label) if draft else turns[pk].title,
             at=finished_at or started_at,
             turn=turns[pk],
         )
-        for pk, started_at, finished_at in instants
+        for pk, started_at, finished_at, draft in instants
     ]
 
 

@@ -13,9 +13,10 @@ from tenants.errors import Permanent, Temporary
 
 logger = logging.getLogger(__name__)
 
-AFTER_S = 0.4
+AFTER_S = 1.0
 """How long an answer is written before that is shown, in seconds. One that is there sooner needs no
-indicator, which could arrive after it; and in a rush the calls do not delay the work itself."""
+indicator, which could arrive after it; and in a rush all have reached their models by then, so that
+the calls take time that nobody else needs."""
 
 MAX_WAITING = 500
 """Indicators that wait for their time or for a bridge that hangs; the next ones are left out."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
+from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -55,6 +55,10 @@ _REASONS = {
     ),
     Reason.TOOL_LOOP.value: gettext_lazy("the model asked a tool the same again and again"),
     Reason.TOOL_APPROVAL.value: gettext_lazy("the model asked for what only a person may do"),
+    Reason.ANGRY.value: gettext_lazy("the contact is angry"),
+    Reason.LEGAL.value: gettext_lazy("the contact speaks of the law"),
+    Reason.ASKED_AGAIN.value: gettext_lazy("the contact asked the same again"),
+    Reason.FAILED_TWICE.value: gettext_lazy("two answers in a row did not help"),
     # The texts below are written by the services that move conversations and send messages.
     "a person took over": gettext_lazy("a person took over"),
     "a newer message arrived": gettext_lazy("a newer message arrived"),
@@ -70,6 +74,10 @@ _REASONS = {
     ),
     "a person has taken the conversation over": gettext_lazy("a person took over"),
     "taken over by a person": gettext_lazy("a person took over"),
+    "a person rejected the draft": gettext_lazy("a person rejected the draft"),
+    "nobody approved the answer in time": gettext_lazy("nobody approved the answer in time"),
+    "archived": gettext_lazy("the conversation was archived"),
+    "a person took it back": gettext_lazy("a person took it back"),
     "it became too old to be sent": gettext_lazy("it became too old to be sent"),
     # And these by the channel's bridge and the HTTP client beneath it.
     "the device was removed or switched off": gettext_lazy(
@@ -86,6 +94,9 @@ _REASONS = {
 
 TAKEN_OVER = "taken over by "
 """How the reason of a conversation begins that a person took; the user name follows."""
+
+PAIRED_PHONE = "paired phone"
+"""Stands for who has a conversation where the phone's owner answers; no user name has a space."""
 
 _PREFIXES = {
     TAKEN_OVER: gettext_lazy("taken over by %(rest)s"),
@@ -207,6 +218,28 @@ def reason(text: str) -> str:
 def taken_over_by(text: str) -> str:
     """Return who took the conversation over; empty where the assistant left it to people."""
     return text.removeprefix(TAKEN_OVER) if text.startswith(TAKEN_OVER) else ""
+
+
+def holder(name: str) -> str:
+    """Name who has a conversation: a user, or whoever holds the paired phone."""
+    return _("the paired phone") if name == PAIRED_PHONE else name
+
+
+def cause(text: str) -> str:
+    """Say why a conversation is in people's hands; empty where a person simply took it."""
+    return "" if text.startswith(TAKEN_OVER) else reason(text)
+
+
+def left(instant: datetime, *, now: datetime) -> str:
+    """Say how much time is left until an instant."""
+    return _("%(time)s left") % {"time": timeuntil(instant, now, depth=1)}
+
+
+def late(instant: datetime, *, now: datetime) -> str:
+    """Say for how long an instant has passed."""
+    if (now - instant).total_seconds() < 60:
+        return _("late")
+    return _("%(time)s late") % {"time": timesince(instant, now, depth=1)}
 
 
 def since(instant: datetime | None, *, now: datetime) -> str:

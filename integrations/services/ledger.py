@@ -18,6 +18,7 @@ from integrations.services.budgets import Subject
 from integrations.services.prices import Cost
 from tenants.combining import Combiner
 from tenants.models import Tenant
+from tenants.rows import insert_each
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class _Entry:
 
 def _write(items: Sequence[_Entry], *, alone: bool) -> dict[_Entry, None]:
     """Write what several calls cost in one statement; see `Combiner`."""
-    ModelCall.objects.bulk_create(call for one in items for call in one.calls)
+    insert_each([call for one in items for call in one.calls])
     return dict.fromkeys(items)
 
 

@@ -12,6 +12,7 @@ from knowledge import privacy, text
 from knowledge.models import Search
 from knowledge.types import Passage, SearchResult
 from tenants.queueing import enqueue
+from tenants.rows import insert_each
 
 CLUSTER_TASK = "knowledge.tasks.gather_unanswered"
 
@@ -77,7 +78,7 @@ def record(searches: Sequence[Search]) -> None:
 
     Questions of conversations that found no answer are gathered with their like in the background.
     """
-    Search.objects.bulk_create(searches)
+    insert_each(searches)
     if any(one.origin == Search.Origin.CHAT and one.answered is False for one in searches):
         enqueue(CLUSTER_TASK)
 

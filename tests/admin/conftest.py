@@ -26,6 +26,7 @@ from conversations.models import (
     HoursSettings,
     InboundMessage,
     OutboundMessage,
+    PeopleQueue,
     SpecialDays,
     Turn,
     TurnStep,
@@ -370,6 +371,7 @@ def fill_everything(*, text: str = "oi", n: int = 1) -> None:
         make_conversation(text=text, name=text[:200], reply=text, agent=agent)
         make_lacks(make_document(text=text), text=text)
         make_event(device)
+        make_queue(text=text)
         make_money(text=text, agent=agent)
         make_told(text=text)
         make_hours(text=text)
@@ -393,6 +395,13 @@ def make_hours(*, text: str = "oi") -> None:
     SpecialDays.objects.create(
         first_day=NOW.date(), last_day=NOW.date(), reason=f"{text[:80]} {number}", text=text[:1000]
     )
+
+
+def make_queue(*, text: str = "oi", name: str = "", **values: object) -> PeopleQueue:
+    """An agent of kind `human` with the settings of its queue."""
+    agent = Agent.objects.create(name=name or f"Fila {next(_numbers)}", kind="human")
+    publishing.publish_agent(agent=agent, actor="test", now=NOW)
+    return PeopleQueue.objects.create(agent=agent, text_open=text[:1000], **values)
 
 
 def make_money(*, text: str = "oi", agent: Agent | None = None) -> None:

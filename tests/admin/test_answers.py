@@ -86,6 +86,7 @@ def test_who_took_over_is_named(owner: Client) -> None:
         assert "com uma pessoa: bia" in html
         assert "pz-warn" not in html
 
+    takeover.give_back(conversation_uuid=conversation.uuid, actor="bia", now=NOW)
     takeover.leave_to_people(
         conversation=Conversation.objects.get(), reason="not_in_knowledge", now=NOW
     )

@@ -192,11 +192,15 @@ def test_a_form_of_another_site_changes_nothing(attendant: Client, alpha: Tenant
 
 def test_the_page_learns_of_news(owner: Client) -> None:
     conversation = make_conversation()
-    before = owner.get(f"{page_of(conversation)}state/").json()
+    live = f"{page_of(conversation)}live/"
+    first = owner.get(live)
+    same = owner.get(live, headers={"if-none-match": first.headers["etag"]})
 
     OutboundMessage.objects.update(status="failed")
+    news = owner.get(live, headers={"if-none-match": first.headers["etag"]})
 
-    assert owner.get(f"{page_of(conversation)}state/").json() != before
+    assert (first.status_code, same.status_code, news.status_code) == (200, 304, 200)
+    assert "quanto ta a limpeza?" in first.content.decode()
 
 
 def test_who_waits_for_a_person_comes_first(owner: Client) -> None:

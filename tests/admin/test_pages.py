@@ -26,6 +26,7 @@ FOR_ATTENDANTS = {
     "/admin/conversations/conversation/",
     "/admin/conversations/hourssettings/",
     "/admin/conversations/outboundmessage/",
+    "/admin/conversations/peoplequeue/",
     "/admin/conversations/turn/",
 }
 FOR_OWNERS = {"/admin/auth/user/", "/admin/auth/group/"}

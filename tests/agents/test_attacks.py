@@ -167,6 +167,7 @@ def test_every_look_alike_is_served(row: dict[str, Any], mode: Mode | None, llm:
             "not_in_knowledge",
             "no_answer",
             "account_data",
+            "legal",
             "person_requested",
             "ungrounded",
         }

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import threading
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -17,6 +18,7 @@ from integrations.services import credentials
 from knowledge.models import Category
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
+from tests.fakes.http import wait_until
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KEY = "sk-alpha-0123456789abcdef"
@@ -195,6 +197,27 @@ def test_tenants_with_equal_ids_keep_their_own_agents(alpha: Tenant, beta: Tenan
 
     assert (alpha_profile.instructions, alpha_profile.version_number) == ("de alpha", 1)
     assert (beta_profile.instructions, beta_profile.version_number) == ("de beta", 2)
+
+
+def test_an_agent_that_is_remembered_is_its_tenants_own_and_not_for_long(
+    alpha: Tenant, beta: Tenant, settings: Any
+) -> None:
+    settings.REMEMBER_S = 0.3
+    mine = make_agent(id=8, instructions="de alpha")
+    publish(mine)
+    assert profiles.published(agent_id=8).instructions == "de alpha"
+    with tenant_context(beta):
+        with pytest.raises(profiles.AgentNotPublished):
+            profiles.published(agent_id=8)
+        publish(make_agent(id=8, instructions="de beta"))
+        # That there was none is not remembered.
+        assert profiles.published(agent_id=8).instructions == "de beta"
+
+    mine.instructions = "mudou"
+    mine.save()
+    publish(mine)
+
+    wait_until(lambda: profiles.published(agent_id=8).instructions == "mudou")
 
 
 def test_handing_off_is_not_mutual(alpha: Tenant) -> None:

@@ -112,7 +112,7 @@ def test_the_reason_for_silence_is_kept(alpha):
         "HUMAN": "human_mode",
         "BLOCKED": "blocked",
     }
-    assert not Timer.objects.exists()
+    assert not Timer.objects.filter(kind="turn").exists()
 
 
 def test_a_nul_is_left_out(alpha):

@@ -29,17 +29,17 @@ ROOT = Path(__file__).resolve().parents[2]
         (
             'owner_numbers: ["+55 71 98888-7777", "12345678901234@lid"]',
             "owner_numbers: []",
-            "agents[3]: a personal agent needs owner_numbers",
+            "agents[4]: a personal agent needs owner_numbers",
         ),
         (
             '"12345678901234@lid"',
             '"a dona"',
-            'agents[3].owner_numbers[1]: "a dona" is no phone number, such as "+55 11 98888-7777"',
+            'agents[4].owner_numbers[1]: "a dona" is no phone number, such as "+55 11 98888-7777"',
         ),
         (
             'examples: ["o que tenho hoje?", me lembra da reunião]',
             "examples: [oi, me lembra da reunião]",
-            "agents[3].examples[0]: must have at least 3 characters",
+            "agents[4].examples[0]: must have at least 3 characters",
         ),
         (
             "facts: [Aceitamos Pix]",
@@ -112,9 +112,9 @@ ROOT = Path(__file__).resolve().parents[2]
             "llm: there is more than one budget for contact day",
         ),
         (
-            "name: Atendimento, kind",
+            "name: Gerência, kind",
             "name: Orçamentos, kind",
-            'agents[2].name: there is more than one agent named "Orçamentos"',
+            'agents[3].name: there is more than one agent named "Orçamentos"',
         ),
         ("quiet_s: 2.5", "quiet_secs: 2.5", "devices[0].quiet_secs: unknown key"),
         ("quiet_s: 2.5", "quiet_s: '2.5'", "devices[0].quiet_s: must be a number"),

@@ -17,9 +17,10 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from agents.models import Agent, AgentVersion, BusinessFacts
+from agents.services import profiles
 from channels_whatsapp.models import Device
 from config.blueprints import applying, exporting, loading
-from conversations.models import HoursSettings, SpecialDays
+from conversations.models import HoursSettings, PeopleQueue, SpecialDays
 from conversations.services import hours
 from integrations.models import Budget, Credential, ModelChoice, WebhookEndpoint
 from integrations.prices.models import ExchangeRate, ModelPrice
@@ -89,7 +90,7 @@ def test_a_blueprint_makes_a_whole_tenant(folder: Path) -> None:
     tenant = Tenant.objects.get(slug="gamma")
     assert (tenant.status, tenant.timezone) == (Tenant.Status.READY, "America/Bahia")
     with tenant_context(tenant):
-        front, prices, people, personal = Agent.objects.order_by("pk")
+        front, prices, people, _managers, personal = Agent.objects.order_by("pk")
         assert personal.owner_numbers == ["+55 71 98888-7777", "12345678901234@lid"]
         assert personal.donts == ["Falar de preços, de descontos ou de fornecedores"]
         assert personal.examples == ["o que tenho hoje?", "me lembra da reunião"]
@@ -208,7 +209,7 @@ def test_a_smaller_file_removes_nothing(folder: Path) -> None:
     apply(folder)
 
     with tenant_context(tenant):
-        assert Agent.objects.count() == 4
+        assert Agent.objects.count() == 5
         assert BusinessFacts.objects.get().name == "Padaria Gama"
         assert Document.objects.count() == 2
         assert Device.objects.count() == 1
@@ -257,6 +258,38 @@ def test_hours_are_applied_as_a_whole_but_for_special_days(folder: Path) -> None
 
 
 # Exporting
+
+
+@pytest.mark.usefixtures("public")
+def test_how_people_work_is_applied_and_exported(folder: Path) -> None:
+    applied = apply(folder)
+
+    with tenant_context(applied.tenant):
+        queue = PeopleQueue.objects.get()
+        front = Agent.objects.get(name="Recepção")
+        assert [user.username for user in queue.members.all()] == ["rui"]
+        assert [group.name for group in queue.groups.all()] == ["manager"]
+        assert queue.escalate_to == Agent.objects.get(name="Gerência")
+        assert (queue.answer_within_min, queue.tells_owners) == (5, False)
+        assert queue.staff_phones == ["5571988887777"]
+        assert front.return_after_min == 45
+        approval = profiles.profile(agent_id=front.pk).approval
+        assert approval is not None
+        assert (approval.within_min, approval.then) == (20, "send")
+    entries = {one["name"]: one for one in exporting.export(applied.tenant)["agents"]}
+    assert entries["Recepção"]["approval"] == {"within_min": 20, "then": "send"}
+    assert entries["Atendimento"]["queue"] == {
+        "members": ["rui"],
+        "roles": ["manager"],
+        "text_open": "Já chamo alguém!",
+        "text_closed": "Estamos fechados.",
+        "answer_within_min": 5,
+        "escalate_to": "Gerência",
+        "tells_owners": False,
+        "staff_phones": ["5571988887777"],
+        "promise_text": "Ainda não esquecemos de você.",
+    }
+    assert "queue" not in entries["Gerência"]
 
 
 @pytest.mark.usefixtures("public")
@@ -440,6 +473,7 @@ def test_the_command_prints_one_object_for_programs(folder: Path) -> None:
         "Recepção",
         "Orçamentos",
         "Atendimento",
+        "Gerência",
         "Secretária",
     ]
     (device,) = printed["devices"]

@@ -232,7 +232,7 @@ def test_what_the_documents_do_not_say_goes_to_a_person_with_a_word(alpha, bridg
     assert InboundMessage.objects.order_by("pk").last().silence_reason == "human_mode"
 
 
-def test_a_conversation_given_back_is_answered_from_the_next_message_on(alpha, bridge):
+def test_a_conversation_given_back_is_answered_with_what_nobody_has_answered(alpha, bridge):
     learn()
     device = make_device(make_agent(), bridge_url=bridge.url)
     receive(device, message_body("oi"))
@@ -243,7 +243,7 @@ def test_a_conversation_given_back_is_answered_from_the_next_message_on(alpha, b
     receive(device, message_body("quanto custa a limpeza?"))
     work()
 
-    assert [turn.n_messages for turn in Turn.objects.all()] == [1]
+    assert [turn.n_messages for turn in Turn.objects.all()] == [2]
     assert len(bridge.sent) == 1
 
 

@@ -103,7 +103,7 @@ def test_a_search_is_kept_with_all_that_was_known(alpha: Tenant) -> None:
 
     row = ask("abre domingo?", found=found)
 
-    row.refresh_from_db()
+    row = Search.objects.get()
     assert (row.decision, row.confidence, row.threshold, row.best_cosine) == ("ask", 0.4, 0.5, 0.8)
     assert row.passages[0]["document"] == "faq.md"
     assert row.passages[0]["scores"]["cosine"] == 0.8

@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable, Sequence
 
 import pytest
-from django.db import connection
+from django.db import connection, connections, transaction
 from django_tenants.utils import schema_context
 
 from tenants import combining
 from tenants.combining import Combiner
-from tenants.context import current_schema
+from tenants.context import current_schema, database_now
 from tests.fakes.http import wait_until
 
 Round = tuple[str, list[int], bool]
@@ -126,8 +126,12 @@ def test_one_that_is_left_out_is_tried_alone():
 
 
 def test_the_line_goes_on_where_a_connection_cannot_be_given_back(monkeypatch):
-    def fail() -> None:
-        raise ValueError("a transaction is open")
+    own = threading.local()
+
+    def fail() -> None:  # but not before a thread has worked
+        if hasattr(own, "has_come"):
+            raise ValueError("a transaction is open")
+        own.has_come = True
 
     monkeypatch.setattr(combining, "release_connection", fail)
     world = World()
@@ -136,6 +140,40 @@ def test_the_line_goes_on_where_a_connection_cannot_be_given_back(monkeypatch):
 
     assert world.combiner._lines == {}
     assert world.results[3] == "t_alpha:3"
+
+
+def test_who_stands_in_the_line_holds_no_connection(committed_alpha):
+    wrappers = []
+
+    def come(item: int) -> None:
+        try:
+            with schema_context("t_alpha"):
+                database_now()
+                wrappers.append(connections["default"])
+                world.combiner.do(item)
+        finally:
+            connection.close()
+
+    world = World()
+    world.come(1)
+    world.threads.append(threading.Thread(target=come, args=(2,)))
+    world.threads[-1].start()
+    wait_until(lambda: world.n_waiting("t_alpha") == 1)
+
+    assert wrappers[0].connection is None
+    world.go_on()
+
+
+def test_who_has_a_transaction_open_is_refused(committed_alpha):
+    world = World()
+    with (
+        schema_context("t_alpha"),
+        transaction.atomic(),
+        pytest.raises(RuntimeError, match="transaction"),
+    ):
+        world.combiner.do(1)
+
+    assert (world.rounds, world.combiner._lines) == ([], {})
 
 
 @pytest.mark.parametrize("n", [1, 2])

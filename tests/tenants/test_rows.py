@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from django.db import DataError, transaction
+from django_tenants.utils import tenant_context
 
 from conversations.models import Conversation, OutboundMessage, Turn
-from tenants.rows import update_each
+from integrations.models import ModelCall
+from knowledge.models import Search
+from tenants.rows import insert_each, update_each
 from tests.factories import make_agent, make_device, message_body, receive
 
 
@@ -50,3 +55,73 @@ def test_every_field_of_the_hot_rows_has_a_type_that_a_list_can_have(alpha, mode
     names = [one.name for one in model._meta.fields if not one.primary_key]
 
     update_each([model(pk=-1)], names)  # such a row does not exist
+
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
+
+
+def call(**changed: object) -> ModelCall:
+    usual = {"called_at": NOW, "purpose": "chat", "origin": "customer", "provider": "openai"}
+    return ModelCall(**{**usual, "cost_kind": "unknown", **changed})
+
+
+def test_rows_are_inserted_as_they_are(alpha):
+    odd = 'it\'s \\ "quoted" {}, [] \\u0041 ã 😀\n\t%s'
+    first = call(
+        cost_kind="exact",
+        cost_usd=Decimal("0.0000012300"),
+        turn_uuid=uuid.uuid4(),
+        agent_name=odd[:80],
+        seconds=0.1,
+        price={"a": [1, None, odd], odd: {"b": True}},
+    )
+    second = call(input_tokens=7)
+
+    insert_each([first, second])
+
+    found = list(ModelCall.objects.order_by("pk"))
+    for given, stored in zip([first, second], found, strict=True):
+        for field in ModelCall._meta.concrete_fields:
+            if not field.primary_key:
+                wanted, got = (getattr(one, field.attname) for one in (given, stored))
+                assert got == wanted, field.name
+    assert ModelCall.objects.filter(agent_uuid=None, price={}).get().uuid == second.uuid
+
+
+def test_what_is_empty_is_null_and_not_the_json_null(alpha):
+    search = Search(
+        origin="chat", question="q", decision="answer", confidence=1, threshold=0, created_at=NOW
+    )
+
+    insert_each([search])
+
+    assert Search.objects.filter(category_ids__isnull=True, best_cosine=None).exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("a\x00b", "ab"),
+        ("a\\u0000b", "a\\u0000b"),
+        ("a\\\x00b\\\\u0000", "a\\b\\\\u0000"),
+    ],
+    ids=["nul", "its-letters", "both"],
+)
+def test_a_nul_is_left_out_and_its_letters_are_kept(alpha, written, stored):
+    insert_each([call(agent_name=written, price={"said": written})])
+
+    found = ModelCall.objects.get()
+    assert (found.agent_name, found.price) == (stored, {"said": stored})
+
+
+def test_a_text_that_is_too_long_is_not_inserted(alpha):
+    with pytest.raises(DataError), transaction.atomic():
+        insert_each([call(agent_name="x" * 81)])
+
+
+def test_rows_go_into_the_tenant_that_is_chosen(alpha, beta):
+    with tenant_context(beta):
+        insert_each([call()])
+
+    with tenant_context(alpha):
+        assert not ModelCall.objects.exists()

@@ -27,6 +27,7 @@ STRUCTURE = """
     union all
     select 'index', tablename, indexname, replace(indexdef, %(schema)s, '')
     from pg_indexes where schemaname = %(schema)s
+    and not starts_with(indexname, 'chunk_vector_near_')  -- made for many vectors, by no migration
     union all
     select 'trigger', c.relname, t.tgname, replace(pg_get_triggerdef(t.oid), %(schema)s, '')
     from pg_trigger t join pg_class c on c.oid = t.tgrelid

@@ -1,0 +1,179 @@
+"""Telling the business's own people that a contact waits for them, on their own WhatsApp.
+
+The numbers are settings of a queue, never an answer of a model and never a contact's. What is told
+holds no message of the contact: a number that was mistyped must not read the conversation.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, override
+
+from conversations.channels import ChannelAccount, sender_for
+from conversations.models import ContactAddress, Conversation, StaffMessage
+from conversations.services import desks, words
+from conversations.services.desks import Desk
+from conversations.services.due import DueOutcome
+from conversations.types import Address
+from integrations.services import notices
+from tenants import timers
+from tenants.context import current_schema, database_now, release_connection
+from tenants.errors import Permanent, Temporary
+from tenants.failpoints import reach
+from tenants.leases import keep
+from tenants.models import Tenant
+
+logger = logging.getLogger(__name__)
+
+TIMER = "tell"
+"""The kind of timer that sends a message to staff; its ref is the message."""
+
+STALE_AFTER = timedelta(minutes=15)
+"""A notice older than this is not sent: by then the page or another queue has told."""
+
+MAX_RETRY_S = 60.0
+
+
+def waiting(conversation: Conversation, desk: Desk, *, now: datetime) -> int:
+    """Tell a queue's numbers that a contact waits; return how many are told.
+
+    Joins the caller's transaction, which holds the conversation's lock.
+    """
+    if not desk.staff_phones or desk.queue_id is None:
+        return 0
+    tenant = Tenant.objects.get(schema_name=current_schema())
+    theirs = ContactAddress.objects.filter(
+        contact=conversation.contact_id, kind=ContactAddress.Kind.PHONE
+    )
+    contacts = set(theirs.values_list("value", flat=True))
+    with override(tenant.language), timezone.override(tenant.timezone):
+        text = _text(conversation, desk)
+    rows = [
+        StaffMessage(
+            conversation=conversation,
+            channel_kind=conversation.channel_kind,
+            channel_account_ref=conversation.channel_account_ref,
+            provider_ref=sender_for(conversation.channel_kind).new_ref(),
+            queue_id=desk.queue_id,
+            phone=phone,
+            text=text,
+            created_at=now,
+        )
+        for phone in desk.staff_phones
+        if phone not in contacts  # who waits is not told that they wait
+    ]
+    StaffMessage.objects.bulk_create(rows)
+    timers.arm_all(kind=TIMER, refs=[row.pk for row in rows], due_at=now)
+    return len(rows)
+
+
+def _text(conversation: Conversation, desk: Desk) -> str:
+    named = {
+        "contact": Truncator(str(conversation.contact)).chars(60),
+        "queue": desk.name,
+        "reason": words.reason(conversation.mode_reason),
+    }
+    lines = [
+        _("%(contact)s is waiting for a person (%(queue)s).") % named,
+        _("Reason: %(reason)s.") % named,
+    ]
+    if conversation.answer_due_at is not None:
+        at = timezone.localtime(conversation.answer_due_at)
+        # Translators: an instant in a WhatsApp message to staff, in Django's date format.
+        lines.append(_("Answer until %(at)s.") % {"at": date_format(at, _("m/d, H:i"))})
+    return "\n".join(lines)
+
+
+def nobody_came(conversation: Conversation, desk: Desk, *, now: datetime) -> None:
+    """Tell the owners, and the queue's numbers again, that a contact has waited too long.
+
+    Joins the caller's transaction, which holds the conversation's lock.
+    """
+    waiting(conversation, desk, now=now)
+    notices.tell(
+        kind="queue.late",
+        subject=str(conversation.uuid),
+        title=gettext_lazy("Nobody has answered in time: %(contact)s"),
+        text=gettext_lazy("The conversation still waits in the queue. Take it, or pass it on."),
+        values={"contact": Truncator(str(conversation.contact)).chars(60)},
+        page="conversations_conversation_queue",
+        now=now,
+    )
+
+
+@dataclass(frozen=True)
+class _Call:
+    account: ChannelAccount
+    phone: str
+    text: str
+    ref: str
+
+
+def send(*, timer_id: int, token: uuid.UUID) -> DueOutcome:
+    """Send one message to staff: claim, call, commit; safe to run twice.
+
+    A repeat after an unknown outcome carries the same id. It is tried until it is stale.
+    """
+    claims = timers.begin([(timer_id, token)])
+    if not claims:
+        return DueOutcome.NOT_OURS
+    claim = claims[0]
+    with keep(claim):
+        call = _prepare(claim.ref)
+        if not isinstance(call, _Call):
+            return _finish(claim, reason=call)
+        release_connection()
+        reach("people_begun")
+        try:
+            call.account.send_text(to=Address(phone=call.phone), text=call.text, ref=call.ref)
+        except Temporary:
+            wait_s = min(MAX_RETRY_S, 2.0**claim.n_attempts)
+            timers.retry(claim, due_at=database_now() + timedelta(seconds=wait_s))
+            return DueOutcome.NOT_DUE
+        except Permanent as error:
+            return _finish(claim, reason=error.reason)
+        return _finish(claim, reason="")
+
+
+def _prepare(message_id: int) -> _Call | str:
+    """Return what is to be called, or why nothing is."""
+    message = StaffMessage.objects.filter(pk=message_id, status=StaffMessage.Status.CREATED).first()
+    if message is None:
+        return "it is gone"
+    desk = desks.desks().get(message.queue_id)
+    if desk is None or message.phone not in desk.staff_phones:
+        return "the number is no longer told"
+    if database_now() - message.created_at > STALE_AFTER:
+        return "it became too old to be sent"
+    try:
+        account = sender_for(message.channel_kind).open_account(message.channel_account_ref)
+    except Permanent as error:
+        return error.reason
+    return _Call(account, message.phone, message.text, message.provider_ref)
+
+
+def _finish(claim: timers.Claim, *, reason: str) -> DueOutcome:
+    """Note what came of a message; `reason` is why it was not sent."""
+    with transaction.atomic():
+        try:
+            timers.hold(claim)
+        except timers.LeaseLost:
+            return DueOutcome.LEASE_LOST
+        now = database_now()
+        status = StaffMessage.Status.FAILED if reason else StaffMessage.Status.SENT
+        StaffMessage.objects.filter(pk=claim.ref, status=StaffMessage.Status.CREATED).update(
+            status=status, failure_reason=reason[:300], sent_at=None if reason else now
+        )
+        timers.finish(claim)
+    if reason:
+        logger.warning("staff not told", extra={"message_id": claim.ref, "reason": reason})
+    return DueOutcome.DONE

@@ -1,0 +1,129 @@
+/* Keeps the pages where people work up to date, without touching what they are writing. */
+"use strict";
+
+(() => {
+  const live = document.querySelector("[data-live]");
+  const news = document.querySelector(".pz-news");
+  const reply = document.querySelector("#pz-reply");
+  const undo = document.querySelector(".pz-undo");
+  const writing = [...document.querySelectorAll(".pz-desk textarea")];
+  let tag = "";
+
+  const isAtEnd = () => window.innerHeight + window.scrollY >= document.body.scrollHeight - 160;
+  const stateOf = (root) => root.querySelector("[data-state]")?.dataset.state;
+  const isWritten = () => writing.some((one) => one.value !== one.defaultValue);
+
+  function show(html) {
+    const next = document.createElement("div");
+    next.innerHTML = html;
+    if (stateOf(next) !== stateOf(live)) {
+      /* What may be done here has changed: the rest of the page belongs to the old state. */
+      if (!isWritten()) {
+        window.location.reload();
+        return;
+      }
+      news.hidden = false;
+    }
+    const open = new Set([...live.querySelectorAll("details[open][id]")].map((one) => one.id));
+    const wasAtEnd = isAtEnd();
+    const nBefore = live.querySelectorAll(".pz-line").length;
+    live.replaceChildren(...next.childNodes);
+    for (const id of open) {
+      const same = document.getElementById(id);
+      if (same) same.open = true;
+    }
+    if (wasAtEnd && live.querySelectorAll(".pz-line").length > nBefore) toEnd();
+  }
+
+  async function look() {
+    const headers = tag ? { "If-None-Match": tag } : {};
+    const answer = await fetch(live.dataset.live, { headers, cache: "no-store" });
+    if (answer.redirected) window.location.reload();
+    else if (answer.status === 200) {
+      const html = await answer.text();
+      const isFirst = tag === "";
+      tag = answer.headers.get("ETag") || "";
+      /* A button that somebody is about to press must not vanish under the finger. */
+      if (!isFirst || !live.contains(document.activeElement)) show(html);
+    }
+  }
+
+  async function keepLooking() {
+    if (!document.hidden) await look().catch(() => {}); /* The network is away: next time. */
+    window.setTimeout(keepLooking, 1000 * Number(live.dataset.refresh));
+  }
+
+  function toEnd() {
+    document.querySelector("#end")?.scrollIntoView({ block: "end" });
+  }
+
+  async function post(url, data) {
+    const answer = await fetch(`${url}?fetch`, {
+      method: "POST",
+      body: data,
+      headers: { Accept: "application/json" },
+    });
+    const isJson = answer.headers.get("Content-Type")?.includes("json");
+    if (!answer.ok || !isJson) throw new Error("refused");
+    return answer.json();
+  }
+
+  function tell(text, isSending = false) {
+    undo.querySelector("span").textContent = text;
+    undo.querySelector("button").hidden = !isSending;
+    undo.hidden = false;
+  }
+
+  function offerUndo(message, seconds) {
+    const button = undo.querySelector("button");
+    tell(reply.dataset.sending, true);
+    const end = window.setTimeout(() => { undo.hidden = true; }, 1000 * seconds);
+    button.onclick = async () => {
+      window.clearTimeout(end);
+      undo.hidden = true;
+      const data = new FormData();
+      data.set("csrfmiddlewaretoken", reply.elements.csrfmiddlewaretoken.value);
+      data.set("message", message);
+      const said = await post(reply.dataset.takeBack, data).catch(() => null);
+      const text = reply.elements.text;
+      if (said?.is_back && !text.value) text.value = said.text;
+      text.focus();
+      await look().catch(() => {});
+    };
+  }
+
+  if (reply) {
+    const text = reply.elements.text;
+    text.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+        event.preventDefault();
+        reply.requestSubmit();
+      }
+    });
+    reply.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const data = new FormData(reply);
+      const said = text.value;
+      text.value = "";
+      const sent = await post(reply.action, data).catch(() => ({ refused: reply.dataset.away }));
+      if (sent.refused) {
+        /* Not sent again by itself: it may have arrived, and nobody wants it twice. */
+        if (!text.value) text.value = said;
+        tell(sent.refused);
+        return;
+      }
+      offerUndo(sent.message, sent.undo_s);
+      await look().catch(() => {});
+      toEnd();
+    });
+  }
+
+  const wanted = document.getElementById(window.location.hash.slice(1));
+  if (wanted instanceof HTMLDetailsElement) {
+    wanted.open = true;
+    wanted.scrollIntoView({ block: "center" });
+  } else if (reply || window.location.hash === "#end") {
+    toEnd();
+  }
+  if (live) window.setTimeout(keepLooking, 1000 * Number(live.dataset.refresh));
+})();

@@ -1,0 +1,312 @@
+"""Answers that wait for a person: sent, changed, thrown away, superseded, or too late."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django_tenants.utils import schema_context, tenant_context
+
+from agents.models import Agent
+from agents.services import publishing
+from conversations.models import Conversation, Draft, OutboundMessage, Turn
+from conversations.services import approvals, takeover
+from tenants import timers
+from tenants.audit.models import AuditEntry
+from tenants.context import database_now
+from tenants.failpoints import EXIT_CODE
+from tenants.models import Timer
+from tests.factories import (
+    learn,
+    make_agent,
+    make_device,
+    message_body,
+    phone_body,
+    receive,
+    ring_people,
+    work,
+)
+from tests.fakes.bridge import FakeBridge
+
+ASKED = "quanto custa a limpeza?"
+
+
+@pytest.fixture
+def bridge():
+    with FakeBridge() as bridge:
+        yield bridge
+
+
+def make_watched(then: str = "people") -> Agent:
+    agent = make_agent()
+    agent.needs_approval, agent.approval_then = True, then
+    agent.save()
+    publishing.publish_agent(agent=agent, actor="test", now=database_now())
+    return agent
+
+
+def drafted(bridge: FakeBridge, *, then: str = "people"):
+    """Let a draft wait; return the device on which it does."""
+    learn()
+    device = make_device(make_watched(then), bridge_url=bridge.url)
+    receive(device, message_body(ASKED, ref="A1"))
+    work()
+    assert bridge.sent == []
+    return device
+
+
+def draft() -> Draft:
+    return Draft.objects.order_by("-pk").first()
+
+
+def let_pass() -> list[str]:
+    past = database_now() - timedelta(seconds=1)
+    Draft.objects.update(due_at=past)
+    Timer.objects.filter(kind="draft").update(due_at=past)
+    return ring_people("draft")
+
+
+def test_an_answer_waits_and_is_sent_when_it_is_approved(alpha, bridge):
+    drafted(bridge)
+    assert Conversation.objects.get().has_draft
+
+    approvals.approve(draft_uuid=draft().uuid, actor="ana", now=database_now())
+    work()
+
+    assert "220,00" in bridge.sent[0].body
+    message = OutboundMessage.objects.get()
+    assert (message.origin, message.turn) == ("agent", Turn.objects.get())
+    assert (draft().status, draft().decided_by) == ("approved", "ana")
+    assert not Conversation.objects.get().has_draft
+    assert AuditEntry.objects.filter(action="draft.approved", actor="ana").exists()
+
+
+def test_a_person_changes_the_words(alpha, bridge):
+    drafted(bridge)
+
+    approvals.approve(
+        draft_uuid=draft().uuid, actor="ana", now=database_now(), text="R$ 220,00, e parcelamos!"
+    )
+    work()
+
+    assert bridge.sent[0].body == "R$ 220,00, e parcelamos!"
+    message = OutboundMessage.objects.get()
+    assert (message.origin, message.written_by) == ("person", "ana")
+    assert draft().status == "edited"
+
+
+def test_who_rejects_answers(alpha, bridge):
+    drafted(bridge)
+
+    approvals.reject(draft_uuid=draft().uuid, actor="ana", now=database_now())
+    work()
+
+    conversation = Conversation.objects.get()
+    assert bridge.sent == []
+    assert (conversation.mode, conversation.claimed_by) == ("human", "ana")
+    assert draft().status == "rejected"
+
+
+def test_a_newer_message_supersedes_the_draft_and_both_are_answered_together(alpha, bridge):
+    device = drafted(bridge)
+
+    receive(device, message_body("e tem estacionamento?", ref="A2"))
+    work()
+
+    assert list(Draft.objects.order_by("pk").values_list("status", flat=True)) == [
+        "superseded",
+        "waiting",
+    ]
+    assert [turn.status for turn in Turn.objects.order_by("pk")] == ["superseded", "done"]
+    assert Turn.objects.order_by("pk").last().n_messages == 2
+
+
+def test_a_sticker_supersedes_nothing(alpha, bridge):
+    device = drafted(bridge)
+    sticker = message_body("x", ref="A2").replace(
+        b'{"conversation": "x"}', b'{"stickerMessage": {"mimetype": "image/webp"}}'
+    )
+    receive(device, sticker)
+
+    assert draft().status == "waiting"
+
+
+@pytest.mark.parametrize("by", ["panel", "phone"])
+def test_a_person_who_takes_over_ends_the_draft(alpha, bridge, by):
+    device = drafted(bridge)
+    if by == "phone":
+        receive(device, phone_body("deixa comigo"))
+    else:
+        takeover.take_over(
+            conversation_uuid=Conversation.objects.get().uuid, actor="ana", now=database_now()
+        )
+
+    assert draft().status == "superseded"
+    with pytest.raises(approvals.DraftGone):
+        approvals.approve(draft_uuid=draft().uuid, actor="bia", now=database_now())
+    assert let_pass() == ["draft:not_due"]
+    work()
+    assert bridge.sent == []
+
+
+def test_too_late_it_is_sent_all_the_same_where_the_business_wants_that(alpha, bridge):
+    drafted(bridge, then="send")
+
+    assert let_pass() == ["draft:done"]
+    work()
+    assert "220,00" in bridge.sent[0].body
+    assert draft().status == "sent_late"
+
+
+def test_too_late_it_goes_to_people_where_not(alpha, bridge):
+    drafted(bridge)
+
+    assert let_pass() == ["draft:done"]
+    work()
+    conversation = Conversation.objects.get()
+    assert bridge.sent == []
+    assert (conversation.mode, draft().status) == ("human", "left")
+    assert conversation.mode_reason == "nobody approved the answer in time"
+
+
+def test_what_goes_to_people_needs_no_approval(alpha, bridge):
+    learn()
+    receive(
+        make_device(make_watched(), bridge_url=bridge.url),
+        message_body("quero falar com um atendente"),
+    )
+    work()
+
+    assert len(bridge.sent) == 1
+    assert not Draft.objects.exists()
+
+
+def test_of_a_person_and_the_clock_one_decides(committed_alpha, bridge):
+    drafted(bridge, then="send")
+    past = database_now() - timedelta(seconds=1)
+    Draft.objects.update(due_at=past)
+    Timer.objects.filter(kind="draft").update(due_at=past)
+    bell = timers.claim_due(kind="draft", max_running=10, limit=10)[0]
+    gate, outcomes = threading.Barrier(3), []
+
+    def run(decide) -> None:
+        try:
+            with schema_context("t_alpha"):
+                gate.wait()
+                try:
+                    outcomes.append(str(decide()))
+                except approvals.DraftGone:
+                    outcomes.append("gone")
+        finally:
+            connection.close()
+
+    deciders = (
+        lambda: approvals.decide_due(timer_id=bell.timer_id, token=bell.token).value,
+        lambda: approvals.approve(draft_uuid=draft().uuid, actor="ana", now=past).status,
+        lambda: approvals.approve(draft_uuid=draft().uuid, actor="bia", now=past).status,
+    )
+    threads = [threading.Thread(target=run, args=(one,)) for one in deciders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    work()
+
+    assert len(bridge.sent) == 1
+    assert OutboundMessage.objects.count() == 1
+    assert sum(one in ("done", "approved") for one in outcomes) == 1
+
+
+def test_two_tenants_with_drafts_of_the_same_id(alpha, beta, bridge):
+    drafted(bridge)
+    with tenant_context(beta):
+        learn()
+        device = make_device(make_watched(), bridge_url=bridge.url)
+        receive(device, message_body(ASKED, phone="5511900000002"))
+        work()
+        theirs = draft().uuid
+
+    with pytest.raises(approvals.DraftGone):
+        approvals.approve(draft_uuid=theirs, actor="ana", now=database_now())
+    approvals.approve(draft_uuid=draft().uuid, actor="ana", now=database_now())
+    work()
+
+    assert [one.phone for one in bridge.sent] == ["5511988887777"]
+    with tenant_context(beta):
+        assert draft().status == "waiting"
+
+
+@pytest.mark.parametrize("failpoint", ["people_begun", "people_before_commit"])
+@pytest.mark.parametrize("kind", ["draft", "return", "escalate"])
+def test_a_death_in_the_middle_does_it_neither_half_nor_twice(
+    committed_alpha, bridge, kind, failpoint
+):
+    device = drafted(bridge, then="send")
+    past = database_now() - timedelta(seconds=1)
+    if kind == "draft":
+        Draft.objects.update(due_at=past)
+    elif kind == "return":
+        receive(device, phone_body("oi"))
+        Conversation.objects.update(returns_at=past)
+    else:
+        takeover.leave_to_people(
+            conversation=Conversation.objects.get(), reason="legal", now=database_now()
+        )
+        Conversation.objects.update(answer_due_at=past)
+    Timer.objects.filter(kind=kind).update(due_at=past)
+    bell = timers.claim_due(kind=kind, max_running=10, limit=10)[0]
+
+    kill(kind, bell, failpoint=failpoint)
+    assert not OutboundMessage.objects.filter(origin__in=("agent", "system")).exists()
+    Timer.objects.filter(kind=kind).update(lease_until=past)
+    assert ring_people(kind) == [f"{kind}:done"]
+    assert ring_people(kind) == []
+    work()
+
+    if kind == "draft":
+        assert len(bridge.sent) == 1
+    elif kind == "return":
+        assert Conversation.objects.get().mode == "ai"
+    else:
+        assert [one.n_escalations for one in Conversation.objects.all()] == [1]
+
+
+def kill(kind: str, bell: timers.Doorbell, *, failpoint: str) -> None:
+    """Let a process work on a doorbell and die at a place."""
+    code = (
+        "import uuid, django; django.setup();"
+        "from django_tenants.utils import schema_context;"
+        "from tests.factories import PEOPLE_TIMERS;"
+        "scope = schema_context('t_alpha'); scope.__enter__();"
+        f"PEOPLE_TIMERS['{kind}'](timer_id={bell.timer_id}, token=uuid.UUID('{bell.token}'))"
+    )
+    place = connection.settings_dict
+    url = (
+        f"postgres://{place['USER']}:{place['PASSWORD']}@{place['HOST']}:{place['PORT']}"
+        f"/{place['NAME']}"
+    )
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "config.settings.test",
+        "DATABASE_URL": url,
+        "REDIS_URL": settings.REDIS_URL,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "FIELD_ENCRYPTION_KEYS": ",".join(settings.FIELD_ENCRYPTION_KEYS),
+        "FAILPOINT": failpoint,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == EXIT_CODE, done.stderr[-2000:]

@@ -1,0 +1,159 @@
+"""Few pieces of work begin at a time, and whoever waits for the network makes room."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+from django_tenants.utils import tenant_context
+
+from integrations import http
+from tenants import turnstile
+from tenants.context import database_now
+from tenants.turnstile import Turnstile
+from tests.fakes.http import ScriptedServer, json_answer, wait_until
+
+LONG_S = 30.0
+
+
+@pytest.fixture
+def threads():
+    with ThreadPoolExecutor(8) as pool:
+        yield pool
+
+
+class Holder:
+    """A thread that holds a place until it is told to leave."""
+
+    def __init__(self, pool: ThreadPoolExecutor, stile: Turnstile) -> None:
+        self.inside, self.end = threading.Event(), threading.Event()
+        self.future = pool.submit(self._run, stile)
+
+    def _run(self, stile: Turnstile) -> None:
+        with stile.place():
+            self.inside.set()
+            assert self.end.wait(10)
+
+
+def n_waiting(stile: Turnstile) -> int:
+    return len(stile._half_begun) + len(stile._new)
+
+
+def enter(pool: ThreadPoolExecutor, stile: Turnstile, then: Callable[[], None], **how: bool):
+    """Let a thread enter, and return once it is inside or stands in the line."""
+
+    def run() -> None:
+        with stile.place(**how):
+            began.set()
+            then()
+
+    began, before = threading.Event(), n_waiting(stile)
+    future: Future[None] = pool.submit(run)
+    wait_until(lambda: began.is_set() or n_waiting(stile) > before)
+    return future
+
+
+def test_what_is_half_begun_goes_before_what_is_new_and_each_in_its_order(threads):
+    stile, order = Turnstile(n_places=1, longest_wait_s=LONG_S), list[str]()
+    holder = Holder(threads, stile)
+    assert holder.inside.wait(5)
+
+    futures = [
+        enter(threads, stile, lambda name=name: order.append(name), is_new=name.startswith("new"))
+        for name in ("new 1", "new 2", "begun 1", "begun 2")
+    ]
+    assert order == []
+    holder.end.set()
+    for future in futures:
+        future.result(5)
+
+    assert order == ["begun 1", "begun 2", "new 1", "new 2"]
+
+
+def test_as_many_as_there_are_places_are_inside(threads):
+    stile = Turnstile(n_places=2, longest_wait_s=LONG_S)
+    first, second, third = (Holder(threads, stile) for _ in range(3))
+
+    wait_until(lambda: n_waiting(stile) == 1)
+    inside = [one for one in (first, second, third) if one.inside.is_set()]
+    assert len(inside) == 2
+    inside[0].end.set()
+    wait_until(lambda: all(one.inside.is_set() for one in (first, second, third)))
+    for one in (first, second, third):
+        one.end.set()
+        one.future.result(5)
+
+    assert stile._n_free == 2
+
+
+def test_who_waits_for_the_network_has_no_place_meanwhile(threads):
+    stile = Turnstile(n_places=1, longest_wait_s=LONG_S)
+    answered, was_free = threading.Event(), []
+
+    class Slow(ScriptedServer):
+        def take(self, request):
+            was_free.append(threads.submit(Holder(threads, stile).inside.wait, 5).result())
+            return super().take(request)
+
+    with Slow() as server:
+        server.script(json_answer({}))
+        with stile.place():
+            http.request("GET", server.url)
+            answered.set()
+
+    assert answered.is_set()
+    assert was_free == [True]
+
+
+def test_a_place_is_given_on_once(threads):
+    stile = Turnstile(n_places=1)
+    with stile.place():
+        turnstile.leave()
+        turnstile.leave()
+
+    assert stile._n_free == 1
+
+
+def test_one_that_fails_gives_its_place_on():
+    stile = Turnstile(n_places=1)
+    with pytest.raises(ValueError, match="broken"), stile.place():
+        raise ValueError("broken")
+
+    assert stile._n_free == 1
+
+
+def test_who_finds_no_place_in_time_begins_all_the_same(threads):
+    stile = Turnstile(n_places=1, longest_wait_s=0.05)
+    holder = Holder(threads, stile)
+    assert holder.inside.wait(5)
+
+    with stile.place():
+        assert not holder.end.is_set()
+    assert (stile._n_free, n_waiting(stile)) == (0, 0)
+    holder.end.set()
+    holder.future.result(5)
+
+    assert stile._n_free == 1
+
+
+def test_who_has_to_wait_holds_no_connection(committed_alpha, threads):
+    stile = Turnstile(n_places=1, longest_wait_s=LONG_S)
+    holder = Holder(threads, stile)
+    assert holder.inside.wait(5)
+    held: list[object] = []
+
+    def work() -> None:
+        with tenant_context(committed_alpha):
+            database_now()
+            with stile.place():
+                held.append(connection.connection)
+
+    future = threads.submit(work)
+    wait_until(lambda: n_waiting(stile) == 1)
+    holder.end.set()
+    future.result(5)
+
+    assert held == [None]
