@@ -242,7 +242,9 @@ class RunRequest:
     Args:
         language: of the tenant, such as ``"pt-br"``.
         timezone: IANA name, such as ``"America/Sao_Paulo"``.
-        burst: the contact's new messages in order.
+        burst: the contact's new messages in order, in words: typed, spoken or seen on an image.
+        told: the same messages as a model is told of them, with those that have no words; empty
+            where `burst` says it all.
         transcript: what was said before the burst, oldest first.
         contact_name: as the contact calls themselves; data, not to be trusted.
         now: aware.
@@ -264,6 +266,7 @@ class RunRequest:
     transcript: tuple[TranscriptLine, ...]
     contact_name: str
     now: datetime
+    told: tuple[str, ...] = ()
     hours: HoursState = ALWAYS_OPEN
     pace: Pace = field(default_factory=lambda: Pace())
     arrived_at: datetime | None = None

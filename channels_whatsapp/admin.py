@@ -8,7 +8,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -16,13 +17,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminPasswordWidget
 
+from channels_whatsapp.admin_pairing import PAGE, PairingPages
 from channels_whatsapp.bridge import payloads
 from channels_whatsapp.models import BridgeEvent, Device
-from channels_whatsapp.services import editing, links, words
+from channels_whatsapp.services import editing, links, servers, words
 from conversations.services import words as conversation_words
 from tenants.models import InboundRoute
 from tenants.panel import (
-    PanelAdmin,
     ReadOnlyAdmin,
     actor,
     as_json,
@@ -74,6 +75,11 @@ class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]
             "is_enabled",
         )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "bridge_base_url" in self.fields:  # who may only look gets no fields
+            self.fields["bridge_base_url"].required = False
+
     def clean(self) -> dict[str, Any]:
         """Refuse waits that cannot be kept, and a new device without a token.
 
@@ -84,13 +90,16 @@ class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]
         quiet, longest = cleaned.get("quiet_s"), cleaned.get("max_wait_s")
         if quiet is not None and longest is not None and longest < quiet:
             self.add_error("max_wait_s", _("The longest wait is at least the quiet window."))
-        if not self.instance.pk and not cleaned.get("bridge_token"):
+        address, token = cleaned.get("bridge_base_url"), cleaned.get("bridge_token")
+        if not self.instance.pk and not address and not servers.has_any():
+            self.add_error("bridge_base_url", ValidationError(_("Say where the bridge is.")))
+        elif not self.instance.pk and address and not token:
             self.add_error("bridge_token", ValidationError(_("A new device needs its token.")))
         return cleaned
 
 
 @admin.register(Device, site=tenant_site)
-class DeviceAdmin(PanelAdmin):
+class DeviceAdmin(PairingPages):
     """WhatsApp numbers and the bridges that hold them."""
 
     is_audited_by_service = True
@@ -111,8 +120,8 @@ class DeviceAdmin(PanelAdmin):
         if obj is None:
             return (
                 (None, {"fields": ("name", "entry_agent")}),
-                (_("Bridge"), {"fields": ("bridge_base_url", "bridge_token", "hmac_key")}),
-                (_("Gathering messages"), {"fields": waits}),
+                (_("Gathering messages"), {"fields": waits, "classes": ("collapse",)}),
+                (_("Bridge"), self._own_bridge()),
             )
         bridge = ("bridge_base_url", "webhook_address", "token_end", "bridge_token", "hmac_key")
         return (
@@ -121,13 +130,26 @@ class DeviceAdmin(PanelAdmin):
             (_("Bridge"), {"fields": bridge}),
         )
 
+    def _own_bridge(self) -> dict[str, Any]:
+        fields = ("bridge_base_url", "bridge_token", "hmac_key")
+        if not servers.has_any():
+            return {"fields": fields}
+        text = _("Leave this empty: a bridge of the platform is chosen. Fill it in for your own.")
+        return {"fields": fields, "classes": ("collapse",), "description": text}
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Keep the name, by which files and the bridge know the device."""
         return self.readonly_fields if obj is None else (*self.readonly_fields, "name")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Conversations and their record hang on a device; switch it off."""
+        """The page of its link removes it, from the bridge and the phone too."""
         return False
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
+        """Go on to pairing the phone."""
+        if "_continue" in request.POST or "_addanother" in request.POST:
+            return super().response_add(request, obj, post_url_continue)
+        return HttpResponseRedirect(reverse(f"admin:{PAGE}", args=[obj.pk]))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Create or change the device through its service."""
@@ -179,9 +201,13 @@ class DeviceAdmin(PanelAdmin):
     def link_state(self, obj: Device) -> SafeString:
         """The state of the link, and what helps."""
         link = links.link(obj)
-        detail = f"{link.advice} {conversation_words.reason(obj.state_detail)}".strip()
+        detail = f"{link.advice} {conversation_words.reason(links.detail(obj))}".strip()
         return format_html(
-            '{} <span class="pz-muted">{}</span>', badge(link.label, link.tone), detail
+            '{} <span class="pz-muted">{}</span> <a class="pz-link" href="{}">{}</a>',
+            badge(link.label, link.tone),
+            detail,
+            reverse(f"admin:{PAGE}", args=[obj.pk]),
+            _("Pair, test or remove"),
         )
 
     @admin.display(description=_("webhook path"))
@@ -258,3 +284,8 @@ def _shortened(value: Any) -> Any:
     if isinstance(value, str) and len(value) > 2_000:
         return f"{value[:2_000]} … ({len(value)})"
     return value
+
+
+# Registers what has modules of its own; at the end, because one holds pages of the other site.
+from channels_whatsapp import admin_reception as admin_reception  # noqa: E402
+from channels_whatsapp import admin_servers as admin_servers  # noqa: E402

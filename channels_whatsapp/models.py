@@ -1,24 +1,42 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, timedelta
 
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent
-from conversations.types import BurstSettings
+from channels_whatsapp.servers.models import HTTP_ADDRESS
+from conversations.types import BurstSettings, MediaRules, MessageKind
 from tenants import crypto
 
-# Django's own URL validator refuses the bare host names of a container network.
-HTTP_ADDRESS = RegexValidator(
-    r"^https?://[^\s/?#@]+(/[^\s?#]*)?\Z", _("Use an address such as http://bridge:8080.")
+PAIRING_TIME = timedelta(minutes=10)
+"""How long a device waits for its phone after a person has asked for a code. The bridge's codes end
+after less than three minutes and are asked for again while somebody looks at the page."""
+
+
+FILE_KINDS = (
+    (MessageKind.IMAGE.value, _("images")),
+    (MessageKind.AUDIO.value, _("voice notes and sounds")),
+    (MessageKind.VIDEO.value, _("videos")),
+    (MessageKind.DOCUMENT.value, _("documents")),
+    (MessageKind.STICKER.value, _("stickers")),
 )
+
+MOST_FILE_MB = 64
+"""The largest file that may be allowed, in MB: files lie in the database, and each is held in
+memory while it is stored."""
 
 
 class Device(models.Model):
     """One paired WhatsApp number, on one bridge."""
+
+    class Groups(models.TextChoices):
+        IGNORE = "ignore", _("are ignored")
+        MENTION = "mention", _("are answered where the number is mentioned or quoted")
 
     class State(models.TextChoices):
         UNKNOWN = "unknown", _("unknown")
@@ -31,6 +49,9 @@ class Device(models.Model):
         BANNED = "banned", _("temporarily banned")
         OUTDATED = "outdated", _("bridge outdated")
         FAILED = "failed", _("connection failed")
+        REPLACED = "replaced", _("taken over elsewhere")
+        STALLED = "stalled", _("connected, but nothing gets through")
+        UNREACHABLE = "unreachable", _("bridge unreachable")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=60, unique=True)
@@ -60,6 +81,28 @@ class Device(models.Model):
         validators=[MinValueValidator(1)],
         help_text=_("Older messages are stored and not answered."),
     )
+    # What of that which arrives is kept and answered; see `services.reception`.
+    groups = models.CharField(
+        _("messages in groups"), max_length=8, choices=Groups.choices, default=Groups.IGNORE
+    )
+    unkept_files = models.JSONField(_("files that are not kept"), default=list, blank=True)
+    file_max_mb = models.PositiveSmallIntegerField(
+        _("largest file (MB)"),
+        default=16,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_FILE_MB)],
+    )
+    sound_max_s = models.PositiveSmallIntegerField(
+        _("longest recording that is transcribed (s)"),
+        default=300,
+        validators=[MinValueValidator(1), MaxValueValidator(3600)],
+    )
+    file_wait_s = models.PositiveSmallIntegerField(
+        _("longest wait for a transcription (s)"),
+        default=25,
+        validators=[MaxValueValidator(120)],
+        help_text=_("The answer waits so long for the words of a voice note or an image."),
+    )
+    own_lid = models.CharField(max_length=32, blank=True, editable=False)
     bridge_base_url = models.CharField(
         _("bridge address"), max_length=300, validators=[HTTP_ADDRESS]
     )
@@ -70,6 +113,38 @@ class Device(models.Model):
     state_changed_at = models.DateTimeField(_("since"), null=True, blank=True)
     is_enabled = models.BooleanField(_("enabled"), default=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    # What the watch over the link remembers; see `services/watching.py`.
+    state_until = models.DateTimeField(_("until"), null=True, blank=True)  # the end of a ban
+    checked_at = models.DateTimeField(_("last asked at"), null=True, blank=True)
+    online_at = models.DateTimeField(_("last seen connected"), null=True, blank=True)
+    offline_since = models.DateTimeField(_("offline since"), null=True, blank=True)
+    is_told = models.BooleanField(
+        default=False, db_default=False
+    )  # the owners know of this time offline
+    n_tries = models.PositiveIntegerField(_("tries to connect"), default=0, db_default=0)
+    tried_at = models.DateTimeField(null=True, blank=True)
+    # A pairing under way, started by a person; see `services/pairing.py`.
+    pairing_at = models.DateTimeField(null=True, blank=True)
+    pairing_phone = models.CharField(max_length=32, blank=True, default="", db_default="")
+    pairing_code = models.CharField(max_length=20, blank=True, default="", db_default="")
+    pairing_problem = models.CharField(max_length=200, blank=True, default="", db_default="")
+    qr_code = models.TextField(blank=True, default="", db_default="")
+    qr_code_at = models.DateTimeField(null=True, blank=True)
+    n_qr_codes = models.PositiveSmallIntegerField(default=0, db_default=0)
+    paired_at = models.DateTimeField(_("paired at"), null=True, blank=True)
+    number_since = models.DateTimeField(_("number here since"), null=True, blank=True)
+    # The test after each pairing; see `services/selftest.py`.
+    is_test_due = models.BooleanField(default=False, db_default=False)
+    selftest_ref = models.CharField(max_length=100, blank=True, default="", db_default="")
+    selftest_sent_at = models.DateTimeField(null=True, blank=True)
+    selftest_acked_at = models.DateTimeField(null=True, blank=True)
+    selftest_received_at = models.DateTimeField(null=True, blank=True)
+    selftest_problem = models.CharField(max_length=200, blank=True, default="", db_default="")
+    # How far the bridge's own history has been compared; see `services/catching_up.py`.
+    caught_up_at = models.DateTimeField(_("compared at"), null=True, blank=True)
+    caught_up_chat = models.CharField(max_length=200, blank=True, default="", db_default="")
+    n_caught_up = models.PositiveIntegerField(_("messages recovered"), default=0, db_default=0)
+    removing_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("device")
@@ -96,9 +171,28 @@ class Device(models.Model):
         )
 
     @property
+    def kept_files(self) -> list[str]:
+        """The kinds of files that are kept, in their order."""
+        return [kind for kind, _label in FILE_KINDS if kind not in self.unkept_files]
+
+    @property
+    def rules(self) -> MediaRules:
+        """What is kept of the files that contacts send here."""
+        return MediaRules(
+            kinds=frozenset(self.kept_files),
+            max_bytes=self.file_max_mb * 1024 * 1024,
+            max_s=self.sound_max_s,
+            wait_s=self.file_wait_s,
+        )
+
+    @property
     def token_context(self) -> str:
         """The place of the bridge token, for encryption."""
         return f"device:{self.uuid}:token"
+
+    def is_pairing(self, now: datetime) -> bool:
+        """Test whether a person is pairing this device now."""
+        return self.pairing_at is not None and now - self.pairing_at < PAIRING_TIME
 
     def set_bridge_token(self, plain: str) -> None:
         """Keep the bridge's token encrypted; the row is not saved."""
@@ -113,6 +207,15 @@ class Device(models.Model):
         if not self.bridge_token_encrypted:
             return ""
         return crypto.decrypt(self.bridge_token_encrypted, context=self.token_context)
+
+
+class Reception(Device):
+    """A device, as far as it says what of that which arrives is kept and answered."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("reception")
+        verbose_name_plural = _("what is received")
 
 
 class BridgeEvent(models.Model):

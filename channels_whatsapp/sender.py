@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from channels_whatsapp.bridge.client import Bridge
@@ -28,7 +29,8 @@ class WhatsAppSender:
         device = Device.objects.filter(uuid=account_ref, is_enabled=True).first()
         if device is None:
             raise Permanent("the device was removed or switched off")
-        return WhatsAppAccount(Bridge(base_url=device.bridge_base_url, token=device.bridge_token()))
+        bridge = Bridge(base_url=device.bridge_base_url, token=device.bridge_token())
+        return WhatsAppAccount(bridge, max_bytes=device.rules.max_bytes)
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,24 @@ class WhatsAppAccount:
     """One device, for calls without the database."""
 
     bridge: Bridge
+    max_bytes: int = 16 * 1024 * 1024
 
     def send_text(self, *, to: Address, text: str, ref: str) -> None:
         """Send one message; see `ChannelAccount.send_text`."""
         # A phone is resolved to its LID by the bridge, which knows the better address.
-        phone = to.phone or f"{to.lid}@lid"
+        phone = to.phone or _jid(to)
         self.bridge.send_text(phone=phone, body=text, ref=ref)
 
     def show_typing(self, *, to: Address) -> None:
         """Show that an answer is being written; see `ChannelAccount.show_typing`."""
-        jid = f"{to.phone}@s.whatsapp.net" if to.phone else f"{to.lid}@lid"
-        self.bridge.show_typing(jid=jid)
+        self.bridge.show_typing(jid=_jid(to))
+
+    def fetch_file(self, *, source: Mapping[str, object]) -> bytes:
+        """Fetch a file from the bridge's store or through the bridge; see `ChannelAccount`."""
+        return self.bridge.fetch_file(source, max_bytes=self.max_bytes)
+
+
+def _jid(to: Address) -> str:
+    if to.group:
+        return f"{to.group}@g.us"
+    return f"{to.phone}@s.whatsapp.net" if to.phone else f"{to.lid}@lid"

@@ -7,7 +7,13 @@ import uuid
 from celery import shared_task
 from django.utils import timezone
 
-from channels_whatsapp.services import devices, receiving, retention
+from channels_whatsapp.services import (
+    pairing,
+    provisioning,
+    receiving,
+    retention,
+    watching,
+)
 
 
 @shared_task
@@ -20,7 +26,37 @@ def receive_entries(*, entry_ids: list[int], token: str, **_: object) -> str:
 @shared_task
 def provision_device(*, device_id: int, **_: object) -> str:
     """Tell the bridge where its events go and how they are signed."""
-    return devices.provision_device(device_id=device_id, now=timezone.now()).summary
+    return provisioning.provision_device(device_id=device_id, now=timezone.now()).summary
+
+
+@shared_task
+def pair_device(*, device_id: int, **_: object) -> str:
+    """Take an old link away and have the bridge show codes for a new one."""
+    pairing.unlink(device_id=device_id, now=timezone.now())
+    return provisioning.provision_device(device_id=device_id, now=timezone.now()).summary
+
+
+@shared_task
+def check_device(*, device_id: int, **_: object) -> str:
+    """Have a device looked at now."""
+    watching.check_device(device_id=device_id, now=timezone.now())
+    return "armed"
+
+
+@shared_task
+def watch_devices(*, bells: list[tuple[int, str]], **_: object) -> str:
+    """Look at the links of devices."""
+    outcomes = [
+        watching.watch_device(timer_id=timer_id, token=uuid.UUID(token))
+        for timer_id, token in bells
+    ]
+    return " ".join(outcomes)
+
+
+@shared_task
+def watch_all(**_: object) -> str:
+    """Set the timers of devices that have none; rung every half minute for each tenant."""
+    return str(watching.sweep(now=timezone.now()))
 
 
 @shared_task

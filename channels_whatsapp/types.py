@@ -6,12 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from conversations.types import Address, MessageKind
+from conversations.types import Address, IncomingFile, MessageKind
+
+
+@dataclass(frozen=True)
+class InGroup:
+    """Who wrote in a group, and whom it speaks to.
+
+    Attributes:
+        mentions: user parts of the JIDs that it names, or whose message it answers.
+    """
+
+    author: str
+    mentions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class ContactMessage:
-    """A contact wrote in a chat of their own with us."""
+    """A contact wrote, in a chat of their own with us or in a group, which is the sender then."""
 
     ref: str
     sender: Address
@@ -21,17 +33,24 @@ class ContactMessage:
     sent_at: datetime
     quoted_ref: str = ""
     media: Mapping[str, object] = field(default_factory=dict)
+    file: IncomingFile | None = None
+    group: InGroup | None = None
 
 
 @dataclass(frozen=True)
 class OwnMessage:
-    """The paired phone's owner wrote to a contact, or it is an echo of what we sent."""
+    """The paired phone's owner wrote to a contact, or it is an echo of what we sent.
+
+    Attributes:
+        own: the device's own addresses, where the event tells them.
+    """
 
     ref: str
     recipient: Address
+    kind: MessageKind
     text: str
     sent_at: datetime
-    kind: MessageKind = MessageKind.TEXT
+    own: Address | None = None
 
 
 @dataclass(frozen=True)
@@ -70,10 +89,19 @@ class Typing:
 
 @dataclass(frozen=True)
 class LinkChange:
-    """The state of the device's link to WhatsApp changed."""
+    """The state of the device's link to WhatsApp changed.
+
+    Attributes:
+        own: the device's own addresses, where the event tells them.
+        lasts_s: how long the state lasts, in seconds; None where nobody knows.
+        qr_code: the code to be scanned, a data URI of a PNG; empty where there is none.
+    """
 
     state: str
     detail: str = ""
+    own: Address | None = None
+    lasts_s: float | None = None
+    qr_code: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

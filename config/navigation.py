@@ -52,6 +52,7 @@ def tenant(request: HttpRequest) -> list[Item]:
                 _model(_("Safety"), "health_and_safety", "agents.guardsettings"),
                 _model(_("Queues of people"), "diversity_3", "conversations.peoplequeue"),
                 _model(_("Devices"), "smartphone", "channels_whatsapp.device"),
+                _model(_("What is received"), "move_to_inbox", "channels_whatsapp.reception"),
                 _model(_("Opening hours"), "schedule", "conversations.hourssettings"),
                 _model(_("The business"), "storefront", "agents.businessfacts"),
             ],
@@ -178,6 +179,7 @@ def public(request: HttpRequest) -> list[Item]:
             request,
             _("Machinery"),
             [
+                _model(_("Bridge servers"), "dns", "servers.bridgeserver"),
                 _model(_("Inbound routes"), "alt_route", "tenants.inboundroute"),
                 _model(_("Inbox"), "inbox", "tenants.inboxentry"),
                 _model(_("Timers"), "timer", "tenants.timer"),

@@ -1,4 +1,4 @@
-"""Admin pages of contacts and conversations, of what came in and what went out."""
+"""Admin pages of conversations, of what came in and what went out."""
 
 from __future__ import annotations
 
@@ -21,21 +21,20 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
-from unfold.admin import TabularInline
 
+from conversations import admin_files
+from conversations.admin_contacts import short_name
 from conversations.admin_people import PeoplePages, refusal
 from conversations.models import (
-    Contact,
-    ContactAddress,
     Conversation,
     InboundMessage,
     OutboundMessage,
     Turn,
 )
-from conversations.services import explaining, queue, replying, takeover, words
+from conversations.services import attaching, explaining, queue, replying, takeover, words
 from conversations.types import MAX_TEXT
 from tenants.errors import DomainError
-from tenants.panel import PanelAdmin, ReadOnlyAdmin, actor, badge, muted
+from tenants.panel import PanelAdmin, ReadOnlyAdmin, actor, badge
 from tenants.sites import tenant_site
 
 _SENT_TONES = {
@@ -46,73 +45,6 @@ _SENT_TONES = {
     OutboundMessage.Status.CANCELLED: "",
 }
 _TURN_TONES = {Turn.Status.DONE: "good", Turn.Status.FAILED: "bad", Turn.Status.RUNNING: "warn"}
-
-
-def short_name(contact: Contact) -> str:
-    """Return what a contact calls itself, no longer than a list can bear."""
-    return Truncator(contact.name).chars(60) or str(_("Contact %(n)s") % {"n": contact.pk})
-
-
-class AddressInline(TabularInline):
-    """Under which numbers and identities a contact is known."""
-
-    model = ContactAddress
-    fields = ("kind", "value")
-    readonly_fields = fields
-    extra = 0
-    can_delete = False
-    hide_title = True
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Addresses come from the channel."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Addresses come from the channel."""
-        return False
-
-
-@admin.register(Contact, site=tenant_site)
-class ContactAdmin(PanelAdmin):
-    """The people who write."""
-
-    inlines = (AddressInline,)
-    list_display = ("shown_name", "addresses", "blocked", "opted_out_at", "created_at")
-    list_filter = ("is_blocked", ("opted_out_at", admin.EmptyFieldListFilter))
-    search_fields = ("name", "addresses__value")
-    date_hierarchy = "created_at"
-    ordering = ("-pk",)
-    fields = ("name", "is_blocked", "opted_out_at", "created_at")
-    readonly_fields = ("opted_out_at", "created_at")
-    actions = None
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
-        """Bring the addresses along."""
-        found: QuerySet[Contact] = super().get_queryset(request).prefetch_related("addresses")
-        return found
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """A contact begins by writing."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Erasing a person reaches further than one row; it is a service of its own."""
-        return False
-
-    @admin.display(description=_("name"), ordering="name")
-    def shown_name(self, obj: Contact) -> str:
-        """What the contact calls itself."""
-        return short_name(obj)
-
-    @admin.display(description=_("blocked"), ordering="is_blocked")
-    def blocked(self, obj: Contact) -> SafeString:
-        """Whether the assistant leaves the contact alone; only that is worth a colour."""
-        return badge(_("blocked"), "bad") if obj.is_blocked else muted(_("no"))
-
-    @admin.display(description=_("addresses"))
-    def addresses(self, obj: Contact) -> str:
-        """Phone and other identities."""
-        return ", ".join(one.value for one in obj.addresses.all()) or self.empty_value_display
 
 
 class WhoAnswersFilter(admin.SimpleListFilter):
@@ -214,7 +146,19 @@ class ConversationAdmin(PeoplePages, PanelAdmin):
             ("reply", require_POST(self.reply_view)),
             *self.people_views(),
         )
+        files: tuple[tuple[str, str, Callable[..., HttpResponse]], ...] = (
+            ("file", "", self.file_view),
+            ("file_again", "again/", require_POST(self.file_again_view)),
+        )
         own = [
+            path(
+                f"<int:pk>/files/<uuid:file_uuid>/{end}",
+                self.admin_site.admin_view(view, cacheable=True),
+                name=f"conversations_conversation_{name}",
+            )
+            for name, end, view in files
+        ]
+        own += [
             path(
                 f"<int:pk>/{name}/",
                 self.admin_site.admin_view(view),
@@ -283,6 +227,20 @@ class ConversationAdmin(PeoplePages, PanelAdmin):
             return JsonResponse({"message": str(sent[0].uuid), "undo_s": replying.UNDO_S})
         refused = " ".join(str(one) for one in messages.get_messages(request))
         return JsonResponse({"refused": refused})
+
+    def file_view(self, request: HttpRequest, pk: int, file_uuid: uuid.UUID) -> HttpResponse:
+        """Give out a file that the contact sent."""
+        conversation = self._find(request, str(pk), may="view")
+        return admin_files.answer(request, admin_files.attachment(conversation, file_uuid))
+
+    def file_again_view(self, request: HttpRequest, pk: int, file_uuid: uuid.UUID) -> HttpResponse:
+        """Have a file fetched or put into words once more."""
+        found = admin_files.attachment(self._find(request, str(pk), may="change"), file_uuid)
+
+        def again(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> object:
+            return attaching.try_again(attachment_uuid=found.uuid, actor=actor, now=now)
+
+        return self._do(request, pk, again, _("It is being tried again."))
 
     def _do(
         self, request: HttpRequest, pk: int, verb: Callable[..., object], done: object

@@ -21,6 +21,8 @@ from django.views.decorators.http import require_GET, require_POST
 from conversations.models import Conversation, Draft, OutboundMessage, Turn
 from conversations.services import (
     approvals,
+    attaching,
+    describing,
     desks,
     explaining,
     queue,
@@ -196,6 +198,8 @@ class PeoplePages(_Base):
             "can_release": can_change and is_human and bool(conversation.claimed_by),
             "can_archive": can_change and is_open,
             "can_note": can_change,
+            "can_change": can_change,
+            "readable": attaching.readable_kinds(),
             # What the lower part of the page depends on: when it changes, all is loaded anew.
             "state": "|".join(
                 str(part)
@@ -226,7 +230,11 @@ class PeoplePages(_Base):
             if is_human
             else None
         )
-        asked = left.messages.order_by("sent_at", "pk") if left is not None else ()
+        asked = (
+            left.messages.select_related("attachment").order_by("sent_at", "pk")
+            if left is not None
+            else ()
+        )
         people = desks.workers().order_by("username")
         contact = conversation.contact
         return {
@@ -237,7 +245,7 @@ class PeoplePages(_Base):
             and conversation.claimed_by in ("", actor(request), takeover.PHONE),
             "can_approve": can_change and draft is not None,
             "left_turn": explaining.explain_turn(left) if left is not None else None,
-            "left_question": "\n".join(one.text for one in asked if one.text),
+            "left_question": "\n".join(describing.told(one) for one in asked),
             "n_conversations": contact.conversations.count(),
             "people": [one for one in people if one.username != conversation.claimed_by]
             if can_change and is_human

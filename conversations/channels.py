@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Protocol, cast
 
 from django.conf import settings
@@ -39,6 +40,18 @@ class ChannelAccount(Protocol):
         Raises:
             Temporary: it may or may not have been sent; repeat with the same `ref`.
             Permanent: it was refused for good.
+        """
+        ...
+
+    def fetch_file(self, *, source: Mapping[str, object]) -> bytes:
+        """Return a file that a contact sent, no larger than the account allows.
+
+        Args:
+            source: as the channel gave it with the message, see `IncomingFile`.
+
+        Raises:
+            Temporary: it could not be had now.
+            Permanent: it is gone, or larger than is allowed.
         """
         ...
 

@@ -7,7 +7,15 @@ from typing import Protocol
 
 from celery import shared_task
 
-from conversations.services import approvals, orchestrator, outbox, queue, takeover, telling
+from conversations.services import (
+    approvals,
+    file_work,
+    orchestrator,
+    outbox,
+    queue,
+    takeover,
+    telling,
+)
 
 
 class _Work(Protocol):
@@ -26,6 +34,12 @@ def send_lines(*, bells: list[tuple[int, str]], **_: object) -> str:
     """Send what the outboxes of conversations hold; announced by timers (id, token)."""
     outcomes = outbox.send_lines([(timer_id, uuid.UUID(token)) for timer_id, token in bells])
     return " ".join(outcomes)
+
+
+@shared_task
+def work_on_files(*, bells: list[tuple[int, str]], **_: object) -> str:
+    """Fetch and read the files of messages; announced by timers (id, token)."""
+    return _each(file_work.work_on, bells)
 
 
 @shared_task

@@ -21,8 +21,10 @@ class MessageKind(StrEnum):
     LOCATION = "location"
     CONTACT_CARD = "contact_card"
     POLL = "poll"
+    VOTE = "vote"
     CHOICE = "choice"
     REACTION = "reaction"
+    UNREADABLE = "unreadable"  # WhatsApp could not decrypt it; it mostly comes again
     OTHER = "other"
 
 
@@ -40,14 +42,19 @@ class Silence(StrEnum):
     NO_AGENT = "no_agent"
     TOO_LONG = "too_long"
     OPTED_IN = "opted_in"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
 class Address:
-    """How a channel knows a person: by phone (digits with country code), by LID, or by both."""
+    """How a channel knows a person: by phone (digits with country code), by LID, or by both.
+
+    A group is known by its id alone, and stands for everybody in it.
+    """
 
     phone: str = ""
     lid: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,42 @@ class BurstSettings:
     max_wait_s: float
     max_messages: int
     freshness_s: float
+
+
+@dataclass(frozen=True)
+class IncomingFile:
+    """A file that came with a message.
+
+    Attributes:
+        source: what the channel needs to fetch it; JSON-safe, and nobody else's business.
+        data: the file, where the channel brought it along; None where it is to be fetched.
+        n_bytes: its size, at least as its sender announced it.
+        media_type: as its sender calls it; not to be trusted.
+        seconds: its length, where it has one and the channel told it.
+    """
+
+    source: Mapping[str, object] = field(repr=False)
+    data: bytes | None = field(repr=False)
+    n_bytes: int | None
+    media_type: str
+    name: str = ""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class MediaRules:
+    """What a channel's account keeps of the files that contacts send.
+
+    Attributes:
+        kinds: values of `MessageKind`; files of others stay where they are.
+        max_s: longer recordings are kept and not transcribed.
+        wait_s: how long a burst waits for the words of a recording or an image, from its arrival.
+    """
+
+    kinds: frozenset[str]
+    max_bytes: int
+    max_s: float
+    wait_s: float
 
 
 @dataclass(frozen=True)
@@ -82,6 +125,8 @@ class NewMessage:
     entry_agent_id: int | None
     quoted_ref: str = ""
     media: Mapping[str, object] = field(default_factory=dict)
+    file: IncomingFile | None = None
+    rules: MediaRules | None = None
 
 
 MAX_TEXT = 4096
@@ -98,6 +143,7 @@ class TurnOutcome(StrEnum):
     NOT_OURS = "not_ours"
     NOTHING_PENDING = "nothing_pending"
     LEFT_TO_PEOPLE = "left_to_people"
+    WAITS_FOR_FILES = "waits_for_files"
     ANSWERED = "answered"
     SUPERSEDED = "superseded"
     LEASE_LOST = "lease_lost"

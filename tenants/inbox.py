@@ -150,6 +150,33 @@ def _claim(*, token: uuid.UUID, limit: int) -> list[tuple[Any, ...]]:
     )
 
 
+def put(*, device_ref: uuid.UUID, entries: Sequence[tuple[str, str, bytes]]) -> int:
+    """Add what did not come through the door: (dedup key, line, JSON body); return how many.
+
+    Joins the caller's transaction. What waits already under its key is not counted as added.
+    """
+    rows = _rows(
+        """
+        insert into public.tenants_inboxentry
+            (route_id, schema_name, dedup_key, line, encoding, body)
+        select r.id, r.schema_name, given.key, given.line, 'json', given.body
+        from public.tenants_inboundroute r, unnest(%(keys)s::text[], %(lines)s::text[],
+            %(bodies)s::bytea[]) with ordinality as given(key, line, body, place)
+        where r.device_ref = %(device)s
+        order by place
+        on conflict (route_id, dedup_key) do nothing
+        returning id
+        """,
+        {
+            "device": device_ref,
+            "keys": [key for key, _, _ in entries],
+            "lines": [line for _, line, _ in entries],
+            "bodies": [body for _, _, body in entries],
+        },
+    )
+    return len(rows)
+
+
 def release(batch: Batch) -> None:
     """Give a claim back that could not be rung."""
     _rows(

@@ -86,6 +86,14 @@ class InboundRoute(models.Model):
     # Learned from the first signed event; a later event that contradicts them is refused.
     bridge_user_ref = models.CharField(_("bridge user"), max_length=64, blank=True)
     bridge_instance = models.CharField(_("bridge instance"), max_length=200, blank=True)
+    # Where its session is, to spread devices over the platform's bridges.
+    bridge_url = models.CharField(
+        _("bridge address"), max_length=300, blank=True, default="", db_default=""
+    )
+    # A digest of its number, to notice one that is paired twice: the number itself stays private.
+    number_digest = models.CharField(
+        max_length=64, blank=True, default="", db_default="", db_index=True
+    )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:

@@ -15,7 +15,15 @@ from agents.services import publishing
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import devices, receiving
 from conversations.models import PeopleQueue
-from conversations.services import approvals, orchestrator, outbox, queue, takeover, telling
+from conversations.services import (
+    approvals,
+    file_work,
+    orchestrator,
+    outbox,
+    queue,
+    takeover,
+    telling,
+)
 from integrations.services.credentials import ensure_credential
 from knowledge.services import documents
 from tenants import inbox, timers
@@ -163,7 +171,11 @@ def work(*, rounds: int = 3) -> list[str]:
     """Do what is due in every tenant, as dispatcher and workers would; return the outcomes."""
     outcomes = []
     for _ in range(rounds):
-        for kind, run in (("turn", orchestrator.run_turn), ("send", outbox.send_next)):
+        for kind, run in (
+            ("media", file_work.work_on),
+            ("turn", orchestrator.run_turn),
+            ("send", outbox.send_next),
+        ):
             for bell in timers.claim_due(kind=kind, max_running=1000, limit=1000):
                 with schema_context(bell.schema_name):
                     outcome = run(timer_id=bell.timer_id, token=bell.token)

@@ -77,14 +77,18 @@ class Guard:
         return replace(context, chat=self.cloak.door(context.chat), retrieve=retrieve)
 
     def take_in(
-        self, burst: Sequence[str], *, policy: Policy, data: dict[str, object]
+        self, burst: Sequence[str], *, read: Sequence[str], policy: Policy, data: dict[str, object]
     ) -> Refusal | None:
-        """Check what came in and keep the verdicts; None where it may be answered."""
+        """Check what came in and keep the verdicts; None where it may be answered.
+
+        Args:
+            read: all that a model would read of it, quotes and names of files as well.
+        """
         request, text = self.request, "\n".join(burst)
         minute, day = policy["flood_minute"].limit, policy["flood_day"].limit
         verdicts = [
             incoming.length("\n".join(request.burst), limit=policy["input_length"].limit),
-            incoming.injection((*burst, request.contact_name)),
+            incoming.injection((*read, request.contact_name)),
             *incoming.flood(request.pace, per_minute=minute, per_day=day),
             incoming.bot_loop(
                 text, request.transcript, now=request.now, arrived_at=request.arrived_at

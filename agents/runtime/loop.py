@@ -118,6 +118,7 @@ class _Run:
             cleaned for text in request.burst if (cleaned := prompts.visible(text).strip()[:n_read])
         )
         self.text = "\n".join(self.burst)[:n_read]
+        self.told = tuple(prompts.visible(text).strip()[:n_read] for text in request.told)
         self.language = prompts.language(request.language)
         self.steps: list[Step] = []
         self.usage = NOT_MEASURED
@@ -160,7 +161,8 @@ class _Run:
     def _guarded(self) -> RunOutcome | None:
         """Check what came in; None where it may be answered."""
         with self.step(StepKind.GUARD) as data:
-            refused = self.guard.take_in(self.burst, policy=self.agent.guards, data=data)
+            read = (*self.burst, *(one for one in self.told if one not in self.burst))
+            refused = self.guard.take_in(self.burst, read=read, policy=self.agent.guards, data=data)
         return self._refused(refused) if refused else None
 
     def _refused(self, refused: guarding.Refusal) -> RunOutcome:
@@ -328,7 +330,7 @@ class _Run:
     def _messages(self) -> tuple[ChatMessage, ...]:
         question = prompting.question(
             self.request,
-            burst=self.burst,
+            burst=self.told or self.burst,
             passages=self.passages,
             brief=self.passing.handing.brief,
             is_anonymous=bool(self.saving),

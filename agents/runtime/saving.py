@@ -43,6 +43,8 @@ def question(request: RunRequest, burst: Sequence[str]) -> str:
     """
     if request.brief is not None or request.contact_facts:
         return ""
+    if request.told and request.told != request.burst:  # a quote, a recording, who wrote in a group
+        return ""
     before = request.transcript
     if before and (before[0].role != "contact" or any(line.role == "person" for line in before)):
         return ""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from integrations import http
 from tenants.errors import Permanent, Temporary
@@ -30,12 +36,25 @@ SUBSCRIBED_EVENTS = (
     "KeepAliveRestored",
 )
 
+_NOT_LINKED = ("no session", "it was not connected", "it was not logged in")
+
 SEND_TIMEOUT_S = 90.0
 """WuzAPI waits up to 75 s for WhatsApp's own answer; giving up earlier repeats what was sent."""
+
+FETCH_TIMEOUT_S = 60.0
+"""How long a file may take, in seconds: a voice note takes one, 16 MB on a slow link some tens."""
+
+FILE_ROUTES = ("image", "video", "audio", "document", "sticker")
 
 CALL_TIMEOUT_S = 10.0
 TYPING_TIMEOUT_S = 3.0
 MAX_ANSWER_BYTES = 2 * 1024 * 1024
+
+HISTORY_KEPT = 100
+"""Messages that the bridge keeps of each chat: what is given up on in an outage is found there. A
+chat that is busier than this between two comparisons loses what is beyond."""
+
+MAX_HISTORY_BYTES = 16 * 1024 * 1024
 
 _HOPELESS = ("could not parse phone", "no lid found", "ambiguous bare identifier", "missing ")
 
@@ -49,6 +68,43 @@ class BridgeStatus:
     is_connected: bool
     is_logged_in: bool
     phone: str
+    events: frozenset[str] = frozenset()
+    webhook: str = field(default="", repr=False)
+    n_history: int = 0
+    media_delivery: str = ""
+    is_signing: bool = True
+
+    @property
+    def is_online(self) -> bool:
+        """Whether messages can be sent: neither flag alone says so."""
+        return self.is_connected and self.is_logged_in
+
+
+@dataclass(frozen=True)
+class BridgeHealth:
+    """What a bridge says of itself: its version, how long it has run, how many sessions it has."""
+
+    version: str
+    uptime_s: float
+    n_users: int
+    n_online: int
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """One message as the bridge keeps it.
+
+    Args:
+        stored_at: unix seconds of the bridge's clock when it was stored; 0 where it is unreadable.
+        event: the whole event as the webhook had it; empty where the bridge kept none.
+    """
+
+    message_ref: str
+    chat: str
+    sender: str
+    text: str
+    stored_at: float
+    event: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -77,6 +133,38 @@ class Bridge:
             "/chat/presence", {"Phone": jid, "State": "composing"}, timeout_s=TYPING_TIMEOUT_S
         )
 
+    def fetch_file(self, source: Mapping[str, object], *, max_bytes: int) -> bytes:
+        """Return a file that a contact sent.
+
+        Args:
+            source: `route` of the download call, the file's `message` object, and the `url` of a
+                copy where the bridge keeps them in a store.
+
+        Raises:
+            Temporary: the bridge or the store is away.
+            Permanent: the file is gone or larger than `max_bytes`.
+        """
+        url, route = source.get("url"), source.get("route")
+        if isinstance(url, str):
+            with suppress(Temporary, Permanent):
+                kept = http.request("GET", url, timeout_s=FETCH_TIMEOUT_S, max_bytes=max_bytes)
+                if kept.status == 200:
+                    return kept.body
+        if route not in FILE_ROUTES or not isinstance(source.get("message"), Mapping):
+            raise Permanent("the message does not say where its file is")
+        response = self._request(
+            "POST",
+            f"/chat/download{route}",
+            body=source["message"],  # type: ignore[arg-type]
+            timeout_s=FETCH_TIMEOUT_S,
+            # As base64 within JSON.
+            max_bytes=max_bytes * 4 // 3 + 4_096,
+        )
+        if response.status == 500 and "failed to download" in _reason(response).lower():
+            raise Permanent("WhatsApp no longer has the file")
+        _raise_for(response)
+        return _from_data_url(_data(response).get("Data"), max_bytes=max_bytes)
+
     def is_known(self) -> bool:
         """Test whether the bridge knows this user's token."""
         response = self._request("GET", "/session/status", timeout_s=CALL_TIMEOUT_S)
@@ -89,16 +177,14 @@ class Bridge:
             Permanent: without an admin token, or the bridge refuses.
         """
         if not admin_token:
-            raise Permanent(
-                "the bridge does not know this device's token; create the user there, or set"
-                " BRIDGE_ADMIN_TOKEN so that it is created from here"
-            )
+            raise Permanent("the bridge does not know this device's token")
         body = {
             "name": name,
             "token": self.token,
             "webhook": webhook,
             "events": ",".join(SUBSCRIBED_EVENTS),
             "hmacKey": hmac_key,
+            "history": HISTORY_KEPT,
             # Left out, it is stored as an empty text and media is never delivered.
             "s3Config": {"mediaDelivery": "base64"},
         }
@@ -132,16 +218,116 @@ class Bridge:
                 raise
 
     def status(self) -> BridgeStatus:
-        """Return the state of the session."""
+        """Return the state of the session and what the bridge keeps of its settings."""
         data = _data(self._checked("GET", "/session/status"))
         jid = str(data.get("jid") or "")
+        storage = data.get("s3_config")
+        history = str(data.get("history") or "0")
         return BridgeStatus(
             user_ref=str(data.get("id") or ""),
             name=str(data.get("name") or ""),
             is_connected=data.get("connected") is True,
             is_logged_in=data.get("loggedIn") is True,
             phone=jid.partition("@")[0].partition(":")[0],
+            events=frozenset(filter(None, str(data.get("events") or "").split(","))),
+            webhook=str(data.get("webhook") or ""),
+            n_history=int(history) if history.isdigit() else 0,
+            media_delivery=str(storage.get("media_delivery") or "")
+            if isinstance(storage, dict)
+            else "",
+            is_signing=data.get("hmac_configured") is not False,
         )
+
+    def set_media_delivery(self) -> None:
+        """Have media delivered with the webhook, as it was asked for when the user was made."""
+        self._post("/session/s3/config", {"enabled": False, "media_delivery": "base64"})
+
+    def set_history(self) -> None:
+        """Have the bridge keep the latest messages of each chat."""
+        self._post("/session/history", {"history": HISTORY_KEPT})
+
+    def qr_code(self) -> str:
+        """Return the code that is on show as a data URI; empty before the first."""
+        code = str(_data(self._checked("GET", "/session/qr")).get("QRCode") or "")
+        return code if code.startswith("data:image/png;base64,") else ""
+
+    def pairing_code(self, phone: str) -> str:
+        """Return the code that the owner of `phone` types instead of scanning.
+
+        Raises:
+            Permanent: the bridge or WhatsApp does not take this number.
+        """
+        response = self._request(
+            "POST", "/session/pairphone", body={"Phone": phone}, timeout_s=CALL_TIMEOUT_S
+        )
+        _raise_for(response)
+        return str(_data(response).get("LinkingCode") or "")
+
+    def logout(self) -> None:
+        """Take the link away, also on the phone; what is not linked is no error."""
+        try:
+            self._post("/session/logout", {})
+        except Temporary as error:
+            if not any(text in error.reason for text in _NOT_LINKED):
+                raise
+
+    def remove_user(self, *, admin_token: str, user_ref: str) -> None:
+        """Remove this user from the bridge with everything; one that is gone is no error."""
+        response = self._request(
+            "DELETE",
+            f"/admin/users/{user_ref}/full",
+            headers={"Authorization": admin_token},
+            timeout_s=CALL_TIMEOUT_S,
+        )
+        if response.status != 404:
+            _raise_for(response)
+
+    def health(self) -> BridgeHealth:
+        """Return what the bridge's server says of itself."""
+        found = self._checked("GET", "/health").json()
+        data = found if isinstance(found, dict) else {}
+        return BridgeHealth(
+            version=str(data.get("version") or "")[:40],
+            uptime_s=_seconds(str(data.get("uptime") or "")),
+            n_users=_whole(data.get("total_users")),
+            n_online=_whole(data.get("logged_in_users")),
+        )
+
+    def chats(self, user_ref: str) -> list[str]:
+        """Return the chats of which the bridge keeps messages, in a fixed order.
+
+        The bridge answers with those of everybody on the server; others' are dropped here.
+        """
+        response = self._history("index")
+        found = _json(response).get("data")
+        if isinstance(found, dict):
+            found = found.get(user_ref)
+            rows = found if isinstance(found, list) else []
+        else:
+            rows = [
+                row
+                for row in (found if isinstance(found, list) else [])
+                if isinstance(row, dict) and row.get("user_id") == user_ref
+            ]
+        chats = {str(row.get("chat_jid") or "") if isinstance(row, dict) else row for row in rows}
+        return sorted(chat for chat in chats if isinstance(chat, str) and 0 < len(chat) <= 200)
+
+    def history(self, chat: str) -> list[HistoryRow]:
+        """Return the latest messages of a chat, the oldest first."""
+        found = _json(self._history(chat)).get("data")
+        rows = [_history_row(row) for row in (found or []) if isinstance(row, dict)]
+        return sorted((row for row in rows if row.message_ref), key=lambda row: row.stored_at)
+
+    def _history(self, chat: str) -> http.Response:
+        query = urlencode({"chat_jid": chat, "limit": HISTORY_KEPT})
+        response = self._request(
+            "GET",
+            f"/chat/history?{query}",
+            timeout_s=CALL_TIMEOUT_S,
+            max_bytes=MAX_HISTORY_BYTES,
+        )
+        _raise_for(response)
+        return response
 
     def _post(
         self, path: str, body: Mapping[str, object], *, timeout_s: float = CALL_TIMEOUT_S
@@ -161,6 +347,7 @@ class Bridge:
         timeout_s: float,
         body: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> http.Response:
         return http.request(
             method,
@@ -168,7 +355,7 @@ class Bridge:
             headers=headers or {"token": self.token},
             json=body,
             timeout_s=timeout_s,
-            max_bytes=MAX_ANSWER_BYTES,
+            max_bytes=max_bytes,
         )
 
 
@@ -179,6 +366,60 @@ def _data(response: http.Response) -> Mapping[str, Any]:
         raise Temporary("the bridge's answer cannot be read") from error
     if not isinstance(data, dict):
         raise Temporary("the bridge's answer cannot be read")
+    return data
+
+
+def _json(response: http.Response) -> Mapping[str, Any]:
+    found = response.json()
+    return found if isinstance(found, dict) else {}
+
+
+def _history_row(row: Mapping[str, Any]) -> HistoryRow:
+    try:
+        kept = json.loads(str(row.get("data_json") or "{}"))
+    except (ValueError, RecursionError):
+        kept = {}
+    event = kept.get("event", kept) if isinstance(kept, dict) else {}
+    return HistoryRow(
+        message_ref=str(row.get("message_id") or "")[:100],
+        chat=str(row.get("chat_jid") or ""),
+        sender=str(row.get("sender_jid") or ""),
+        text=str(row.get("text_content") or ""),
+        stored_at=_instant(row.get("timestamp")),
+        event=event if isinstance(event, dict) and "Info" in event else {},
+    )
+
+
+def _instant(value: object) -> float:
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _seconds(span: str) -> float:
+    """Return a span such as ``1h2m3.4s`` in seconds; 0 where it is unreadable."""
+    factors = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", span)
+    return sum(float(number) * factors[unit] for number, unit in parts)
+
+
+def _from_data_url(value: object, *, max_bytes: int) -> bytes:
+    head, _, text = str(value or "").partition(";base64,")
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Temporary("the bridge's answer cannot be read") from error
+    if not head.startswith("data:") or not data:
+        raise Temporary("the bridge's answer cannot be read")
+    if len(data) > max_bytes:
+        raise Permanent(f"the file is larger than {max_bytes} bytes")
     return data
 
 

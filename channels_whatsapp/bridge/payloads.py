@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 import uuid
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from channels_whatsapp.bridge import contents
+from channels_whatsapp.bridge.contents import Json, clean, object_of, text_of
 from channels_whatsapp.types import (
     ContactMessage,
     Deleted,
     Edited,
     Ignored,
+    InGroup,
     LinkChange,
     OwnMessage,
     ParsedEvent,
@@ -27,8 +28,6 @@ from channels_whatsapp.types import (
     Typing,
 )
 from conversations.types import Address, MessageKind
-
-Json = Mapping[str, Any]
 
 _MESSAGE_TYPES = ("Message", "UndecryptableMessage")
 _REVOKE, _EDIT = 0, 14  # values of protocolMessage.type
@@ -47,16 +46,8 @@ _LINK_STATES = {
     "ConnectFailure": "failed",
     "StreamError": "failed",
 }
-_MEDIA = {
-    "imageMessage": MessageKind.IMAGE,
-    "videoMessage": MessageKind.VIDEO,
-    "ptvMessage": MessageKind.VIDEO,
-    "audioMessage": MessageKind.AUDIO,
-    "documentMessage": MessageKind.DOCUMENT,
-    "stickerMessage": MessageKind.STICKER,
-}
-_KEPT_MEDIA_KEYS = ("mimetype", "fileLength", "seconds", "PTT", "fileName", "height", "width")
-_POLLS = ("pollCreationMessage", "pollCreationMessageV2", "pollCreationMessageV3")
+# What says more than the event itself does.
+_LINK_DETAILS = {"KeepAliveTimeout": "no_answer", "QRTimeout": "code_expired"}
 
 
 class Unreadable(Exception):
@@ -94,9 +85,9 @@ def dedup_key(data: Json, body: bytes) -> str:
     A message is known by its id alone: one that comes once under a phone and once under a LID is
     the same. Signs like typing carry no id and repeat to the letter, so each counts.
     """
-    kind = _text(data["type"])[:40]
-    info = _object(_object(data.get("event")).get("Info"))
-    ref = _text(info.get("ID"))
+    kind = text_of(data["type"])[:40]
+    info = object_of(object_of(data.get("event")).get("Info"))
+    ref = text_of(info.get("ID"))
     if kind in _MESSAGE_TYPES and ref:
         return f"{kind}:{ref}"[:200]
     if kind in _MESSAGE_TYPES or kind == "ReadReceipt":
@@ -106,54 +97,94 @@ def dedup_key(data: Json, body: bytes) -> str:
 
 def line(data: Json) -> str:
     """Return what an event must keep its order with: the chat, in a form that names nobody."""
-    event = _object(data.get("event"))
-    chat = _text(_object(event.get("Info")).get("Chat")) or _text(event.get("Chat"))
+    event = object_of(data.get("event"))
+    chat = text_of(object_of(event.get("Info")).get("Chat")) or text_of(event.get("Chat"))
     return hashlib.blake2s(chat.encode(), digest_size=12).hexdigest() if chat else ""
 
 
 def parse(data: Json) -> ParsedEvent:
     """Return what an event says; never raises on any object that `read` has let through."""
-    kind, event = _text(data.get("type")), _object(data.get("event"))
-    if kind == "Message":
-        return _message(event)
-    if kind == "UndecryptableMessage":
-        return Ignored("undecryptable")
+    kind, event = text_of(data.get("type")), object_of(data.get("event"))
+    if kind in _MESSAGE_TYPES:
+        return _message(data, event)
     if kind == "ReadReceipt":
         return _receipt(data, event)
     if kind == "ChatPresence":
         return _typing(event)
     if kind in _LINK_STATES:
-        detail = _text(event.get("Reason")) or _text(event.get("Code")) or _text(data.get("error"))
-        return LinkChange(state=_LINK_STATES[kind], detail=detail[:200])
+        return _link_change(kind, data, event)
     return Ignored("not_a_message")
 
 
-def _message(event: Json) -> ParsedEvent:
-    info, content = _object(event.get("Info")), _object(event.get("Message"))
-    chat, ref = _text(info.get("Chat")), _text(info.get("ID"))[:100]
+def _link_change(kind: str, data: Json, event: Json) -> LinkChange:
+    given = (event.get("Reason"), event.get("Code"), data.get("error"))
+    detail = next((text for value in given if (text := text_of(value))), "")
+    qr_code = text_of(data.get("qrCodeBase64")) if kind == "QR" else ""
+    return LinkChange(
+        state=_LINK_STATES[kind],
+        detail=clean(_LINK_DETAILS.get(kind, detail))[:200],
+        own=_address(text_of(event.get("ID")), text_of(event.get("LID"))),
+        lasts_s=_span_s(event.get("Expire")) if kind == "TemporaryBan" else None,
+        qr_code=qr_code if qr_code.startswith("data:image/png;base64,") else "",
+    )
+
+
+def _message(data: Json, event: Json) -> ParsedEvent:
+    info, content = object_of(event.get("Info")), object_of(event.get("Message"))
+    chat, ref = text_of(info.get("Chat")), text_of(info.get("ID"))[:100]
+    is_readable = text_of(data.get("type")) == "Message"
     if refusal := _not_for_us(info=info, content=content, chat=chat, ref=ref):
         return Ignored(refusal)
-    protocol = _object(content.get("protocolMessage"))
-    if protocol:
-        return _protocol(protocol, info=info, chat=chat)
-    kind, text, media = _content(content)
+    if is_readable and "protocolMessage" in content:
+        return _protocol(object_of(content.get("protocolMessage")), info=info, chat=chat)
+    if is_readable and (refusal := contents.refusal(content)):
+        return Ignored(refusal)
+    found = contents.read(data, event) if is_readable else _unreadable(event)
     if info.get("IsFromMe") is True:
-        recipient = _address(chat, _text(info.get("RecipientAlt")))
-        if recipient is None:
-            return Ignored("unknown_address")
-        return OwnMessage(ref=ref, recipient=recipient, text=text, sent_at=_time(info), kind=kind)
-    sender = _address(_text(info.get("Sender")) or chat, _text(info.get("SenderAlt")))
-    if sender is None:
+        return _own(found, info=info, chat=chat, ref=ref)
+    is_group = info.get("IsGroup") is True
+    person = _address(text_of(info.get("Sender")) or chat, text_of(info.get("SenderAlt")))
+    sender = _address(chat) if is_group else person
+    if sender is None or person is None:
         return Ignored("unknown_address")
+    name = clean(text_of(info.get("PushName")))[:200]
     return ContactMessage(
         ref=ref,
         sender=sender,
-        sender_name=_clean(_text(info.get("PushName")))[:200],
-        kind=kind,
-        text=text,
+        sender_name="" if is_group else name,
+        kind=found.kind,
+        text=found.text,
         sent_at=_time(info),
-        quoted_ref=_quoted(content),
-        media=media,
+        quoted_ref=found.quoted_ref,
+        media=found.facts,
+        file=found.file,
+        group=InGroup(name or person.phone or person.lid, found.mentions) if is_group else None,
+    )
+
+
+def _unreadable(event: Json) -> contents.Content:
+    """Return what stands in for a message that WhatsApp could not decrypt."""
+    is_view_once = text_of(event.get("UnavailableType")) == "view_once"
+    facts = {"view_once": True} if is_view_once else {}
+    return contents.Content(MessageKind.UNREADABLE, "", facts)
+
+
+def _own(found: contents.Content, *, info: Json, chat: str, ref: str) -> ParsedEvent:
+    """Return what the owner wrote on the paired phone; their reactions say nothing to answer."""
+    if info.get("IsGroup") is True:
+        return Ignored("group")
+    if found.kind in (MessageKind.REACTION, MessageKind.UNREADABLE):
+        return Ignored("own_reaction" if found.kind == MessageKind.REACTION else "undecryptable")
+    recipient = _address(chat, text_of(info.get("RecipientAlt")))
+    if recipient is None:
+        return Ignored("unknown_address")
+    return OwnMessage(
+        ref=ref,
+        recipient=recipient,
+        kind=found.kind,
+        text=found.text,
+        sent_at=_time(info),
+        own=_address(text_of(info.get("Sender")), text_of(info.get("SenderAlt"))),
     )
 
 
@@ -164,144 +195,62 @@ def _not_for_us(*, info: Json, content: Json, chat: str, ref: str) -> str:
         (chat == "status@broadcast", "status_post"),
         (server == "broadcast", "broadcast_list"),
         (server == "newsletter", "newsletter"),
-        (info.get("IsGroup") is True or server == "g.us", "group"),
-        (_text(info.get("Category")) == "peer", "protocol_noise"),
+        (text_of(info.get("Category")) == "peer", "protocol_noise"),
         (not ref, "no_message_id"),
         (not chat, "unknown_address"),
-        (not _has_content(content), "protocol_noise"),
+        ("protocolMessage" in content and not _has_content(content), "protocol_noise"),
     )
     return next((reason for holds, reason in checks if holds), "")
 
 
 def _has_content(content: Json) -> bool:
-    noise = {"senderKeyDistributionMessage", "messageContextInfo"}
-    if set(content) <= noise:
-        return False
-    protocol = _object(content.get("protocolMessage"))
-    if not protocol:
-        return True
-    is_revoke = protocol.get("type", _REVOKE) == _REVOKE and bool(_object(protocol.get("key")))
+    protocol = object_of(content.get("protocolMessage"))
+    is_revoke = protocol.get("type", _REVOKE) == _REVOKE and bool(object_of(protocol.get("key")))
     return is_revoke or protocol.get("type") == _EDIT
 
 
 def _protocol(protocol: Json, *, info: Json, chat: str) -> ParsedEvent:
     if info.get("IsFromMe") is True:
         return Ignored("own_edit_or_delete")
-    sender = _address(_text(info.get("Sender")) or chat, _text(info.get("SenderAlt")))
+    is_group = info.get("IsGroup") is True
+    alt = "" if is_group else text_of(info.get("SenderAlt"))
+    sender = _address(chat if is_group else text_of(info.get("Sender")) or chat, alt)
     if sender is None:
         return Ignored("unknown_address")
-    target = _text(_object(protocol.get("key")).get("ID"))[:100]
+    target = text_of(object_of(protocol.get("key")).get("ID"))[:100]
     if not target:
         return Ignored("protocol_noise")
     if protocol.get("type") == _EDIT:
-        _, text, _ = _content(_object(protocol.get("editedMessage")))
+        text = contents.edited_text(object_of(protocol.get("editedMessage")))
         return Edited(target_ref=target, sender=sender, text=text)
     return Deleted(target_ref=target, sender=sender)
 
 
-def _content(content: Json) -> tuple[MessageKind, str, dict[str, object]]:
-    """Return the kind, the text and the facts about the media of a message."""
-    if text := _text(content.get("conversation")):
-        return MessageKind.TEXT, _clean(text), {}
-    if extended := _object(content.get("extendedTextMessage")):
-        return MessageKind.TEXT, _clean(_text(extended.get("text"))), {}
-    for key, kind in _MEDIA.items():
-        if media := _object(content.get(key)):
-            kept = {name: _fact(media[name]) for name in _KEPT_MEDIA_KEYS if name in media}
-            return kind, _clean(_text(media.get("caption"))), kept
-    for reader in (_place, _card, _reaction, _poll, _choice):
-        if found := reader(content):
-            return found
-    return MessageKind.OTHER, "", {}
-
-
-_Content = tuple[MessageKind, str, dict[str, object]]
-
-
-def _place(content: Json) -> _Content | None:
-    place = _object(content.get("locationMessage")) or _object(content.get("liveLocationMessage"))
-    if not place:
-        return None
-    words = [_text(place.get("name")), _text(place.get("address"))]
-    where = {
-        "latitude": _fact(place.get("degreesLatitude")),
-        "longitude": _fact(place.get("degreesLongitude")),
-    }
-    return MessageKind.LOCATION, _clean(", ".join(word for word in words if word)), where
-
-
-def _card(content: Json) -> _Content | None:
-    card = _object(content.get("contactMessage")) or _object(content.get("contactsArrayMessage"))
-    if not card:
-        return None
-    return MessageKind.CONTACT_CARD, _clean(_text(card.get("displayName"))), {}
-
-
-def _reaction(content: Json) -> _Content | None:
-    reaction = _object(content.get("reactionMessage"))
-    if not reaction:
-        return None
-    target = _text(_object(reaction.get("key")).get("ID"))[:100]
-    return MessageKind.REACTION, _clean(_text(reaction.get("text"))), {"target": target}
-
-
-def _poll(content: Json) -> _Content | None:
-    for key in _POLLS:
-        if poll := _object(content.get(key)):
-            return MessageKind.POLL, _clean(_text(poll.get("name"))), {}
-    return (MessageKind.POLL, "", {}) if content.get("pollUpdateMessage") else None
-
-
-def _choice(content: Json) -> _Content | None:
-    """Return the button or list entry that the contact chose, as if it had been typed."""
-    buttons = _object(content.get("buttonsResponseMessage"))
-    template = _object(content.get("templateButtonReplyMessage"))
-    listed = _object(content.get("listResponseMessage"))
-    interactive = _object(content.get("interactiveResponseMessage"))
-    if not (buttons or template or listed or interactive):
-        return None
-    texts = (
-        _text(_object(buttons.get("Response")).get("SelectedDisplayText")),
-        _text(template.get("selectedDisplayText")),
-        _text(listed.get("title")),
-        _text(_object(interactive.get("body")).get("text")),
-        _text(buttons.get("selectedButtonID")),
-        _text(_object(listed.get("singleSelectReply")).get("selectedRowID")),
-    )
-    return MessageKind.CHOICE, _clean(next((text for text in texts if text), "")), {}
-
-
-def _quoted(content: Json) -> str:
-    for part in content.values():
-        context = _object(_object(part).get("contextInfo"))
-        if stanza := _text(context.get("stanzaID")):
-            return stanza[:100]
-    return ""
-
-
 def _receipt(data: Json, event: Json) -> ParsedEvent:
     refs = event.get("MessageIDs")
-    state = _text(data.get("state"))
+    state = text_of(data.get("state"))
     if event.get("IsFromMe") is True or state == "ReadSelf":
         return Ignored("own_receipt")
     if state not in ("Delivered", "Read") or not isinstance(refs, list):
         return Ignored("unknown_receipt")
-    known = tuple(_text(ref)[:100] for ref in refs[:1000] if _text(ref))
+    known = tuple(text_of(ref)[:100] for ref in refs[:1000] if text_of(ref))
     return Receipt(refs=known, is_read=state == "Read", at=_time(event))
 
 
 def _typing(event: Json) -> ParsedEvent:
-    sender = _address(_text(event.get("Sender")), _text(event.get("SenderAlt")))
+    sender = _address(text_of(event.get("Sender")), text_of(event.get("SenderAlt")))
     if sender is None or event.get("IsGroup") is True or event.get("IsFromMe") is True:
         return Ignored("not_a_message")
-    return Typing(sender=sender, is_typing=_text(event.get("State")) == "composing")
+    return Typing(sender=sender, is_typing=text_of(event.get("State")) == "composing")
 
 
 def _address(*jids: str) -> Address | None:
-    """Return the phone and the LID found in JIDs such as ``5511...:12@s.whatsapp.net``."""
+    """Return the phone, LID or group found in JIDs such as ``5511...:12@s.whatsapp.net``."""
     phone = lid = ""
     for jid in jids:
         user, _, server = jid.partition("@")
+        if server == "g.us" and user.isascii() and user.replace("-", "").isdigit():
+            return Address(group=user) if len(user) <= 32 else None
         user = user.partition(":")[0].partition(".")[0]
         if not user.isascii() or not user.isdigit() or len(user) > 32:
             continue
@@ -316,7 +265,7 @@ def _time(info: Json) -> datetime:
     """Return the sender's time; the beginning of time where there is none, which is never fresh."""
     beginning = datetime.fromtimestamp(0, UTC)
     try:
-        at = datetime.fromisoformat(_text(info.get("Timestamp"))).astimezone(UTC)
+        at = datetime.fromisoformat(text_of(info.get("Timestamp"))).astimezone(UTC)
     except (OverflowError, ValueError):
         return beginning
     # The bridge's language writes "none" as the year 1, which no time zone west of here can show.
@@ -336,25 +285,8 @@ def _without_nul(value: object) -> Any:
     return value.replace("\x00", "") if isinstance(value, str) else value
 
 
-def _fact(value: object) -> object:
-    """Return a fact about media as it may be kept: a short text or a finite number, else None."""
-    if isinstance(value, str):
-        return value[:300]
-    if isinstance(value, int | float) and abs(value) < 10**15:  # neither endless nor no number
-        return value
-    return None
-
-
-def _object(value: object) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
-
-
-def _clean(text: str) -> str:
-    """Return text that PostgreSQL can store: NFC, without NUL."""
-    return unicodedata.normalize("NFC", text.replace("\x00", "")).strip()
+def _span_s(value: object) -> float | None:
+    """Return a span in seconds; the bridge's language counts in nanoseconds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return min(max(0.0, value / 1e9), 366 * 86_400.0)  # longer than a year is no pause

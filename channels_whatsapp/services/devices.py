@@ -1,11 +1,9 @@
-"""Devices: making them, telling the bridge about them, and knowing the state of their link."""
+"""Devices: making them, and what the bridge must know of them."""
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,19 +11,14 @@ from django.conf import settings
 from django.db import transaction
 
 from agents.models import Agent
-from channels_whatsapp.bridge.client import Bridge, BridgeStatus
+from channels_whatsapp.bridge.client import Bridge
 from channels_whatsapp.models import Device
-from integrations import payloads
-from integrations.services import events
 from tenants import crypto
 from tenants.audit.record import record
-from tenants.context import current_schema, release_connection
-from tenants.errors import DomainError, Permanent, Temporary
-from tenants.models import InboundRoute, Tenant
+from tenants.errors import DomainError
+from tenants.models import InboundRoute
 from tenants.queueing import enqueue
 from tenants.services import routes
-
-logger = logging.getLogger(__name__)
 
 
 class BadDevice(DomainError):
@@ -35,19 +28,6 @@ class BadDevice(DomainError):
     http_status = 422
 
 
-@dataclass(frozen=True)
-class Provisioned:
-    """What the bridge said; `problem` is empty where it took everything."""
-
-    status: BridgeStatus | None
-    problem: str = ""
-
-    @property
-    def summary(self) -> str:
-        """A short word for a log."""
-        return "failed" if self.problem else "provisioned"
-
-
 def ensure_device(
     *,
     name: str,
@@ -55,6 +35,7 @@ def ensure_device(
     quiet_s: float = 5.0,
     max_wait_s: float = 60.0,
     max_messages: int = 20,
+    freshness_s: float = 900.0,
     route_key: str | None = None,
     bridge_base_url: str,
     bridge_token: str,
@@ -79,6 +60,7 @@ def ensure_device(
         "quiet_s": quiet_s,
         "max_wait_s": max_wait_s,
         "max_messages": max_messages,
+        "freshness_s": freshness_s,
         "bridge_base_url": bridge_base_url.rstrip("/"),
     }
     with transaction.atomic():
@@ -97,6 +79,10 @@ def ensure_device(
         _, is_route_changed = routes.ensure_route(
             device_ref=device.uuid, route_key=route_key, hmac_key=hmac_key, now=now
         )
+        if changed:
+            routes.learn_place(
+                device_ref=device.uuid, bridge_url=device.bridge_base_url, number=device.phone
+            )
         if is_route_changed and not is_new:
             changed.append("route")
         if changed:
@@ -126,79 +112,9 @@ def ask_to_provision(*, device: Device) -> None:
     enqueue("channels_whatsapp.tasks.provision_device", device_id=device.pk)
 
 
-def provision_device(*, device_id: int, now: datetime) -> Provisioned:
-    """Make the bridge know the device and deliver its events here, signed; safe to repeat.
-
-    Never raises for what the bridge does: the problem is in the result and on the device.
-    """
-    device = Device.objects.get(pk=device_id)
-    tenant = Tenant.objects.get(schema_name=current_schema())
-    name = f"{tenant.name} ({device.name})"
-    url, key = webhook_url(device), hmac_key(device)
-    bridge = Bridge(base_url=device.bridge_base_url, token=device.bridge_token())
-    release_connection()
-    try:
-        status = _provision(bridge=bridge, name=name, url=url, key=key)
-    except (Temporary, Permanent) as error:
-        logger.warning("device not provisioned", extra={"reason": error.reason})
-        note_state(device=device, state=Device.State.UNKNOWN, detail=error.reason, now=now)
-        return Provisioned(status=None, problem=error.reason)
-    is_online = status.is_connected and status.is_logged_in
-    state = (
-        Device.State.CONNECTED
-        if is_online
-        else (Device.State.QR if status.is_connected else Device.State.ABSENT)
-    )
-    note_state(device=device, state=state, detail="", now=now)
-    if status.phone and device.phone != status.phone:
-        Device.objects.filter(pk=device.pk).update(phone=status.phone)
-    routes.learn_identity(device_ref=device.uuid, user_ref=status.user_ref, instance=status.name)
-    return Provisioned(status=status)
-
-
-def _provision(*, bridge: Bridge, name: str, url: str, key: str) -> BridgeStatus:
-    """Follow the one order in which the bridge's caches keep what they are told.
-
-    Source: the bridge's contract, section 4, "In-memory cache traps".
-    """
-    if not bridge.is_known():
-        bridge.create_user(
-            admin_token=settings.BRIDGE_ADMIN_TOKEN, name=name, webhook=url, hmac_key=key
-        )
-    bridge.set_hmac_key(key)
-    bridge.set_webhook(url)
-    status = bridge.status()
-    # Connecting a device that is about to reconnect by itself would orphan its first client.
-    if not status.is_connected and not status.is_logged_in:
-        bridge.connect()
-        status = bridge.status()
-    return status
-
-
-def note_state(*, device: Device, state: Device.State, detail: str, now: datetime) -> None:
-    """Remember the state of the link; a new connection tells the bridge its settings again."""
-    if device.state == state and device.state_detail == detail[:200]:
-        return
-    before = Device.State(device.state)
-    device.state, device.state_detail, device.state_changed_at = state, detail[:200], now
-    with transaction.atomic(savepoint=False):
-        device.save(update_fields=["state", "state_detail", "state_changed_at"])
-        if state != before:
-            _tell_state(device, before=before, now=now)
-    if state == Device.State.CONNECTED and before != Device.State.CONNECTED:
-        # While it pairs, the bridge overwrites its settings with an older copy.
-        enqueue("channels_whatsapp.tasks.provision_device", device_id=device.pk)
-
-
-def _tell_state(device: Device, *, before: Device.State, now: datetime) -> None:
-    changed = payloads.DeviceStatusChanged(
-        device_id=device.uuid,
-        device_name=device.name,
-        status=device.state,
-        previous_status=before,
-        detail=device.state_detail,
-    )
-    events.publish(changed, occurred_at=now)
+def bridge_of(device: Device) -> Bridge:
+    """Return the device's user on its bridge, ready for calls without the database."""
+    return Bridge(base_url=device.bridge_base_url, token=device.bridge_token())
 
 
 def learn_identity(*, device: Device, data: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from agents.models import Agent
 from channels_whatsapp.models import Device
-from channels_whatsapp.services import devices
+from channels_whatsapp.services import devices, servers
 from tenants.audit.record import record
 from tenants.queueing import enqueue
 from tenants.services import routes
@@ -22,7 +22,9 @@ class DeviceEdit:
 
     Attributes:
         name: says which device; it stays as it is once the device is there.
-        bridge_token: empty keeps the one there is.
+        bridge_base_url: empty keeps the one there is, or takes the platform's bridge with the most
+            room.
+        bridge_token: empty keeps the one there is, or makes a random one.
         hmac_key: empty keeps the one there is, or makes a random one.
     """
 
@@ -46,36 +48,38 @@ def save_device(*, edit: DeviceEdit, actor: str, now: datetime) -> Device:
     Raises:
         BadDevice: a value out of range.
         BadRoute: an HMAC key that is too short.
+        NoRoom: no bridge was named, and none of the platform's takes another device.
     """
     with transaction.atomic():
         before = Device.objects.select_for_update(of=("self",)).filter(name=edit.name).first()
         key = edit.hmac_key or (devices.hmac_key(before) if before else secrets.token_hex(32))
-        token = edit.bridge_token or (before.bridge_token() if before else "")
+        token = edit.bridge_token or (before.bridge_token() if before else secrets.token_hex(24))
+        address = edit.bridge_base_url
+        if not address:
+            # Held until this commits with the device's route: the last place is given once.
+            address = before.bridge_base_url if before else servers.choose_server().base_url
         device, changed = devices.ensure_device(
             name=edit.name,
             entry_agent=edit.entry_agent,
             quiet_s=edit.quiet_s,
             max_wait_s=edit.max_wait_s,
             max_messages=edit.max_messages,
-            bridge_base_url=edit.bridge_base_url,
+            freshness_s=edit.freshness_s,
+            bridge_base_url=address,
             bridge_token=token,
             hmac_key=key,
             now=now,
             actor=actor,
         )
-        others = {"freshness_s": edit.freshness_s, "is_enabled": edit.is_enabled}
-        fields = [name for name, value in others.items() if getattr(device, name) != value]
-        if fields:
-            for name in fields:
-                setattr(device, name, others[name])
-            device.save(update_fields=fields)
+        if device.is_enabled != edit.is_enabled:
+            device.is_enabled = edit.is_enabled
+            device.save(update_fields=["is_enabled"])
             record(
                 action="device.changed",
                 actor=actor,
                 target=f"device {device.uuid}",
-                data={"fields": fields},
+                data={"fields": ["is_enabled"]},
             )
-        if "is_enabled" in fields:
             routes.set_enabled(device_ref=device.uuid, is_enabled=device.is_enabled)
         if {"device", "bridge_base_url", "bridge_token", "route"} & set(changed):
             enqueue("channels_whatsapp.tasks.provision_device", device_id=device.pk)

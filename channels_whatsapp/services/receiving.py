@@ -11,9 +11,9 @@ from typing import assert_never
 from django.db import transaction
 from django.db.models import F
 
-from channels_whatsapp.bridge import payloads
+from channels_whatsapp.bridge import contents, payloads
 from channels_whatsapp.models import BridgeEvent, Device
-from channels_whatsapp.services import devices
+from channels_whatsapp.services import devices, linking, reception, selftest
 from channels_whatsapp.types import (
     ContactMessage,
     Deleted,
@@ -27,7 +27,7 @@ from channels_whatsapp.types import (
 )
 from conversations.models import OutboundMessage
 from conversations.services import intake, outbox
-from conversations.types import NewMessage
+from conversations.types import Address, NewMessage
 from tenants import inbox
 from tenants.context import database_now
 from tenants.failpoints import reach
@@ -81,14 +81,19 @@ def _receive(entry: inbox.Entry) -> None:
     if n_repeated:
         return
     devices.learn_identity(device=device, data=data)
-    outcome, reason = _apply(device=device, event=payloads.parse(data), now=now)
+    if selftest.is_about_test(device=device, body=entry.body):
+        selftest.note_sign(device=device, at=now)
+        outcome, reason = BridgeEvent.Outcome.APPLIED, "self_test"
+    else:
+        outcome, reason = _apply(device=device, event=payloads.parse(data), now=now)
     BridgeEvent.objects.create(
         device=device,
         type=str(data["type"])[:40],
         dedup_key=key,
         outcome=outcome,
         reason=reason,
-        body=entry.body,
+        # The file in it is kept once, and as long as its own rules say.
+        body=contents.without_file(data) or entry.body,
         received_at=entry.received_at,
     )
 
@@ -100,6 +105,10 @@ def _apply(*, device: Device, event: ParsedEvent, now: datetime) -> _Verdict:
             return _contact_message(device=device, event=event, now=now)
         case OwnMessage():
             return _own_message(device=device, event=event, now=now)
+        case (
+            Edited(sender=Address(group=str(group))) | Deleted(sender=Address(group=str(group)))
+        ) if group and device.groups == Device.Groups.IGNORE:
+            return BridgeEvent.Outcome.IGNORED, "group"
         case Edited(target_ref=ref, sender=sender, text=text):
             known = intake.edit_message(
                 account_ref=device.uuid,
@@ -134,8 +143,9 @@ def _apply(*, device: Device, event: ParsedEvent, now: datetime) -> _Verdict:
                 if moved
                 else (BridgeEvent.Outcome.IGNORED, "no_burst")
             )
-        case LinkChange(state=state, detail=detail):
-            devices.note_state(device=device, state=Device.State(state), detail=detail, now=now)
+        case LinkChange(own=own):
+            reception.learn_own(device=device, own=own)
+            linking.apply_event(device=device, event=event, now=now)
             return BridgeEvent.Outcome.APPLIED, ""
         case Ignored(reason=reason):
             return BridgeEvent.Outcome.IGNORED, reason
@@ -144,6 +154,11 @@ def _apply(*, device: Device, event: ParsedEvent, now: datetime) -> _Verdict:
 
 
 def _contact_message(*, device: Device, event: ContactMessage, now: datetime) -> _Verdict:
+    facts = dict(event.media)
+    if event.group is not None:
+        if refusal := reception.refusal_in_group(device=device, group=event.group):
+            return BridgeEvent.Outcome.IGNORED, refusal
+        facts["author"] = event.group.author
     received = intake.receive_message(
         message=NewMessage(
             channel_kind=CHANNEL_KIND,
@@ -157,7 +172,9 @@ def _contact_message(*, device: Device, event: ContactMessage, now: datetime) ->
             burst=device.burst,
             entry_agent_id=device.entry_agent_id,
             quoted_ref=event.quoted_ref,
-            media=event.media,
+            media=facts,
+            file=event.file,
+            rules=device.rules,
         ),
         now=now,
     )
@@ -169,6 +186,7 @@ def _contact_message(*, device: Device, event: ContactMessage, now: datetime) ->
 
 
 def _own_message(*, device: Device, event: OwnMessage, now: datetime) -> _Verdict:
+    reception.learn_own(device=device, own=event.own)
     age_s = (now - event.sent_at).total_seconds()
     reason = intake.record_phone_message(
         channel_kind=CHANNEL_KIND,

@@ -25,6 +25,11 @@ _WHY: Mapping[str, object] = {
     "broadcast_list": gettext_lazy("a broadcast list"),
     "newsletter": gettext_lazy("a channel"),
     "group": gettext_lazy("a group"),
+    "group_not_mentioned": gettext_lazy("a group in which nobody spoke to this number"),
+    "album_header": gettext_lazy("the cover of an album; its pictures come by themselves"),
+    "undecryptable_edit": gettext_lazy("an edit that WhatsApp could not decrypt"),
+    "own_reaction": gettext_lazy("somebody reacted on the paired phone"),
+    "unreadable": gettext_lazy("WhatsApp could not decrypt it; it usually comes again"),
     "protocol_noise": gettext_lazy("technical noise of WhatsApp"),
     "no_message_id": gettext_lazy("a message without an id"),
     "unknown_address": gettext_lazy("nobody can tell who sent it"),
@@ -33,6 +38,7 @@ _WHY: Mapping[str, object] = {
     "unknown_message": gettext_lazy("it is about a message that is not known here"),
     "message_id_known": gettext_lazy("this message had arrived already"),
     "no_burst": gettext_lazy("nobody was being waited for"),
+    "self_test": gettext_lazy("a sign of the connection test"),
     "not_a_message": gettext_lazy("not a message"),
 }
 

@@ -275,16 +275,20 @@ class ChatApi:
         return success({"jid": f"{contact.phone}@s.whatsapp.net", "lid": f"{contact.lid}@lid"})
 
     async def history(self, request: Request, user: User) -> Response:
-        """List a chat's stored messages, newest first."""
+        """List a chat's stored messages, newest first; `index` lists the chats of everybody."""
         if not user.history:
             raise Refused(501, "message history is disabled for this user")
         jid = request.query.get("chat_jid", "")
+        if jid == "index":
+            return success({key: list(chats) for key, chats in self._simulator.history.items()})
         contact = self._simulator.find_contact(jid)
         chat = contact.key if contact is not None else jid
         limit = int(request.query.get("limit", "50"))
-        messages = self._simulator.chat(user.id, chat)[-limit:]
-        rows = [_history_row(user, jid, message) for message in reversed(messages)]
-        return success(rows or None)
+        sent = [m for m in self._simulator.chat(user.id, chat) if m.origin == "api"]
+        rows = [_history_row(user, jid, message, self._simulator) for message in sent]
+        rows += self._simulator.history.get(user.id, {}).get(jid, [])
+        rows.sort(key=lambda row: int(str(row["id"])), reverse=True)
+        return success(rows[:limit] or None)
 
     def _downloader(self, kind: str) -> UserHandler:
         async def download(request: Request, user: User) -> Response:
@@ -352,7 +356,7 @@ def _stop_typing(simulator: Simulator, user: User, chat: str) -> None:
     simulator.hub.tell("typing", news)
 
 
-def _history_row(user: User, jid: str, message: Message) -> dict[str, object]:
+def _history_row(user: User, jid: str, message: Message, simulator: Simulator) -> dict[str, object]:
     sender = user.own_jid if message.side == Side.BUSINESS else jid
     return {
         "id": message.seq,
@@ -360,7 +364,7 @@ def _history_row(user: User, jid: str, message: Message) -> dict[str, object]:
         "chat_jid": jid,
         "sender_jid": sender,
         "message_id": message.id,
-        "timestamp": int(message.at),
+        "timestamp": simulator.timestamp(message.at),
         "message_type": message.kind,
         "text_content": message.text,
         "media_link": "",

@@ -36,6 +36,7 @@ class ControlApi:
                 ("GET", "/sends", self.sends),
                 ("GET", "/webhooks", self.webhooks),
                 ("POST", "/raw-webhook", self.raw_webhook),
+                ("POST", "/restart", self.restart),
                 ("POST", "/reset", self.reset),
             ],
         )
@@ -70,8 +71,8 @@ class ControlApi:
     async def act(self, request: Request) -> Response:
         """Let something happen to a session.
 
-        Actions: connect, scan (`phone`), drop, resume, logout-from-phone, replace, ban, phone
-        (`phone`), remove.
+        Actions: connect, scan (`phone`), reject, drop, resume, logout-from-phone, replace, ban,
+        outdate, fall-silent, answer-again, break-stream, phone (`phone`), remove.
         """
         user = self._simulator.get_user(request.params["ref"])
         action = request.params["action"]
@@ -83,6 +84,11 @@ class ControlApi:
             "logout-from-phone": devices.logout_from_phone,
             "replace": devices.replace,
             "ban": devices.ban,
+            "outdate": devices.outdate,
+            "fall-silent": devices.fall_silent,
+            "answer-again": devices.answer_again,
+            "break-stream": devices.break_stream,
+            "reject": devices.reject,
             "remove": Simulator.remove_user,
         }
         if action in simple:
@@ -178,6 +184,11 @@ class ControlApi:
         if not isinstance(payload, dict) or not isinstance(payload.get("type"), str):
             raise Refused(400, "payload must be an object with a type")
         self._simulator.emit_now(user, payload)
+        return json_response({})
+
+    async def restart(self, _: Request) -> Response:
+        """Restart the bridge: webhooks under way are lost, sessions that were up come back."""
+        devices.restart(self._simulator)
         return json_response({})
 
     async def reset(self, request: Request) -> Response:

@@ -35,7 +35,7 @@ def require_session(user: User) -> None:
     Raises:
         Refused: 500 `no session`.
     """
-    if user.state in (State.ABSENT, State.REPLACED):
+    if user.state in (State.ABSENT, State.REPLACED, State.OUTDATED):
         raise Refused(500, "no session")
 
 
@@ -87,7 +87,7 @@ class SessionApi:
         payload = Payload(request.body)
         subscribe = payload.texts("Subscribe")
         immediate = payload.flag("Immediate")
-        if user.state not in (State.ABSENT, State.REPLACED):
+        if user.state in (State.QR, State.ONLINE, State.DROPPED):
             raise Refused(500, "already connected")
         if subscribe:
             user.events = devices.known_events(subscribe)

@@ -217,6 +217,12 @@ class WorldApi:
             quoted_id=fields.text(body, "quoted_id"),
             group=fields.text(body, "group"),
             is_status=fields.flag(body, "status"),
+            options=tuple(fields.texts(body, "options")),
+            forwarded=fields.flag(body, "forwarded"),
+            expires_s=int(fields.number(body, "expires_s")),
+            view_once=fields.flag(body, "view_once"),
+            mentions=tuple(fields.texts(body, "mentions")),
+            target=fields.text(body, "target"),
         )
 
     def _shown(self, message: Message) -> Response:
@@ -227,7 +233,9 @@ class WorldApi:
 
         `user`, `contact`, `kind` (text), `text`; optional `name`, `id`, `timestamp` (unix s),
         `data` (base64), `mimetype`, `file_name`, `seconds`, `width`, `height`, `latitude`,
-        `longitude`, `place`, `vcard`, `quoted_id`, `group` (a group's JID), `status` (true).
+        `longitude`, `place`, `vcard`, `quoted_id`, `group` (a group's JID), `status` (true),
+        `options` (of a poll; what a vote or choice took), `target` (the poll or menu),
+        `forwarded`, `expires_s`, `view_once`, `mentions` (JIDs).
         """
         body = request.json()
         user, contact = self._user(body), self._contact(body)

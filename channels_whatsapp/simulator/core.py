@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from channels_whatsapp.simulator import payloads
+from channels_whatsapp.simulator import payloads, wire
 from channels_whatsapp.simulator.courier import Courier
 from channels_whatsapp.simulator.http import Refused
 from channels_whatsapp.simulator.hub import Hub
@@ -101,6 +101,8 @@ class Simulator:
         self.messages: dict[int, Message] = {}
         self.settings = Settings()
         self.faults: dict[str, Faults] = {"": Faults()}
+        # What the bridge itself keeps: user id -> chat -> rows, the oldest first.
+        self.history: dict[str, dict[str, list[dict[str, object]]]] = {}
         self.sends: deque[SendRecord] = deque(maxlen=MAX_SENDS)
         self._chats: dict[tuple[str, str], list[Message]] = {}
         self._by_id: dict[tuple[str, str, str, str], Message] = {}
@@ -149,6 +151,7 @@ class Simulator:
     def remove_user(self, user: User) -> None:
         """Forget a user and the chats."""
         self.users.pop(user.id, None)
+        self.history.pop(user.id, None)
         self.store.remove("user", user.id)
         for key in [key for key in self._chats if key[0] == user.id]:
             for message in self._chats.pop(key):
@@ -224,6 +227,7 @@ class Simulator:
         for rows in (self.messages, self._chats, self._by_id, self._by_media):
             rows.clear()
         self.sends.clear()
+        self.history.clear()
         self.courier.forget()
         for task in self._tasks:
             task.cancel()
@@ -320,7 +324,38 @@ class Simulator:
             self.save_user(user)
             return
         self._set_delivery(message, "sending")
+        self.keep_history(user, payload)
         self.courier.submit(user, payload, ref=ref, faults=self.faults_of(user))
+
+    def keep_history(self, user: User, payload: dict[str, object]) -> None:
+        """Keep a message as the bridge does, where its user has asked for that.
+
+        It is kept when the bridge gets it, whatever becomes of the webhook, with the event as text.
+        """
+        event = payload["event"]
+        if not user.history or payload["type"] != "Message" or not isinstance(event, dict):
+            return
+        info, content = event["Info"], event["Message"]
+        chat, ref = str(info["Chat"]), str(info["ID"])
+        rows = self.history.setdefault(user.id, {}).setdefault(chat, [])
+        if any(row["message_id"] == ref for row in rows):
+            return
+        text = content.get("conversation") or content.get("extendedTextMessage", {}).get("text")
+        rows.append(
+            {
+                "id": self.next_seq(),
+                "user_id": user.id,
+                "chat_jid": chat,
+                "sender_jid": str(info["Sender"]),
+                "message_id": ref,
+                "timestamp": self.timestamp(self.now()),
+                "message_type": str(info["Type"]),
+                "text_content": str(text or ""),
+                "media_link": "",
+                "data_json": wire.dump(event, sort_keys=False),
+            }
+        )
+        del rows[: -user.history]
 
     def emit_now(self, user: User, payload: dict[str, object]) -> None:
         """Post an event about the session itself, whatever its state."""

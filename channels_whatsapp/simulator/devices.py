@@ -42,7 +42,7 @@ def connect(simulator: Simulator, user: User) -> None:
     Raises:
         Refused: 500 if there is a client already.
     """
-    if user.state != State.ABSENT and user.state != State.REPLACED:
+    if user.state in (State.QR, State.ONLINE, State.DROPPED):
         raise Refused(500, "already connected")
     if user.paired:
         go_online(simulator, user)
@@ -181,6 +181,48 @@ def ban(simulator: Simulator, user: User) -> None:
     _leave(simulator, user, State.BANNED)
     event = {"Code": BAN_CODE, "Expire": BAN_NANOSECONDS}
     simulator.emit_now(user, {"event": event, "type": "TemporaryBan"})
+
+
+def outdate(simulator: Simulator, user: User) -> None:
+    """Let WhatsApp refuse the bridge's version."""
+    _leave(simulator, user, State.OUTDATED)
+    simulator.emit_now(user, {"event": {}, "type": "ClientOutdated"})
+
+
+def fall_silent(simulator: Simulator, user: User) -> None:
+    """Let WhatsApp stop answering; the bridge goes on calling the number connected."""
+    _require_online(user)
+    event = {"ErrorCount": 1, "LastSuccess": simulator.timestamp(simulator.now())}
+    simulator.emit_now(user, {"event": event, "type": "KeepAliveTimeout"})
+
+
+def answer_again(simulator: Simulator, user: User) -> None:
+    """Let WhatsApp answer again."""
+    simulator.emit_now(user, {"event": {}, "type": "KeepAliveRestored"})
+
+
+def break_stream(simulator: Simulator, user: User) -> None:
+    """Break the stream, after which the bridge is neither connected nor logged in."""
+    _require_online(user)
+    _leave(simulator, user, State.ABSENT)
+    event = {"Code": "515", "Raw": None}
+    simulator.emit_now(user, {"event": event, "type": "StreamError"})
+
+
+def reject(simulator: Simulator, user: User) -> None:
+    """Let the phone refuse the pairing."""
+    if user.state != State.QR:
+        raise Refused(409, "no QR code to refuse: connect first")
+    _leave(simulator, user, State.ABSENT)
+    error = "pairing was rejected locally"
+    simulator.emit_now(user, {"event": "error", "error": error, "type": "PairError"})
+
+
+def restart(simulator: Simulator) -> None:
+    """Restart the bridge: what was under way is forgotten, sessions that were up come back."""
+    simulator.started_at = simulator.now()
+    simulator.courier.forget()
+    boot(simulator)
 
 
 def _require_online(user: User) -> None:

@@ -83,6 +83,7 @@ class State(StrEnum):
     DROPPED = "dropped"
     REPLACED = "replaced"
     BANNED = "banned"
+    OUTDATED = "outdated"
 
 
 class Side(StrEnum):
@@ -205,6 +206,12 @@ class Message:
     place: str = ""
     vcard: str = ""
     quoted_id: str = ""
+    options: list[str] = field(default_factory=list)
+    forwarded: bool = False
+    expires_s: int = 0
+    view_once: bool = False
+    mentions: list[str] = field(default_factory=list)
+    target: str = ""
 
 
 @dataclass

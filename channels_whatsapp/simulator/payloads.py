@@ -27,6 +27,11 @@ _TYPES = {
     "location": ("media", "location"),
     "contact": ("media", "vcard"),
     "reaction": ("reaction", ""),
+    "sticker": ("media", "sticker"),
+    "poll": ("poll", ""),
+    "vote": ("poll", ""),
+    "buttons_response": ("media", "buttons_response"),
+    "list_response": ("media", "list_response"),
 }
 
 
@@ -150,13 +155,14 @@ def message_event(
     *,
     raw: dict[str, object] | None = None,
     is_edit: bool = False,
+    is_view_once: bool = False,
 ) -> dict[str, object]:
     """Return the `event` object of a Message; `raw` is the wrapped content where it differs."""
     return {
         "Info": event_info,
         "Message": content,
         "IsEphemeral": False,
-        "IsViewOnce": False,
+        "IsViewOnce": is_view_once,
         "IsViewOnceV2": False,
         "IsViewOnceV2Extension": False,
         "IsDocumentWithCaption": False,
@@ -220,6 +226,8 @@ _MEDIA_ORDER = {
         mediaKeyTimestamp waveform""",
     "video": """URL mimetype fileSHA256 fileLength seconds mediaKey caption gifPlayback height
         width fileEncSHA256 directPath mediaKeyTimestamp JPEGThumbnail""",
+    "sticker": """URL fileSHA256 fileEncSHA256 mediaKey mimetype height width directPath fileLength
+        mediaKeyTimestamp isAnimated stickerSentTS isAvatar isAiSticker isLottie""",
     "document": """URL mimetype title fileSHA256 fileLength pageCount mediaKey fileName
         fileEncSHA256 directPath mediaKeyTimestamp JPEGThumbnail caption""",
 }
@@ -235,9 +243,15 @@ def _media_content(message: Message, media: Media) -> dict[str, object]:
         known |= {"seconds": media.seconds, "gifPlayback": False}
     if message.kind == "document":
         known |= {"title": media.file_name, "fileName": media.file_name, "pageCount": 1}
-    if message.text:
+    if message.kind == "sticker":
+        known |= {"height": media.height or 512, "width": media.width or 512}
+        known |= dict.fromkeys(("isAnimated", "isAvatar", "isAiSticker", "isLottie"), False)
+        known["stickerSentTS"] = int(message.at * 1000)
+    elif message.text:
         known["caption"] = message.text
-    order = _MEDIA_ORDER[message.kind].split()
+    if message.view_once:
+        known["viewOnce"] = True
+    order = [*_MEDIA_ORDER[message.kind].split(), "viewOnce"]
     return {name: known[name] for name in order if name in known}
 
 
@@ -247,28 +261,127 @@ def _waveform(seed: str) -> str:
     return base64.b64encode(bytes(byte % 100 for byte in digest)).decode()
 
 
-def _text_content(message: Message, *, quoted: Message | None, author: str) -> dict[str, object]:
-    if quoted is None:
+def _context(message: Message, *, quoted: Message | None, author: str) -> dict[str, object]:
+    """Return the `contextInfo` of a message: what it answers and names, and whence it came."""
+    found: dict[str, object] = {}
+    if quoted is not None:
+        found |= {"stanzaID": quoted.id, "participant": author}
+        found["quotedMessage"] = {"conversation": quoted.text}
+    if message.mentions:
+        found["mentionedJID"] = list(message.mentions)
+    if message.forwarded:
+        found |= {"forwardingScore": 1, "isForwarded": True}
+    if message.expires_s:
+        found |= {"expiration": message.expires_s, "ephemeralSettingTimestamp": 1785000000}
+        found["disappearingMode"] = {"initiator": 2, "trigger": 2, "initiatedByMe": False}
+    return found
+
+
+def _text_content(message: Message, context: dict[str, object]) -> dict[str, object]:
+    if not context:
         return {"conversation": message.text}
-    context = {
-        "stanzaID": quoted.id,
-        "participant": author,
-        "quotedMessage": {"conversation": quoted.text},
-    }
     return {"extendedTextMessage": {"text": message.text, "contextInfo": context}}
 
 
+def _chosen(message: Message, user_jid: str) -> dict[str, object]:
+    """Return the context of a choice: the menu that it answers."""
+    return {
+        "stanzaID": message.target or "3EB0FFEEDDCCBBAA9988",
+        "participant": user_jid,
+        "quotedMessage": {"conversation": ""},
+    }
+
+
+def _menu_content(message: Message, *, own_jid: str) -> dict[str, object] | None:
+    """Return the content of polls, votes, choices and albums; None for any other kind."""
+    first = message.options[0] if message.options else message.text
+    match message.kind:
+        case "poll":
+            options = [{"optionName": name} for name in message.options]
+            poll = {"name": message.text, "options": options, "selectableOptionsCount": 1}
+            return {"pollCreationMessageV3": poll}
+        case "vote":
+            key = message_key(
+                remote=f"{message.chat}@s.whatsapp.net", from_me=True, message_id=message.target
+            )
+            seed = f"vote {message.id}"
+            vote = {"encPayload": _digest(seed), "encIV": _digest(seed, 12)}
+            stamp = int(message.at * 1000)
+            content = {"pollCreationMessageKey": key, "vote": vote, "metadata": {}}
+            return {"pollUpdateMessage": content | {"senderTimestampMS": stamp}}
+        case "buttons_response":
+            return {
+                "buttonsResponseMessage": {
+                    "selectedButtonID": first.lower().replace(" ", "_"),
+                    "contextInfo": _chosen(message, own_jid),
+                    "type": 1,
+                    "Response": {"SelectedDisplayText": first},
+                }
+            }
+        case "list_response":
+            row = {"selectedRowID": first.lower().replace(" ", "_")}
+            return {
+                "listResponseMessage": {
+                    "title": first,
+                    "listType": 1,
+                    "singleSelectReply": row,
+                    "contextInfo": _chosen(message, own_jid),
+                }
+            }
+        case "album":
+            return {"albumMessage": {"expectedImageCount": 2, "expectedVideoCount": 0}}
+    return None
+
+
+def poll_vote(message: Message) -> dict[str, object]:
+    """Return what the bridge adds to a vote that it could decrypt."""
+    hashes = [
+        base64.b64encode(hashlib.sha256(name.encode()).digest()).decode()
+        for name in message.options
+    ]
+    return {
+        "pollCreationMsgID": message.target,
+        "selectedOptions": list(message.options),
+        "selectedHashesB64": hashes,
+    }
+
+
+def unreadable_payload(event_info: dict[str, object], *, is_view_once: bool) -> dict[str, object]:
+    """Return an UndecryptableMessage, which view-once media mostly is."""
+    event = {
+        "Info": event_info,
+        "IsUnavailable": is_view_once,
+        "UnavailableType": "view_once" if is_view_once else "",
+        "DecryptFailMode": "",
+    }
+    return {"event": event, "type": "UndecryptableMessage"}
+
+
+def wrapped(body: dict[str, object], message: Message) -> dict[str, object]:
+    """Return content as `RawMessage` has it: view-once media keep their wrapper there."""
+    return {"viewOnceMessage": {"message": body}} if message.view_once else body
+
+
 def content(
-    message: Message, *, quoted: Message | None = None, quoted_author: str = ""
+    message: Message,
+    *,
+    quoted: Message | None = None,
+    quoted_author: str = "",
+    own_jid: str = "",
 ) -> dict[str, object]:
     """Return the proto content of a stored message, without `messageContextInfo`.
 
     Args:
         quoted: the message that this text answers, if any.
         quoted_author: the JID of its author.
+        own_jid: the business number's, which menus and polls came from.
     """
+    context = _context(message, quoted=quoted, author=quoted_author)
     if message.media is not None:
-        return {f"{message.kind}Message": _media_content(message, message.media)}
+        known = _media_content(message, message.media)
+        return {f"{message.kind}Message": known | ({"contextInfo": context} if context else {})}
+    if menu := _menu_content(message, own_jid=own_jid):
+        return menu
     if message.kind == "location":
         place: dict[str, object] = {
             "degreesLatitude": message.latitude,
@@ -279,49 +392,7 @@ def content(
         return {"locationMessage": place | {"JPEGThumbnail": THUMBNAIL}}
     if message.kind == "contact":
         return {"contactMessage": {"displayName": message.text, "vcard": message.vcard}}
-    return _text_content(message, quoted=quoted, author=quoted_author)
-
-
-def media_keys(message: Message, *, delivery: object, base_url: str) -> dict[str, object]:
-    """Return the top-level keys that carry a file, by the user's delivery mode.
-
-    Args:
-        delivery: base64, s3, both, or anything else for none.
-        base_url: where the simulator's own media can be fetched, standing in for S3.
-    """
-    media = message.media
-    if media is None or media.expired:
-        return {}
-    plain_type = media.mimetype.partition(";")[0]
-    extension = _extension(plain_type, media.file_name)
-    file_name = f"{message.id}{extension}"
-    keys: dict[str, object] = {}
-    if delivery in ("base64", "both"):
-        keys |= {"base64": media.data, "mimeType": _sniffed(plain_type), "fileName": file_name}
-    if delivery in ("s3", "both"):
-        key = f"users/{message.user_id}/inbox/{message.chat}/{file_name}"
-        keys["s3"] = {
-            "url": f"{base_url}/simulator/api/media/{message.seq}",
-            "key": key,
-            "bucket": "simulator",
-            "size": len(base64.b64decode(media.data)),
-            "mimeType": _sniffed(plain_type),
-            "fileName": file_name,
-        }
-    return keys
-
-
-def _sniffed(mimetype: str) -> str:
-    """Return what Go's content sniffing makes of a type: Ogg is never audio, Office is a zip."""
-    if mimetype in ("audio/ogg", "audio/opus"):
-        return "application/ogg"
-    return "application/zip" if "officedocument" in mimetype else mimetype
-
-
-def _extension(mimetype: str, file_name: str) -> str:
-    usual = {"image/jpeg": ".jpe", "audio/ogg": ".oga", "video/mp4": ".f4v", "image/png": ".png"}
-    _, dot, end = file_name.rpartition(".")
-    return usual.get(mimetype) or (f"{dot}{end}" if dot else ".bin")
+    return _text_content(message, context)
 
 
 def with_context(body: dict[str, object], *, message_id: str, at: float) -> dict[str, object]:

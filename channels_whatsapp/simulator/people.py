@@ -6,13 +6,24 @@ import binascii
 import struct
 from dataclasses import dataclass
 
-from channels_whatsapp.simulator import payloads, samples
+from channels_whatsapp.simulator import delivering, payloads, samples
 from channels_whatsapp.simulator.core import Simulator, new_contact_message_id
 from channels_whatsapp.simulator.http import Refused
 from channels_whatsapp.simulator.model import Contact, Media, Message, Side, State, User
 
-MEDIA_KINDS = ("image", "audio", "video", "document")
-KINDS = ("text", "location", "contact", *MEDIA_KINDS)
+MEDIA_KINDS = ("image", "audio", "video", "document", "sticker")
+KINDS = (
+    "text",
+    "location",
+    "contact",
+    "poll",
+    "vote",
+    "buttons_response",
+    "list_response",
+    "album",
+    "undecryptable",
+    *MEDIA_KINDS,
+)
 STATUS_CHAT = "status@broadcast"
 LADDER = ("sent", "delivered", "read")
 
@@ -26,6 +37,10 @@ class Draft:
         at: unix seconds.
         group: a group's JID, or "" for a direct chat.
         is_status: a status post, seen by all contacts.
+        options: a poll's choices, or what was chosen by a vote, a button or a list entry.
+        expires_s: the timer of a chat with disappearing messages; 0 for none.
+        mentions: JIDs that the text names.
+        target: the message that a vote or a choice answers.
     """
 
     kind: str
@@ -40,6 +55,12 @@ class Draft:
     quoted_id: str = ""
     group: str = ""
     is_status: bool = False
+    options: tuple[str, ...] = ()
+    forwarded: bool = False
+    expires_s: int = 0
+    view_once: bool = False
+    mentions: tuple[str, ...] = ()
+    target: str = ""
 
 
 def media_from(
@@ -96,6 +117,12 @@ def _message(
         place=draft.place,
         vcard=draft.vcard,
         quoted_id=draft.quoted_id,
+        options=list(draft.options),
+        forwarded=draft.forwarded,
+        expires_s=draft.expires_s,
+        view_once=draft.view_once,
+        mentions=list(draft.mentions),
+        target=draft.target,
     )
 
 
@@ -126,7 +153,10 @@ def contact_sends(simulator: Simulator, user: User, contact: Contact, draft: Dra
     sent = _message(simulator, user, draft, chat=chat, side=Side.CONTACT, origin="contact")
     quoted, author = _quoted(simulator, user, contact, draft)
     message = simulator.add_message(sent)
-    body = payloads.content(message, quoted=quoted, quoted_author=author)
+    if draft.kind == "undecryptable":
+        _emit_unreadable(simulator, user, message, source, name=contact.name)
+        return message
+    body = payloads.content(message, quoted=quoted, quoted_author=author, own_jid=user.own_jid)
     _emit_message(simulator, user, message, source, body=body, name=contact.name)
     return message
 
@@ -136,7 +166,7 @@ def owner_sends(simulator: Simulator, user: User, contact: Contact, draft: Draft
     sent = _message(simulator, user, draft, chat=contact.key, side=Side.BUSINESS, origin="owner")
     quoted, author = _quoted(simulator, user, contact, draft)
     message = simulator.add_message(sent)
-    body = payloads.content(message, quoted=quoted, quoted_author=author)
+    body = payloads.content(message, quoted=quoted, quoted_author=author, own_jid=user.own_jid)
     source = payloads.owner_source(user, contact)
     raw = payloads.from_owner(body, destination=contact.address)
     _emit_message(simulator, user, message, source, body=body, name=user.name, raw=raw)
@@ -165,11 +195,33 @@ def _emit_message(
     def complete(content: dict[str, object]) -> dict[str, object]:
         return payloads.with_context(content, message_id=message.id, at=message.at)
 
-    event = payloads.message_event(event_info, complete(body), raw=complete(raw or body))
-    keys = payloads.media_keys(
+    raw = raw or payloads.wrapped(body, message)
+    event = payloads.message_event(
+        event_info, complete(body), raw=complete(raw), is_view_once=message.view_once
+    )
+    keys = delivering.media_keys(
         message, delivery=user.s3.get("media_delivery", ""), base_url=simulator.base_url
     )
+    if message.kind == "vote":
+        keys["pollVote"] = payloads.poll_vote(message)
     simulator.emit(user, {"event": event, "type": "Message", **keys}, message=message)
+
+
+def _emit_unreadable(
+    simulator: Simulator, user: User, message: Message, source: payloads.Source, *, name: str
+) -> None:
+    """Emit what stands in for a message that the bridge could not decrypt."""
+    event_info = payloads.info(
+        source,
+        message_id=message.id,
+        kind="image" if message.view_once else "text",
+        push_name=name,
+        at=simulator.timestamp(message.at),
+    )
+    # What only the phone may show is "unavailable" and of no named medium.
+    event_info["MediaType"] = ""
+    payload = payloads.unreadable_payload(event_info, is_view_once=message.view_once)
+    simulator.emit(user, payload, message=message)
 
 
 def _emit_action(

@@ -14,7 +14,7 @@ from django_tenants.utils import tenant_context
 from agents.models import Agent
 from agents.services import guarding, publishing
 from channels_whatsapp.models import Device
-from channels_whatsapp.services import devices
+from channels_whatsapp.services import devices, reception, servers
 from config.blueprints import applying_agents, applying_llm, applying_people, hours, webhooks
 from config.blueprints.loading import BadBlueprint
 from config.blueprints.schema import (
@@ -383,12 +383,14 @@ def _publish(agents: dict[str, Agent], applied: Applied, *, now: datetime) -> No
 def _apply_device(
     section: DeviceSection, applied: Applied, *, entry_agent: Agent, now: datetime
 ) -> None:
+    servers.ensure_server(base_url=section.bridge.base_url)
     device, changed = devices.ensure_device(
         name=section.name,
         entry_agent=entry_agent,
         quiet_s=section.quiet_s,
         max_wait_s=section.max_wait_s,
         max_messages=section.max_messages,
+        freshness_s=section.freshness_s,
         route_key=section.route_key,
         bridge_base_url=section.bridge.base_url,
         bridge_token=section.bridge.reveal("token") or "",
@@ -398,4 +400,16 @@ def _apply_device(
     )
     applied.device_ids.append(device.pk)
     is_new = changed == ["device"]
+    if (receives := section.receives) is not None:
+        changed += reception.set_reception(
+            device=device,
+            edit=reception.ReceptionEdit(
+                groups=receives.groups,
+                kept_files=receives.files,
+                file_max_mb=receives.file_max_mb,
+                sound_max_s=receives.sound_max_s,
+                file_wait_s=receives.file_wait_s,
+            ),
+            actor=ACTOR,
+        )
     applied.note(f"device {section.name}", is_new=is_new, fields=[] if is_new else changed)

@@ -264,7 +264,15 @@ def _devices(variables: _Variables) -> list[dict[str, Any]]:
             "quiet_s": _number(device.quiet_s),
             "max_wait_s": _number(device.max_wait_s),
             "max_messages": device.max_messages,
+            "freshness_s": _number(device.freshness_s),
             "route_key": None,
+            "receives": {
+                "groups": device.groups,
+                "files": device.kept_files,
+                "file_max_mb": device.file_max_mb,
+                "sound_max_s": device.sound_max_s,
+                "file_wait_s": device.file_wait_s,
+            },
             "bridge": {
                 "kind": "wuzapi",
                 "base_url": device.bridge_base_url,

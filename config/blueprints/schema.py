@@ -194,6 +194,22 @@ class BridgeSection(Section):
         return self
 
 
+class ReceptionSection(Section):
+    """What of that which arrives at a number is kept and answered."""
+
+    groups: Literal["ignore", "mention"] = "ignore"
+    files: list[Literal["image", "audio", "video", "document", "sticker"]] = [
+        "image",
+        "audio",
+        "video",
+        "document",
+        "sticker",
+    ]
+    file_max_mb: int = Field(16, ge=1, le=64)
+    sound_max_s: int = Field(300, ge=1, le=3600)
+    file_wait_s: int = Field(25, ge=0, le=120)
+
+
 class DeviceSection(Section):
     """One WhatsApp number; `route_key` is part of its webhook address, random when null."""
 
@@ -206,7 +222,9 @@ class DeviceSection(Section):
     quiet_s: float = Field(5, ge=0, le=60)
     max_wait_s: float = Field(60, gt=0, le=600)
     max_messages: int = Field(20, ge=1, le=100)
+    freshness_s: float = Field(900, ge=1, le=7 * 86_400)
     route_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")] | None = None
+    receives: ReceptionSection | None = None
     bridge: BridgeSection
 
     @model_validator(mode="after")

@@ -45,6 +45,7 @@ EGRESS_ALLOWED_PRIVATE = env.words("EGRESS_ALLOWED_PRIVATE")
 # Lets this installation create users on its bridges; empty where that is done by hand.
 BRIDGE_ADMIN_TOKEN = env.text("BRIDGE_ADMIN_TOKEN")
 SIMULATOR_URL = env.text("SIMULATOR_URL").rstrip("/")
+BRIDGE_URL = env.text("BRIDGE_URL", SIMULATOR_URL).rstrip("/")
 HTTPS_ONLY = PUBLIC_BASE_URL.startswith("https://")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS_ONLY else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
@@ -58,6 +59,7 @@ SHARED_APPS = [
     "tenants",
     "tenants.audit",
     "integrations.prices",
+    "channels_whatsapp.servers",
     "config",
     "unfold",
     "django.contrib.admin",
@@ -205,9 +207,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
+    "channels_whatsapp.tasks.watch_devices": {"queue": "default"},
     "channels_whatsapp.tasks.*": {"queue": "inbound"},
     "conversations.tasks.run_turns": {"queue": "turns"},
     "conversations.tasks.send_lines": {"queue": "outbound"},
+    # Answers wait for the words of a voice note, so files stand in the line of the answers.
+    "conversations.tasks.work_on_files": {"queue": "turns"},
     "integrations.tasks.deliver": {"queue": "webhooks"},
     "knowledge.tasks.*": {"queue": "knowledge"},
     "agents.tasks.embed_examples": {"queue": "knowledge"},  # it computes, as reading documents does
@@ -218,6 +223,7 @@ INBOX_TASK = "channels_whatsapp.tasks.receive_entries"
 TIMER_TASKS = {
     "turn": "conversations.tasks.run_turns",
     "send": "conversations.tasks.send_lines",
+    "media": "conversations.tasks.work_on_files",
     "return": "conversations.tasks.return_assistants",
     "escalate": "conversations.tasks.escalate",
     "draft": "conversations.tasks.decide_drafts",
@@ -225,12 +231,15 @@ TIMER_TASKS = {
     "embed_space": "knowledge.tasks.fill_space",
     "web_sync": "knowledge.tasks.read_web_source",
     "delivery": "integrations.tasks.deliver",
+    "device": "channels_whatsapp.tasks.watch_devices",
 }
 # Of these one task takes several at once; the others work for minutes on each.
 TIMERS_TOGETHER = {"turn", "send", "return", "escalate", "draft"}
 TIMER_MAX_RUNNING = {
     "turn": env.number("MAX_RUNNING_TURNS", default=250, minimum=1),
     "send": env.number("MAX_RUNNING_SENDS", default=100, minimum=1),
+    # Each may hold a file of some megabytes in memory.
+    "media": 40,
     # Some milliseconds each; only the last one waits, for the bridge.
     "return": 50,
     "escalate": 50,
@@ -241,11 +250,14 @@ TIMER_MAX_RUNNING = {
     "web_sync": 4,
     # Endpoints that are delivered to, each by its own task.
     "delivery": env.number("MAX_RUNNING_DELIVERIES", default=60, minimum=1),
+    # Devices whose bridge is asked at the same time; each may wait ten seconds for an answer.
+    "device": 30,
 }
 # Run once in each ready tenant, every so many seconds.
 TENANT_SWEEPS = {
     "knowledge.tasks.requeue_stalled": 30,
     "channels_whatsapp.tasks.clear_old_events": 24 * 3600,
+    "channels_whatsapp.tasks.watch_all": 30,
     "integrations.tasks.settle_abandoned": 60,
     "integrations.tasks.wake_deliveries": 60,
     "integrations.tasks.mail_notices": 60,

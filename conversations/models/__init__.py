@@ -1,3 +1,5 @@
+from conversations.models.attachments import Attachment as Attachment
+from conversations.models.attachments import AttachmentContent as AttachmentContent
 from conversations.models.contacts import Contact as Contact
 from conversations.models.contacts import ContactAddress as ContactAddress
 from conversations.models.conversations import Conversation as Conversation

@@ -31,6 +31,7 @@ class ContactAddress(models.Model):
     class Kind(models.TextChoices):
         PHONE = "phone", _("phone")
         LID = "lid", _("LID")
+        GROUP = "group", _("group")
 
     contact = models.ForeignKey(
         Contact, models.CASCADE, related_name="addresses", verbose_name=_("contact")

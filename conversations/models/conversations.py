@@ -68,6 +68,8 @@ class Conversation(models.Model):
     first_pending_at = models.DateTimeField(null=True, blank=True)
     n_pending = models.PositiveIntegerField(default=0)
     n_superseded = models.PositiveSmallIntegerField(default=0)
+    # The burst is complete but for the words of a recording or an image; waited for until then.
+    waits_until = models.DateTimeField(null=True, blank=True)
     # Inbound messages up to this id are dealt with.
     handled_upto = models.BigIntegerField(default=0)
     opened_at = models.DateTimeField(_("opened at"))

@@ -51,7 +51,8 @@ def add_message(*, conversation: Conversation, burst: BurstSettings, now: dateti
     """
     conversation.n_pending += 1
     conversation.first_pending_at = conversation.first_pending_at or now
-    conversation.save(update_fields=["n_pending", "first_pending_at"])
+    conversation.waits_until = None  # the quiet window opens anew, and the turn looks again
+    conversation.save(update_fields=["n_pending", "first_pending_at", "waits_until"])
     due = due_at(
         now=now,
         first_pending_at=conversation.first_pending_at,

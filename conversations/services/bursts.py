@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from django.db import connection
-from django.utils.translation import gettext as _
 
 from agents.types import TranscriptLine
 from conversations.models import Conversation, InboundMessage, OutboundMessage
-from conversations.types import MessageKind
+from conversations.services.describing import describe
 
 TRANSCRIPT_LINES = 20
 
@@ -28,12 +28,14 @@ select asked.id, line.*
 from unnest(%(ids)s::bigint[], %(before)s::bigint[]) as asked(id, before)
 cross join lateral (
     (
-        select 'contact' as origin, kind, text, received_at as at, uuid::text as ref
+        select 'contact' as origin, kind, text, received_at as at, m.uuid::text as ref, m.media,
+            coalesce(a.reading, 'none') as reading, coalesce(a.words, '') as words
         from conversations_inboundmessage m
+        left join conversations_attachment a on a.message_id = m.id
         where m.conversation_id = asked.id and m.id < asked.before and m.deleted_at is null
         order by m.id desc limit %(n)s
     ) union all (
-        select o.origin, 'text', o.text, o.created_at, ''
+        select o.origin, 'text', o.text, o.created_at, '', '{}'::jsonb, '', ''
         from conversations_outboundmessage o
         where o.conversation_id = asked.id and o.status <> all(%(unsent)s)
             and not (o.origin = 'phone' and o.text ~* %(command)s)
@@ -42,23 +44,6 @@ cross join lateral (
 ) as line
 order by line.at
 """
-
-
-def describe(*, kind: str, text: str) -> str:
-    """Return a message as text, in the language that is active."""
-    labels = {
-        MessageKind.IMAGE: _("[image]"),
-        MessageKind.AUDIO: _("[voice message that could not be heard]"),
-        MessageKind.VIDEO: _("[video]"),
-        MessageKind.DOCUMENT: _("[document]"),
-        MessageKind.STICKER: _("[sticker]"),
-        MessageKind.LOCATION: _("[location]"),
-        MessageKind.CONTACT_CARD: _("[contact card]"),
-        MessageKind.POLL: _("[poll]"),
-        MessageKind.OTHER: _("[message of an unknown kind]"),
-    }
-    label = labels.get(MessageKind(kind), "")
-    return " ".join(part for part in (label, text) if part)
 
 
 def latest_lines(before: Mapping[int, int]) -> dict[int, tuple[TranscriptLine, ...]]:
@@ -80,11 +65,14 @@ def latest_lines(before: Mapping[int, int]) -> dict[int, tuple[TranscriptLine, .
                 "unsent": [OutboundMessage.Status.CANCELLED, OutboundMessage.Status.FAILED],
             },
         )
-        for conversation_id, origin, kind, text, at, ref in cursor.fetchall():
+        for conversation_id, origin, kind, text, at, ref, media, reading, words in cursor:
             role: Literal["contact", "agent", "person"] = (
                 "contact" if origin == "contact" else "person" if origin in people else "agent"
             )
-            shown = describe(kind=kind, text=text) if role == "contact" else text
+            shown = text
+            if role == "contact":
+                facts = json.loads(media) if isinstance(media, str) else media
+                shown = describe(kind=kind, text=text, facts=facts, reading=reading, words=words)
             lines.setdefault(conversation_id, []).append(TranscriptLine(role, shown, at, ref))
     return {ref: tuple(found[-TRANSCRIPT_LINES:]) for ref, found in lines.items()}
 
@@ -98,7 +86,8 @@ def pending(conversations: Sequence[Conversation]) -> dict[int, list[InboundMess
     """Return what waits for an answer, by conversation."""
     marks = {one.pk: one.handled_upto for one in conversations}
     found: dict[int, list[InboundMessage]] = {}
-    for message in InboundMessage.objects.filter(
+    rows = InboundMessage.objects.select_related("attachment")
+    for message in rows.filter(
         conversation__in=list(marks),
         pk__gt=min(marks.values(), default=0),
         turn=None,

@@ -112,7 +112,9 @@ def _decide(
     _describe_turn(turn=turn, result=result, now=now)
     # Dealt with meanwhile: a person took it, answered, and gave it back before this was written.
     is_handled = conversation.handled_upto >= turn.covered_upto
-    if conversation.mode != Conversation.Mode.AI or is_handled:
+    if conversation.contact.is_blocked:
+        turn.status, turn.reason = Turn.Status.SUPERSEDED, "the contact is blocked"
+    elif conversation.mode != Conversation.Mode.AI or is_handled:
         turn.status, turn.reason = Turn.Status.SUPERSEDED, "a person took over"
     elif conversation.contact.opted_out_at is not None:
         turn.status = Turn.Status.SUPERSEDED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from conversations.models import (
     AwayNotice,
@@ -20,7 +21,10 @@ from conversations.models import (
 from conversations.services import drafts
 from conversations.types import Address, Silence
 from tenants import timers
+from tenants.audit.record import record
 from tenants.context import database_now
+
+PHONE = ContactAddress.Kind.PHONE
 
 _IN_HANDS = (
     "mode",
@@ -44,7 +48,8 @@ def ensure_contact(*, address: Address, name: str) -> Contact:
     is merged into the older, and nothing of either history is lost.
 
     Args:
-        address: a phone, a LID, or both; at least one.
+        address: a phone, a LID, or both, or a group; at least one. A Brazilian mobile number is the
+            same person with its ninth digit and without.
         name: what the contact calls itself; kept only while none is known.
     """
     wanted = _wanted(address)
@@ -59,38 +64,59 @@ def ensure_contact(*, address: Address, name: str) -> Contact:
             return _find_or_create(wanted=wanted, name=name)
 
 
+def find_contact_id(address: Address) -> int | None:
+    """Return the contact of an address; None where nobody is known under it."""
+    wanted = _wanted(address)
+    if not wanted:
+        return None
+    rows = ContactAddress.objects.filter(_either(wanted)).order_by("contact_id")
+    return rows.values_list("contact_id", flat=True).first()
+
+
 def address_of(contact: Contact) -> Address:
     """Return all that is known of where a contact can be reached."""
-    # Sorted here, so that addresses that were fetched with the contact are used.
-    newest_first = sorted(contact.addresses.all(), key=lambda one: one.pk, reverse=True)
-    known = {one.kind: one.value for one in newest_first}
+    # Sorted here, so that addresses that were fetched with the contact are used. Of two phones the
+    # newest counts: it came from WhatsApp itself, which knows a number in one form only.
+    oldest_first = sorted(contact.addresses.all(), key=lambda one: one.pk)
+    known = {one.kind: one.value for one in oldest_first}
     return Address(
-        phone=known.get(ContactAddress.Kind.PHONE, ""), lid=known.get(ContactAddress.Kind.LID, "")
+        phone=known.get(ContactAddress.Kind.PHONE, ""),
+        lid=known.get(ContactAddress.Kind.LID, ""),
+        group=known.get(ContactAddress.Kind.GROUP, ""),
     )
 
 
 def _wanted(address: Address) -> dict[str, str]:
-    pairs = {ContactAddress.Kind.PHONE: address.phone, ContactAddress.Kind.LID: address.lid}
+    pairs = {
+        ContactAddress.Kind.PHONE: address.phone,
+        ContactAddress.Kind.LID: address.lid,
+        ContactAddress.Kind.GROUP: address.group,
+    }
     return {str(kind): value for kind, value in pairs.items() if value}
+
+
+def _either(wanted: dict[str, str]) -> Q:
+    """Return the condition of being known under any of some addresses."""
+    either = Q()
+    for kind, value in wanted.items():
+        either |= Q(kind=kind, value__in=phone_forms(value) if kind == PHONE else [value])
+    return either
 
 
 def _find_or_create(*, wanted: dict[str, str], name: str) -> Contact:
     found: dict[int, Contact] = {}
     known: set[str] = set()
-    for kind, value in wanted.items():
-        row = (
-            ContactAddress.objects.select_related("contact").filter(kind=kind, value=value).first()
-        )
-        if row is not None:
-            known.add(kind)
-            found[row.contact_id] = row.contact
+    for row in ContactAddress.objects.select_related("contact").filter(_either(wanted)):
+        found[row.contact_id] = row.contact
+        if row.value == wanted[row.kind]:
+            known.add(row.kind)
     if not found:
         contact = Contact.objects.create(name=name[:200])
     else:
         oldest = min(found)
         contact = found.pop(oldest)
         for twin in found.values():
-            merge_contacts(keep=contact, twin=twin)
+            merge_contacts(keep=contact, twin=twin, actor="channel")
     for kind in wanted.keys() - known:
         ContactAddress.objects.create(contact=contact, kind=kind, value=wanted[kind])
     if name and not contact.name:
@@ -99,8 +125,40 @@ def _find_or_create(*, wanted: dict[str, str], name: str) -> Contact:
     return contact
 
 
-def merge_contacts(*, keep: Contact, twin: Contact) -> None:
-    """Move everything of `twin` to `keep` and remove it; joins the caller's transaction."""
+def phone_forms(phone: str) -> list[str]:
+    """Return a phone with its other form, where it is a Brazilian mobile number.
+
+    Mobile numbers got a ninth digit between 2012 and 2016; WhatsApp still knows older accounts
+    without it, and people write them either way. Source: Anatel, resolution 553/2010.
+    """
+    if not phone.startswith("55"):
+        return [phone]
+    area, number = phone[2:4], phone[4:]
+    if len(number) == 9 and number[0] == "9" and number[1] in "6789":
+        return [phone, f"55{area}{number[1:]}"]
+    if len(number) == 8 and number[0] in "6789":
+        return [phone, f"55{area}9{number}"]
+    return [phone]
+
+
+def merge_contacts(*, keep: Contact, twin: Contact, actor: str) -> None:
+    """Move everything of `twin` to `keep` and remove it; joins the caller's transaction.
+
+    Args:
+        actor: a user name, or ``"channel"`` where the channel told that they are one person.
+    """
+    record(
+        action="contact.merged",
+        actor=actor,
+        target=f"contact {keep.uuid}",
+        data={
+            "twin": str(twin.uuid),
+            "conversations": [
+                str(one) for one in twin.conversations.values_list("uuid", flat=True)
+            ],
+            "addresses": [one.pk for one in twin.addresses.all()],
+        },
+    )
     for conversation in Conversation.objects.select_for_update().filter(contact=twin):
         target = (
             Conversation.objects.select_for_update()

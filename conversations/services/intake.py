@@ -12,7 +12,6 @@ from django.db import IntegrityError, transaction
 from agents.services import assembly
 from conversations.models import (
     Contact,
-    ContactAddress,
     Conversation,
     InboundMessage,
     OutboundMessage,
@@ -20,8 +19,9 @@ from conversations.models import (
 )
 from conversations.services import (
     accumulator,
-    bursts,
+    attaching,
     consent,
+    describing,
     drafts,
     events,
     identity,
@@ -60,7 +60,10 @@ def receive_message(*, message: NewMessage, now: datetime) -> Received:
         channel_account_ref=message.account_ref, provider_ref=message.provider_ref
     ).first()
     contact = identity.ensure_contact(address=message.sender, name=message.sender_name)
-    if stored is not None:
+    if stored is not None and stored.kind == MessageKind.UNREADABLE != message.kind:
+        # What could not be decrypted came again, readable, under the same id.
+        stored.delete()
+    elif stored is not None:
         return Received(stored, is_new=False, silence=Silence(stored.silence_reason))
     conversation = open_conversation(
         contact=contact,
@@ -107,6 +110,8 @@ def receive_message(*, message: NewMessage, now: datetime) -> Received:
     )
     if silence == Silence.HUMAN_MODE:
         takeover.note_contact_wrote(conversation, now=now)
+    if message.file is not None and message.rules is not None:
+        attaching.attach(message=row, file=message.file, rules=message.rules, now=now)
     events.received(row, conversation=conversation, now=now)
     if not silence:
         accumulator.add_message(conversation=conversation, burst=message.burst, now=now)
@@ -255,7 +260,7 @@ def record_phone_message(
             "conversation": conversation,
             "origin": OutboundMessage.Origin.PHONE,
             "status": OutboundMessage.Status.ACKED,
-            "text": _cut(bursts.describe(kind=kind, text=text)),
+            "text": _cut(describing.describe(kind=kind, text=text)),
             "created_at": now,
             "acked_at": now,
         },
@@ -280,29 +285,27 @@ def _own_message(
     if row is None:
         return None
     known = identity.address_of(row.conversation.contact)
-    is_own = (sender.phone and sender.phone == known.phone) or (
-        sender.lid and sender.lid == known.lid
+    is_own = (
+        (sender.phone and known.phone in identity.phone_forms(sender.phone))
+        or (sender.lid and sender.lid == known.lid)
+        or (sender.group and sender.group == known.group)
     )
     return row if is_own else None
 
 
 def _find_conversation(*, sender: Address, account_ref: uuid.UUID) -> Conversation | None:
-    pairs = ((ContactAddress.Kind.PHONE, sender.phone), (ContactAddress.Kind.LID, sender.lid))
-    for kind, value in pairs:
-        if not value:
-            continue
-        row = ContactAddress.objects.filter(kind=kind, value=value).first()
-        if row is not None:
-            return (
-                Conversation.objects.select_for_update()
-                .filter(
-                    contact_id=row.contact_id,
-                    channel_account_ref=account_ref,
-                    status=Conversation.Status.OPEN,
-                )
-                .first()
-            )
-    return None
+    contact_id = identity.find_contact_id(sender)
+    if contact_id is None:
+        return None
+    return (
+        Conversation.objects.select_for_update()
+        .filter(
+            contact_id=contact_id,
+            channel_account_ref=account_ref,
+            status=Conversation.Status.OPEN,
+        )
+        .first()
+    )
 
 
 def _is_pending(row: InboundMessage, conversation: Conversation) -> bool:
@@ -318,6 +321,10 @@ def _silence(
         (contact.opted_out_at is not None, Silence.OPTED_OUT),
         (message.kind == MessageKind.REACTION, Silence.REACTION),
         (message.kind == MessageKind.STICKER, Silence.STICKER),
+        (
+            message.kind == MessageKind.UNREADABLE and not message.media.get("view_once"),
+            Silence.UNREADABLE,
+        ),
         (age > timedelta(seconds=message.burst.freshness_s), Silence.TOO_OLD),
         (-age > CLOCK_AHEAD_LIMIT, Silence.CLOCK_AHEAD),
         (len(message.text) > MAX_HONEST_TEXT, Silence.TOO_LONG),

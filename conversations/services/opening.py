@@ -15,8 +15,10 @@ from agents.types import AgentProfile, RunRequest
 from conversations.channels import Accounts
 from conversations.models import Conversation, InboundMessage, Turn
 from conversations.services import (
+    attaching,
     bursts,
     consent,
+    describing,
     handoffs,
     hours,
     identity,
@@ -94,15 +96,18 @@ def _new_turn(
     """Return a turn that is to be created, or why there is none."""
     if conversation is None:
         return TurnOutcome.NOTHING_PENDING
-    is_left_alone = conversation.contact.opted_out_at is not None
+    contact = conversation.contact
+    is_left_alone = contact.opted_out_at is not None or contact.is_blocked
     if not messages or is_left_alone or conversation.mode != Conversation.Mode.AI:
         bursts.start_anew([conversation])
         conversation.save(update_fields=bursts.COUNTS)
         return TurnOutcome.NOTHING_PENDING
     # "pare de" and "me mandar mensagem" in two messages are one wish.
-    burst = "\n".join(message.text for message in messages)
+    burst = "\n".join(describing.plain(message) for message in messages)
     if len(messages) > 1 and consent.heed(conversation=conversation, text=burst, now=now):
         return TurnOutcome.NOTHING_PENDING
+    if attaching.hold_burst(conversation=conversation, messages=messages, now=now):
+        return TurnOutcome.WAITS_FOR_FILES
     profile = _profile(conversation)
     if profile is None or claim.n_attempts > MAX_ATTEMPTS:
         reason = "no agent answers here" if profile is None else "answering failed repeatedly"
@@ -143,20 +148,24 @@ def _with_requests(
         )
     for claim, turn, profile in begun:
         conversation, messages = turn.conversation, messages_of[turn.conversation_id]
+        with override(tenant.language):
+            told = tuple(describing.told(message) for message in messages)
+        worded = [(one, text) for one in messages if (text := describing.plain(one))]
         request = RunRequest(
             tenant_name=tenant.name,
             language=tenant.language,
             timezone=tenant.timezone,
             agent=profile,
             # What has no words is nothing to search for: alone it goes to a person.
-            burst=tuple(message.text for message in messages if message.text),
+            burst=tuple(text for _, text in worded),
+            told=told,
             transcript=transcripts.get(conversation.pk, ()),
             contact_name=conversation.contact.name,
             now=now,
             hours=state,
             pace=paces[turn.pk],
             arrived_at=turn.burst_started_at,
-            burst_refs=tuple(str(message.uuid) for message in messages if message.text),
+            burst_refs=tuple(str(message.uuid) for message, _ in worded),
             contact_ids=handoffs.contact_ids(conversation.contact),
             brief=handoffs.brief_of(conversation, now=now),
             hops=handoffs.hops_of(conversation, now=now),

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from conversations.models import (
+    Attachment,
     Conversation,
     Draft,
     InboundMessage,
@@ -24,9 +25,9 @@ from conversations.models import (
     TurnStep,
 )
 from conversations.services import words
-from conversations.services.bursts import describe
 from conversations.services.evidencing import document_pks
 from conversations.services.explaining import TurnView, explain
+from conversations.services.pieces import Pieces, pieces, reactions
 from conversations.types import MessageKind
 
 PAGE = 80
@@ -59,6 +60,9 @@ class Line:
     Attributes:
         side: ``"in"``, ``"out"``, ``"note"`` for a turn, or ``"memo"`` for what a person noted.
         who: ``"contact"``, ``"agent"``, ``"person"``, ``"phone"``, ``"system"`` or empty.
+        pieces: what a contact's message shows beside its text.
+        reactions: what people put under it.
+        ref: the channel's id, by which reactions name it.
         new_day: the day to be shown above it, where it is the first of one.
     """
 
@@ -78,6 +82,9 @@ class Line:
     turn: TurnView | None = None
     new_day: str = ""
     note_id: int = 0
+    pieces: Pieces | None = None
+    reactions: tuple[str, ...] = ()
+    ref: str = ""
 
     @property
     def shown_text(self) -> SafeString:
@@ -102,12 +109,12 @@ class Transcript:
 def transcript(
     *, conversation: Conversation, before: datetime | None = None, limit: int = PAGE
 ) -> Transcript:
-    """Return the last lines of a conversation, oldest first; seven queries at most.
+    """Return the last lines of a conversation, oldest first; ten queries at most.
 
     Args:
         before: only what is older than this; None for the end of the conversation.
     """
-    inbound = InboundMessage.objects.filter(conversation=conversation)
+    inbound = InboundMessage.objects.filter(conversation=conversation).select_related("attachment")
     outbound = OutboundMessage.objects.filter(conversation=conversation)
     if before is not None:
         inbound = inbound.filter(received_at__lt=before)
@@ -120,7 +127,14 @@ def transcript(
     sent = [m for m in sent if start is None or m.created_at >= start]
     turns = _turns(conversation, start=start, before=before, sent=sent)
     shown_turns: set[int] = set()
-    lines = [_inbound_line(message) for message in received]
+    refs = {message.provider_ref for message in received}
+    refs |= {message.provider_ref for message in sent}
+    # One that is about a bubble of this page stands under it; another by itself.
+    lines = [
+        _inbound_line(message)
+        for message in received
+        if message.kind != MessageKind.REACTION or message.media.get("target") not in refs
+    ]
     for message in sorted(sent, key=lambda m: (m.created_at, m.pk)):
         turn = turns.get(message.turn_id or 0)
         is_first = turn is not None and turn.turn_id not in shown_turns
@@ -129,6 +143,8 @@ def transcript(
             shown_turns.add(turn.turn_id)
     lines += _turn_lines(conversation, turns, shown=shown_turns)
     lines += _notes(conversation, start=start, before=before)
+    found = reactions(conversation, refs)
+    lines = [replace(one, reactions=found[one.ref]) if one.ref in found else one for one in lines]
     # Of the same instant, what came in stands before what was made of it.
     lines.sort(key=lambda line: (line.at, line.side != "in", line.key))
     return Transcript(
@@ -137,7 +153,7 @@ def transcript(
 
 
 def fingerprint(conversation: Conversation) -> str:
-    """Return a short text that changes when anything on its page does; three queries."""
+    """Return a short text that changes when anything on its page does; five queries."""
     last_in = (
         InboundMessage.objects.filter(conversation=conversation)
         .order_by("-pk")
@@ -150,8 +166,17 @@ def fingerprint(conversation: Conversation) -> str:
         .values_list("pk", "status")[:5]
     )
     notes = Note.objects.filter(conversation=conversation).aggregate(n=Count("pk"), last=Max("pk"))
+    files = (
+        Attachment.objects.filter(message__conversation=conversation)
+        .order_by("-pk")
+        .values_list("pk", "status", "reading")[:5]
+    )
+    changed = InboundMessage.objects.filter(conversation=conversation).aggregate(
+        edited=Max("edited_at"), deleted=Max("deleted_at")
+    )
     in_hands = [getattr(conversation, name) for name in _IN_HANDS]
-    parts = [str(last_in), str(list(sent)), str(notes), str(in_hands)]
+    parts = [str(last_in), str(list(sent)), str(notes), str(list(files)), str(changed)]
+    parts.append(str(in_hands))
     return uuid.uuid5(uuid.NAMESPACE_OID, "|".join(parts)).hex[:16]
 
 
@@ -194,14 +219,15 @@ def _inbound_line(message: InboundMessage) -> Line:
     note = words.silence(message.silence_reason)
     if is_deleted:
         note = _("The contact took this message back.")
+    shown = pieces(message)
     return Line(
         key=f"i{message.pk}",
         side="in",
         who="contact",
         who_name="",
-        text=message.text
-        if message.kind == MessageKind.REACTION
-        else describe(kind=message.kind, text=message.text),
+        text=shown.text,
+        pieces=shown,
+        ref=message.provider_ref,
         at=message.received_at,
         note=note,
         is_struck=is_deleted,
@@ -231,6 +257,7 @@ def _outbound_line(message: OutboundMessage, *, turn: TurnView | None) -> Line:
         who=message.origin,
         who_name=names[OutboundMessage.Origin(message.origin)],
         text=message.text,
+        ref=message.provider_ref,
         at=message.created_at,
         tick=_TICKS[status],
         status=message.status,

@@ -28,7 +28,26 @@ _SILENCES: Mapping[str, object] = {
     Silence.STICKER: gettext_lazy("A sticker needs no answer."),
     Silence.TOO_LONG: gettext_lazy("Not answered: longer than WhatsApp lets anybody write."),
     Silence.OPTED_IN: gettext_lazy("The contact asked to be written to again."),
+    Silence.UNREADABLE: gettext_lazy(
+        "WhatsApp could not decrypt this message. It usually comes again by itself."
+    ),
     Silence.NO_AGENT: gettext_lazy("Not answered: this device has no agent."),
+}
+
+_FILE_PROBLEMS: Mapping[str, object] = {
+    "view_once": gettext_lazy("A view-once message is not kept; open it on the phone."),
+    "kind": gettext_lazy("Files of this kind are not kept for this number."),
+    "blocked": gettext_lazy("Not fetched, because the contact is blocked."),
+    "too_large": gettext_lazy("The file is larger than this number allows."),
+    "too_long": gettext_lazy("Not transcribed: longer than this number allows."),
+    "no_device": gettext_lazy("The number is switched off, so the file cannot be fetched."),
+    "away": gettext_lazy("The bridge could not be reached for the file."),
+    "gone": gettext_lazy("WhatsApp no longer has the file."),
+    "no_model": gettext_lazy("No model is chosen that could read it."),
+    "budget": gettext_lazy("Not put into words: the budget for models is used up."),
+    "unread": gettext_lazy("No model could read it."),
+    "not_an_image": gettext_lazy("It is not an image that a model can look at."),
+    "error": gettext_lazy("An internal error; see the log."),
 }
 
 _REASONS = {
@@ -200,6 +219,11 @@ _MARKED = re.compile(
     # text between holds no such mark, so a long message is read in one pass.
     r"(?<!\w)([*_~])(?=\S)((?:(?!\1)[^\n])+)(?<=\S)\1(?!\w)"
 )
+
+
+def file_problem(code: str) -> str:
+    """Say what is wrong with a file; an unknown code is shown as it is."""
+    return str(_FILE_PROBLEMS.get(code, code))
 
 
 def silence(code: str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.utils.text import Truncator
 
-from conversations.models import Conversation, InboundMessage
-from conversations.services import bursts, desks, words
+from conversations.models import Attachment, Conversation, InboundMessage
+from conversations.services import describing, desks, words
 
 MOST = 200
 """Conversations on the page. Nobody works through more, and the page is asked for every few
@@ -97,8 +98,23 @@ def _with_last_words(found: QuerySet[Conversation]) -> QuerySet[Conversation]:
     last = InboundMessage.objects.filter(conversation=OuterRef("pk"), deleted_at=None).order_by(
         "-pk"
     )
+    wanted = {"kind": "kind", "text": "text", "facts": "media"}
+    wanted |= {"reading": "attachment__reading", "words": "attachment__words"}
     return found.select_related("contact", "queue", "agent").annotate(
-        said_kind=Subquery(last.values("kind")[:1]), said=Subquery(last.values("text")[:1])
+        **{f"said_{name}": Subquery(last.values(of)[:1]) for name, of in wanted.items()}
+    )
+
+
+def _said(conversation: Any) -> str:
+    """Return the contact's last message in words."""
+    if conversation.said_kind is None:
+        return ""
+    return describing.describe(
+        kind=conversation.said_kind,
+        text=conversation.said_text,
+        facts=conversation.said_facts,
+        reading=conversation.said_reading or Attachment.Reading.NONE,
+        words=conversation.said_words or "",
     )
 
 
@@ -106,15 +122,13 @@ def _row(
     conversation: Conversation, *, username: str, closed: set[int | None], now: datetime
 ) -> Row:
     due, tone = deadline(conversation, now=now)
-    kind = getattr(conversation, "said_kind", None)
-    text = bursts.describe(kind=kind, text=getattr(conversation, "said", "")) if kind else ""
     is_human = conversation.mode == Conversation.Mode.HUMAN
     return Row(
         pk=conversation.pk,
         name=Truncator(str(conversation.contact)).chars(60),
         queue=conversation.queue.name if conversation.queue else "",
         cause=words.cause(conversation.mode_reason) if is_human else "",
-        said=Truncator(" ".join(text.split())).chars(140),
+        said=Truncator(" ".join(_said(conversation).split())).chars(140),
         waiting=words.since(conversation.waiting_since, now=now),
         due=due,
         tone=tone,

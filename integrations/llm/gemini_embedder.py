@@ -75,10 +75,11 @@ class GeminiEmbedder:
         n_tokens: int | None = 0
         cleaned = [embedding.clean(text) for text in texts]
         for batch in embedding.batches(cleaned, max_texts=BATCH, max_characters=MAX_CHARACTERS):
+            contents: list[genai_types.PartUnion] = [*batch]
             with gemini_sdk.errors(), http.deadline(timeout_s):
                 answer = self._sdk.models.embed_content(
                     model=self._config.model,
-                    contents=list(batch),
+                    contents=contents,
                     config=self._options(task, timeout_s),
                 )
             rows = [row.values for row in answer.embeddings or ()]

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, connection, transaction
+from django.utils.crypto import salted_hmac
 
 from tenants import crypto
 from tenants.context import current_schema
 from tenants.errors import DomainError
-from tenants.models import InboundRoute
+from tenants.models import InboundRoute, InboxEntry
 
 CHANGED_CHANNEL = "prosa_routes"
 """The PostgreSQL channel on which the door hears that its cached routes are old."""
@@ -104,6 +105,46 @@ def learn_identity(*, device_ref: uuid.UUID, user_ref: str, instance: str) -> No
     )
     if n_changed:
         announce_change()
+
+
+def learn_place(*, device_ref: uuid.UUID, bridge_url: str, number: str) -> None:
+    """Remember on which bridge a device is and, in a form that shows no number, with which."""
+    known = {"bridge_url": bridge_url[:300], "number_digest": number_digest(number)}
+    InboundRoute.objects.filter(device_ref=device_ref).exclude(**known).update(**known)
+
+
+def number_digest(number: str) -> str:
+    """Return what two devices with one number have in common; empty for no number.
+
+    A Brazilian mobile number is the same with its ninth digit and without it.
+    """
+    if len(number) == 13 and number.startswith("55") and number[4] == "9":
+        number = number[:4] + number[5:]
+    if not number:
+        return ""
+    return salted_hmac("tenants.routes.number", number, algorithm="sha256").hexdigest()
+
+
+def paired_elsewhere(*, device_ref: uuid.UUID, digest: str) -> list[tuple[str, uuid.UUID]]:
+    """Return (schema, device) of the other devices with a number; one query."""
+    if not digest:
+        return []
+    found = InboundRoute.objects.filter(number_digest=digest).exclude(device_ref=device_ref)
+    return list(found.order_by("pk").values_list("schema_name", "device_ref"))
+
+
+def remove_route(*, device_ref: uuid.UUID) -> bool:
+    """Close a device's address for good; False while something that came in is not written yet."""
+    route = InboundRoute.objects.filter(device_ref=device_ref).first()
+    if route is None:
+        return True
+    entries = InboxEntry.objects.filter(route=route)
+    if entries.filter(done_at=None, parked_reason="").exists():
+        return False
+    entries.delete()
+    route.delete()
+    announce_change()
+    return True
 
 
 def announce_change() -> None:

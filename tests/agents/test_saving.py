@@ -58,6 +58,7 @@ def ask(
     transcript: tuple[TranscriptLine, ...] = (),
     origin: ModelCall.Origin = CUSTOMER,
     name: str = "Ana",
+    told: tuple[str, ...] = (),
 ) -> RunResult:
     request = RunRequest(
         tenant_name="Clínica",
@@ -65,6 +66,7 @@ def ask(
         timezone="America/Sao_Paulo",
         agent=profiles.profile(agent_id=agent.pk),
         burst=burst or (QUESTION,),
+        told=told,
         transcript=transcript,
         contact_name=name,
         now=timezone.now(),
@@ -220,6 +222,15 @@ def test_a_question_of_the_moment_or_of_somebody_is_never_kept(
     ask(furnish(llm), text)
 
     assert not SavedAnswer.objects.exists()
+
+
+def test_what_is_told_beside_the_words_forbids_it(alpha: Tenant, llm: FakeLLM) -> None:
+    agent = furnish(llm)
+
+    ask(agent, told=(f'[em resposta a "Ana, são três dentes"] {QUESTION}',))
+    assert not SavedAnswer.objects.exists()
+    ask(agent, told=(QUESTION,))
+    assert SavedAnswer.objects.count() == 1
 
 
 @pytest.mark.parametrize("origin", [ModelCall.Origin.PLAYGROUND, ModelCall.Origin.EVALUATION])

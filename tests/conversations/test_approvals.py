@@ -15,8 +15,8 @@ from django_tenants.utils import schema_context, tenant_context
 
 from agents.models import Agent
 from agents.services import publishing
-from conversations.models import Conversation, Draft, OutboundMessage, Turn
-from conversations.services import approvals, takeover
+from conversations.models import Contact, Conversation, Draft, OutboundMessage, Turn
+from conversations.services import approvals, contacts, takeover
 from tenants import timers
 from tenants.audit.models import AuditEntry
 from tenants.context import database_now
@@ -173,6 +173,20 @@ def test_too_late_it_goes_to_people_where_not(alpha, bridge):
     assert bridge.sent == []
     assert (conversation.mode, draft().status) == ("human", "left")
     assert conversation.mode_reason == "nobody approved the answer in time"
+
+
+def test_nobody_is_asked_to_approve_an_answer_to_who_was_blocked(alpha, bridge):
+    drafted(bridge)
+    contact = Contact.objects.get()
+
+    contacts.set_blocked(contact=contact, is_blocked=True, actor="ana", now=database_now())
+    let_pass()
+    work()
+
+    assert draft().status == "superseded"
+    conversation = Conversation.objects.get()
+    assert (conversation.has_draft, conversation.n_pending) == (False, 0)
+    assert (conversation.mode, bridge.sent) == ("ai", [])
 
 
 def test_what_goes_to_people_needs_no_approval(alpha, bridge):

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django_tenants.utils import tenant_context
 
 from channels_whatsapp.models import Device
-from channels_whatsapp.services import devices
+from channels_whatsapp.services import linking, states
 from conversations.models import Conversation, OutboundMessage
 from conversations.services import outbox, takeover
 from integrations.models import Event
@@ -119,8 +119,9 @@ def test_documents_and_devices_tell_their_state(alpha: Tenant) -> None:
     learn("empty.md", b"  ")
     device = make_device(make_agent())
     now = database_now()
-    devices.note_state(device=device, state=Device.State.CONNECTED, detail="", now=now)
-    devices.note_state(device=device, state=Device.State.CONNECTED, detail="again", now=now)
+    for detail in ("", "again"):
+        verdict = states.Verdict(Device.State.CONNECTED, detail)
+        linking.note(device_id=device.pk, verdict=verdict, now=now)
 
     assert types() == ["document.ready", "document.failed", "device.status_changed"]
     ready, failed, changed = (one["data"] for one in told())

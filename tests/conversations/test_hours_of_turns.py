@@ -256,7 +256,7 @@ def test_contacts_that_turn_out_to_be_one_were_told_once(alpha):
     for contact, period in ((keep, "p1"), (twin, "p1"), (twin, "p2")):
         AwayNotice.objects.create(contact=contact, period=period, told_at=FRIDAY)
     with transaction.atomic():
-        identity.merge_contacts(keep=keep, twin=twin)
+        identity.merge_contacts(keep=keep, twin=twin, actor="test")
 
     assert sorted(AwayNotice.objects.values_list("contact", "period")) == [
         (keep.pk, "p1"),

@@ -299,3 +299,31 @@ def test_unknown_paths_are_plain_text(simulator: Running) -> None:
 
     assert (response.status_code, response.text) == (404, "404 page not found\n")
     assert simulator.http.get("/simulator/static/..%2Fapp.py").status_code == 404
+
+
+def test_history_keeps_what_came_whatever_became_of_the_webhook(
+    simulator: Running, receiver: Receiver
+) -> None:
+    simulator.clinic(receiver.url)
+    assert simulator.api("GET", "/chat/history?chat_jid=index").status_code == 501
+    simulator.api("POST", "/session/history", {"history": 2})
+    simulator.sim("faults", lose_webhooks_next=-1)
+    for text in ("um", "dois", "três"):
+        simulator.sim("contact-sends", user="t1", contact=PHONE, text=text, id=f"A-{text}")
+    chat = f"{PHONE}@s.whatsapp.net"
+
+    (chats,) = simulator.api("GET", "/chat/history?chat_jid=index").json()["data"].values()
+    rows = simulator.api("GET", f"/chat/history?chat_jid={chat}&limit=9").json()["data"]
+
+    assert chats == [chat]
+    assert [row["message_id"] for row in rows] == ["A-três", "A-dois"]
+    event = json.loads(rows[0]["data_json"])
+    assert event["Message"]["conversation"] == "três"
+    assert not any(b"Message" in one.body for one in receiver.deliveries)
+
+
+def test_a_restart_forgets_what_was_under_way_and_brings_sessions_back(simulator: Running) -> None:
+    simulator.clinic("")
+    simulator.sim("restart")
+    assert simulator.api("GET", "/session/status").json()["data"]["loggedIn"] is True
+    assert simulator.http.get("/health").json()["uptime"].startswith("0.")

@@ -48,6 +48,18 @@ def meet_maya(simulator: Running, **more: object) -> None:
             ("URL", "address"),
         ),
         ("contact", {"kind": "contact", "text": "Tom", "vcard": "BEGIN:VCARD"}, ()),
+        ("sticker_base64", {"kind": "sticker"}, ()),
+        ("poll_created", {"kind": "poll", "text": "Dia?", "options": ["quinta", "sexta"]}, ()),
+        ("poll_vote", {"kind": "vote", "target": "3EB0P", "options": ["sexta"]}, ()),
+        ("buttons_response", {"kind": "buttons_response", "options": ["Confirmar"]}, ()),
+        ("text_disappearing_chat", {"text": "oi", "expires_s": 7776000}, ()),
+        ("undecryptable_message", {"kind": "undecryptable"}, ()),
+        ("undecryptable_view_once", {"kind": "undecryptable", "view_once": True}, ()),
+        (
+            "group_text_mention",
+            {"text": "@1 oi", "group": "120363041234567890@g.us", "mentions": ["1@lid"]},
+            (),
+        ),
     ],
 )
 def test_messages_have_the_recorded_keys_and_kinds(
@@ -57,7 +69,7 @@ def test_messages_have_the_recorded_keys_and_kinds(
     body: dict[str, object],
     left_out: tuple[str, ...],
 ) -> None:
-    simulator.clinic(receiver.url, events=["Message"])
+    simulator.clinic(receiver.url, events=["Message", "UndecryptableMessage"])
     meet_maya(simulator)
     sent = {"Phone": PHONE, "Body": "Would 15:30 suit you?", "Id": "3EB0Q"}
     simulator.api("POST", "/chat/send/text", sent)
@@ -66,12 +78,32 @@ def test_messages_have_the_recorded_keys_and_kinds(
 
     got = payload(receiver.wait_for(1)[0])
     wanted = sample(name)
-    for content in (wanted["event"]["Message"], wanted["event"]["RawMessage"]):  # type: ignore[index]
+    event = dict(wanted["event"])  # type: ignore[call-overload]
+    for content in (event.get("Message", {}), event.get("RawMessage", {})):
         for message in content.values():
             if isinstance(message, dict):
                 for key in left_out:
                     message.pop(key, None)
     assert shape(got) == shape(wanted)
+
+
+def test_marks_come_where_whatsapp_puts_them(simulator: Running, receiver: Receiver) -> None:
+    simulator.clinic(receiver.url, events=["Message"])
+    meet_maya(simulator)
+
+    simulator.sim("contact-sends", user="t1", contact=PHONE, text="olha", forwarded=True)
+    simulator.sim("contact-sends", user="t1", contact=PHONE, kind="image", view_once=True)
+    simulator.sim("contact-sends", user="t1", contact=PHONE, kind="list_response", options=["A"])
+    simulator.sim("contact-sends", user="t1", contact=PHONE, kind="album")
+
+    events = [payload(one)["event"] for one in receiver.wait_for(4)]
+    kinds = {next(iter(one["Message"])): one for one in events}  # type: ignore[index]
+    text = kinds["extendedTextMessage"]["Message"]["extendedTextMessage"]  # type: ignore[index]
+    assert text["contextInfo"]["isForwarded"]
+    assert kinds["imageMessage"]["IsViewOnce"]
+    assert "viewOnceMessage" in kinds["imageMessage"]["RawMessage"]
+    assert kinds["listResponseMessage"]["Message"]["listResponseMessage"]["title"] == "A"
+    assert "albumMessage" in kinds
 
 
 def test_actions_have_the_recorded_keys_and_kinds(simulator: Running, receiver: Receiver) -> None:

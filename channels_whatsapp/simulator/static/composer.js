@@ -157,7 +157,36 @@ const ATTACH = {
   "audio-sample": () => sendExtra({ kind: "audio" }),
   document: () => pick("", (blob) => sendFile("document", blob, { file_name: blob.name, mimetype: blob.type || "application/octet-stream" })),
   location: () => byId("location").showModal(),
+  "video-file": () => pick("video/*", (blob) => sendFile("video", blob)),
+  sticker: () => sendExtra({ kind: "sticker" }),
+  contact: () => sendExtra({ kind: "contact", text: "Tomás Reis", vcard: "BEGIN:VCARD\nVERSION:3.0\nN:Reis;Tomás;;;\nFN:Tomás Reis\nTEL;type=CELL;waid=5511987650099:+55 11 98765-0099\nEND:VCARD" }),
+  more: () => byId("others").showModal(),
 };
+
+const GROUP = "120363041234567890@g.us";
+
+// What the phone does in menus of its own: one form for all of it.
+const OTHERS = {
+  poll: (text, options) => ({ kind: "poll", text, options }),
+  vote: (text, options) => ({ kind: "vote", options: options.slice(0, 1), target: lastPoll() }),
+  buttons_response: (text, options) => ({ kind: "buttons_response", text: options[0] || text, options: options.slice(0, 1) }),
+  list_response: (text, options) => ({ kind: "list_response", text: options[0] || text, options: options.slice(0, 1) }),
+  forwarded: (text) => ({ text, forwarded: true }),
+  disappearing: (text) => ({ text, expires_s: 7 * 24 * 3600 }),
+  view_once: (text) => ({ kind: "image", text, view_once: true }),
+  undecryptable: () => ({ kind: "undecryptable" }),
+  group: (text) => ({ text, group: GROUP, mentions: [ownJid()] }),
+};
+
+const ownJid = () => `${state.users.get(state.open)?.phone ?? ""}@s.whatsapp.net`;
+const lastPoll = () => [...state.messages.values()].filter((message) => message.kind === "poll").at(-1)?.id ?? "";
+
+function sendOther(kind, text, options) {
+  if (kind !== "album") { sendExtra(OTHERS[kind](text, options)); return; }
+  sendExtra({ kind: "album" });
+  sendExtra({ kind: "image", text });
+  sendExtra({ kind: "image" });
+}
 
 function toggleAttach(open) {
   byId("attach-menu").hidden = !open;
@@ -233,6 +262,12 @@ export function start() {
       latitude: Number(byId("location-latitude").value),
       longitude: Number(byId("location-longitude").value),
     });
+  });
+  byId("others-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    byId("others").close();
+    const options = byId("others-options").value.split(",").map((one) => one.trim()).filter(Boolean);
+    sendOther(byId("others-kind").value, byId("others-text").value.trim(), options);
   });
   resize();
 }

@@ -95,7 +95,7 @@ export function richText(text) {
 
 export function preview(message) {
   if (message.deleted) return "Mensagem apagada";
-  const words = { image: "Foto", audio: "Nota de voz", video: "Vídeo", document: "Documento", location: "Localização", contact: "Contato" };
+  const words = { image: "Foto", audio: "Nota de voz", video: "Vídeo", document: "Documento", location: "Localização", contact: "Contato", sticker: "Figurinha", poll: "Enquete", vote: "Voto", album: "Álbum", undecryptable: "Aguardando mensagem", buttons_response: "Resposta", list_response: "Resposta" };
   if (message.kind === "text") return message.text;
   if (message.kind === "document" && message.media) return message.media.file_name || "Documento";
   return words[message.kind] + (message.text ? `: ${message.text}` : "");

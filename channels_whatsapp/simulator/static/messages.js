@@ -104,9 +104,14 @@ function contentOf(message) {
   const nodes = [];
   if (message.origin === "owner") nodes.push(make("span", { className: "origin", textContent: "pelo celular da empresa" }));
   if (message.quoted_id) nodes.push(quoteOf(message.quoted_id));
-  const special = { image: photo, audio: voice, location: place, document: file, video: file, contact: card }[message.kind];
+  const special = { image: photo, audio: voice, location: place, document: file, video: file, contact: card, sticker, poll }[message.kind];
   if (special) nodes.push(special(message));
-  if (message.text && message.kind !== "contact") nodes.push(make("div", { className: "text" }, ...richText(message.text)));
+  const said = { vote: `Voto: ${message.options.join(", ")}`, undecryptable: "Aguardando mensagem", album: "Álbum" }[message.kind];
+  if (said) nodes.push(make("div", { className: "text" }, said));
+  if (message.forwarded) nodes.unshift(make("span", { className: "origin", textContent: "Encaminhada" }));
+  if (message.view_once) nodes.unshift(make("span", { className: "origin", textContent: "Visualização única" }));
+  if (message.expires_s) nodes.unshift(make("span", { className: "origin", textContent: "Temporária" }));
+  if (message.text && !["contact", "poll"].includes(message.kind)) nodes.push(make("div", { className: "text" }, ...richText(message.text)));
   return nodes;
 }
 
@@ -144,6 +149,14 @@ function place(message) {
 function file(message) {
   const name = message.media.file_name || preview({ ...message, text: "" });
   return make("a", { className: "file", href: mediaUrl(message.media.url), download: name }, icon("file"), name);
+}
+
+function sticker(message) {
+  return make("img", { src: mediaUrl(message.media.url), alt: "Figurinha", width: 96, height: 96, loading: "lazy" });
+}
+
+function poll(message) {
+  return make("div", { className: "text" }, make("b", { textContent: message.text }), ...message.options.map((name) => make("div", { textContent: `○ ${name}` })));
 }
 
 function card(message) {

@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django_tenants.utils import schema_context
 
+from channels_whatsapp.services import servers
 from integrations.services import prices
 from tenants.models import Tenant
 from tenants.services import staff, tenants
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         tenants.ensure_public(domains=sorted(hosts - {""}))
         tenants.ensure_template()
         prices.ensure_shipped()
+        servers.ensure_server(base_url=settings.BRIDGE_URL)
         names = list(Tenant.objects.ready().values_list("schema_name", flat=True))
         if names:
             call_command("migrate_schemas", tenant=True, interactive=False, verbosity=verbosity)

@@ -10,6 +10,7 @@ from django.db.models import Model
 from django_tenants.utils import schema_context
 
 from channels_whatsapp.models import Device
+from channels_whatsapp.servers.models import BridgeServer
 from integrations.models import Credential, WebhookEndpoint
 from tenants import crypto
 from tenants.models import InboundRoute, Tenant
@@ -17,6 +18,7 @@ from tenants.models import InboundRoute, Tenant
 _PUBLIC: tuple[tuple[type[Model], str], ...] = (
     (InboundRoute, "hmac_key_encrypted"),
     (InboundRoute, "previous_hmac_key_encrypted"),
+    (BridgeServer, "admin_token_encrypted"),
 )
 _TENANT: tuple[tuple[type[Model], str], ...] = (
     (Credential, "api_key_encrypted"),

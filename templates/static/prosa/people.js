@@ -35,7 +35,11 @@
     if (wasAtEnd && live.querySelectorAll(".pz-line").length > nBefore) toEnd();
   }
 
+  /* A recording that somebody listens to plays to its end; what is new is shown after it. */
+  const isHeard = () => [...live.querySelectorAll("audio, video")].some((one) => !one.paused);
+
   async function look() {
+    if (isHeard()) return;
     const headers = tag ? { "If-None-Match": tag } : {};
     const answer = await fetch(live.dataset.live, { headers, cache: "no-store" });
     if (answer.redirected) window.location.reload();

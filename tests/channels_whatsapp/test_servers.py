@@ -1,0 +1,119 @@
+"""Several bridges: devices are spread over them, and the admin token stays with the platform's."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+from django_tenants.utils import schema_context, tenant_context
+
+from channels_whatsapp.models import Device
+from channels_whatsapp.servers.models import BridgeServer
+from channels_whatsapp.services import editing, provisioning, servers
+from tenants.models import InboundRoute
+from tests.channels_whatsapp.conftest import make_server
+from tests.simulator.conftest import ADMIN_TOKEN, Running
+
+
+def add_device(name: str, **values: Any) -> Device:
+    given: dict[str, Any] = {
+        "entry_agent": None,
+        "quiet_s": 5,
+        "max_wait_s": 60,
+        "max_messages": 20,
+        "freshness_s": 900,
+        "is_enabled": True,
+        "bridge_base_url": "",
+        **values,
+    }
+    edit = editing.DeviceEdit(name=name, **given)
+    return editing.save_device(edit=edit, actor="ana", now=timezone.now())
+
+
+def test_devices_of_all_tenants_go_where_there_is_most_room(alpha: object, beta: object) -> None:
+    make_server("http://one:8080", name="one", max_devices=3)
+    make_server("http://two:8080", name="two", max_devices=2)
+    make_server("http://shut:8080", name="shut")
+    BridgeServer.objects.filter(name="shut").update(is_open=False)
+    where = [add_device("a").bridge_base_url, add_device("b").bridge_base_url]
+    with tenant_context(beta):
+        where += [add_device(name).bridge_base_url for name in ("a", "b", "c")]
+        with pytest.raises(servers.NoRoom):
+            add_device("d")
+
+    assert sorted(where) == ["http://one:8080"] * 3 + ["http://two:8080"] * 2
+    tokens = {device.bridge_token() for device in Device.objects.all()}
+    assert len(tokens) == 2
+    assert all(len(token) >= 32 for token in tokens)
+
+
+def test_the_last_place_is_given_once(committed_alpha: object) -> None:
+    with transaction.atomic():
+        make_server("http://one:8080", max_devices=1)
+    gate = threading.Barrier(3)
+    results: list[str] = []
+
+    def add(number: int) -> None:
+        try:
+            with schema_context("t_alpha"):
+                gate.wait()
+                add_device(f"aparelho {number}")
+            results.append("added")
+        except servers.NoRoom:
+            results.append("full")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(results) == ["added", "full", "full"]
+    assert InboundRoute.objects.count() == 1
+
+
+def test_the_admin_token_goes_to_the_platforms_bridges_only(
+    alpha: object, bridge: Running, settings: Any
+) -> None:
+    settings.BRIDGE_ADMIN_TOKEN = ADMIN_TOKEN
+    device = add_device(
+        "própria", bridge_base_url=bridge.base_url, bridge_token=secrets.token_hex(9)
+    )
+
+    refused = provisioning.provision_device(device_id=device.pk, now=timezone.now())
+    assert refused.problem == "the bridge does not know this device's token"
+    assert bridge.admin("GET", "/admin/users").json()["data"] == []
+
+    servers.ensure_server(base_url=bridge.base_url)  # what the operator's own settings name
+    assert servers.admin_token(bridge.base_url + "/") == ADMIN_TOKEN
+    taken = provisioning.provision_device(device_id=device.pk, now=timezone.now())
+    assert taken.problem == ""
+
+
+def test_a_server_is_made_once_and_keeps_its_name(alpha: object, settings: Any) -> None:
+    settings.BRIDGE_ADMIN_TOKEN = ""
+    servers.ensure_server(base_url="http://one:8080")
+    assert not BridgeServer.objects.exists()
+    settings.BRIDGE_ADMIN_TOKEN = "admin"
+    for address in ("http://one:8080/", "http://one:8080", "http://two:8080"):
+        servers.ensure_server(base_url=address, name="ponte")
+
+    assert sorted(BridgeServer.objects.values_list("name", "base_url")) == [
+        ("ponte", "http://one:8080"),
+        ("ponte 2", "http://two:8080"),
+    ]
+    assert "admin" not in BridgeServer.objects.first().admin_token_encrypted  # type: ignore[union-attr]
+
+
+def test_the_platform_asks_a_server_how_it_is(alpha: object, bridge: Running) -> None:
+    health, problem = servers.ask(make_server(bridge.base_url))
+    assert problem == ""
+    assert health is not None
+    assert health.version == "1.0.7"
+    assert servers.ask(make_server("http://127.0.0.1:9", name="away"))[0] is None
