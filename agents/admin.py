@@ -8,7 +8,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +23,8 @@ from unfold.widgets import (
 )
 
 from agents.admin_guards import GuardsField
+from agents.admin_map import MapPages
+from agents.admin_versions import VersionPages
 from agents.fallbacks import FallbacksField
 from agents.models import Agent, AgentVersion, BusinessFacts
 from agents.services import business, guarding, publishing
@@ -129,6 +132,7 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             "approval_within_min",
             "approval_then",
             "return_after_min",
+            "history",
         )
         widgets = {"chat_model": SuggestingInput}
         help_texts = {
@@ -216,7 +220,7 @@ class VersionInline(TabularInline):
 
 
 @admin.register(Agent, site=tenant_site)
-class AgentAdmin(PanelAdmin):
+class AgentAdmin(VersionPages, MapPages, PanelAdmin):
     """Agents: edits reach contacts only when they are published."""
 
     form = AgentForm
@@ -230,6 +234,8 @@ class AgentAdmin(PanelAdmin):
     readonly_fields = ("draft_state", "created_at", "updated_at")
     actions = ("publish_selected",)
     actions_submit_line = ("save_and_publish",)
+    actions_list = ("see_map",)
+    actions_detail = ("try_out", "see_versions")
     fieldsets = (
         (None, {"fields": ("draft_state", "name", "kind", "is_active", "owner_numbers", "role")}),
         (
@@ -245,6 +251,7 @@ class AgentAdmin(PanelAdmin):
             _("Model"),
             {"fields": ("chat_credential", "chat_model", "timeout_s", "fallbacks")},
         ),
+        (_("Memory"), {"fields": ("history",)}),
         (_("When people are away"), {"fields": ("outside_hours",)}),
         (
             _("Checks"),
@@ -281,6 +288,7 @@ class AgentAdmin(PanelAdmin):
                 "fallbacks",
                 "outside_hours",
                 "guards",
+                "history",
             ),
             "kind != 'human'",
         ),
@@ -334,6 +342,22 @@ class AgentAdmin(PanelAdmin):
         super().save_related(request, form, formsets, change)
         if getattr(request, "_publish_wanted", False):
             self._publish(request, [form.instance])
+
+    @action(description=_("Map"), url_path="see-map", permissions=["view"])
+    def see_map(self, request: HttpRequest) -> HttpResponse:
+        """Lead to the drawing of who hands to whom."""
+        return HttpResponseRedirect(reverse("admin:agents_agent_map"))
+
+    @action(description=_("Try it"), url_path="try", permissions=["change"])
+    def try_out(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Lead to the playground, with this agent."""
+        playground = reverse("admin:conversations_conversation_playground")
+        return HttpResponseRedirect(f"{playground}?agent={object_id}")
+
+    @action(description=_("Versions"), url_path="see-versions", permissions=["view"])
+    def see_versions(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Lead to what was published, and the way back."""
+        return HttpResponseRedirect(reverse("admin:agents_agent_versions", args=[object_id]))
 
     @action(description=_("Publish the drafts of the selected agents"), permissions=["change"])
     def publish_selected(self, request: HttpRequest, queryset: QuerySet[Agent]) -> None:

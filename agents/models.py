@@ -12,7 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from pgvector.django import VectorField
 
 from agents import guards, owners
-from agents.types import AgentKind, OutsideHours
+from agents.models_experiments import Experiment as Experiment
+from agents.models_experiments import Variant as Variant
+from agents.types import AgentKind, History, OutsideHours
 from integrations.models import Credential
 from knowledge.models import EmbeddingSpace
 
@@ -224,6 +226,16 @@ class Agent(models.Model):
         )
         AWAY = OutsideHours.AWAY.value, _("Only the away text; people answer when they are back")
 
+    class HistoryMode(models.TextChoices):
+        """What it is told of what was said before."""
+
+        WHOLE = History.WHOLE.value, _("The whole conversation, the older part as a summary")
+        HANDOFF = (
+            History.HANDOFF.value,
+            _("Only since it was handed the conversation, and the brief"),
+        )
+        NONE = History.NONE.value, _("Nothing but the new messages and the brief")
+
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=80, unique=True)
     kind = models.CharField(
@@ -319,6 +331,13 @@ class Agent(models.Model):
             " given back. It holds at once, without publishing."
         ),
     )
+    history = models.CharField(
+        _("remembers"),
+        max_length=7,
+        choices=HistoryMode.choices,
+        default=HistoryMode.WHOLE,
+        db_default=HistoryMode.WHOLE.value,
+    )
 
     class Meta:
         verbose_name = _("agent")
@@ -331,6 +350,10 @@ class Agent(models.Model):
             models.CheckConstraint(
                 name="agent_timeout_in_range",
                 condition=models.Q(timeout_s__range=(1, MAX_TIMEOUT_S)),
+            ),
+            models.CheckConstraint(
+                name="agent_known_history",
+                condition=models.Q(history__in=[one.value for one in History]),
             ),
             models.CheckConstraint(
                 name="agent_known_outside_hours",

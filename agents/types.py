@@ -35,6 +35,14 @@ class OutsideHours(StrEnum):
     AWAY = "away"  # only the away text; the conversation waits for people
 
 
+class History(StrEnum):
+    """What an agent is told of the conversation before the burst."""
+
+    WHOLE = "whole"
+    HANDOFF = "handoff"  # since it was handed the conversation; the brief tells of the rest
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class TranscriptLine:
     """One earlier message of the conversation; `person` is one of the business's people.
@@ -122,6 +130,7 @@ class AgentProfile:
         cheaper: answers once a budget is nearly used up; None for nobody.
         guards: the checks as they are in force for it.
         owners: whom a personal agent serves, as `agents.owners` writes them.
+        history: what it is told of what was said before.
     """
 
     agent_id: int
@@ -142,6 +151,7 @@ class AgentProfile:
     examples: tuple[str, ...] = ()
     owners: frozenset[str] = frozenset()
     approval: Approval | None = None
+    history: History = History.WHOLE
 
     def model_for(self, purpose: Purpose) -> ChatConfig | None:
         """Return whom this agent asks for a purpose; None where no model is, and rules must do."""
@@ -256,6 +266,9 @@ class RunRequest:
         brief: what the agent was handed with; None where nothing was.
         hops: handoffs of the last hour.
         contact_facts: what is known of the contact, as pairs of a name and a value.
+        summary: of what was said before the transcript; data, not to be trusted.
+        summarised_until: the instant up to which the summary tells; None for no summary.
+        handed_at: when the present agent was handed the conversation; None where it never was.
     """
 
     tenant_name: str
@@ -276,6 +289,9 @@ class RunRequest:
     hops: tuple[Hop, ...] = ()
     business: Business = field(default_factory=Business)
     contact_facts: tuple[tuple[str, str], ...] = ()
+    summary: str = ""
+    summarised_until: datetime | None = None
+    handed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

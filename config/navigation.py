@@ -41,6 +41,7 @@ def tenant(request: HttpRequest) -> list[Item]:
                 _entry(_("Today"), "space_dashboard", "index"),
                 _queue(_("Queue"), n_waiting=_waiting(request)),
                 _model(_("Conversations"), "forum", "conversations.conversation"),
+                _model(_("Archive"), "inventory_2", "conversations.archivedconversation"),
                 _model(_("Contacts"), "group", "conversations.contact"),
             ],
         ),
@@ -49,12 +50,25 @@ def tenant(request: HttpRequest) -> list[Item]:
             _("Assistant"),
             [
                 _model(_("Agents"), "support_agent", "agents.agent"),
+                _page(_("Map"), "account_tree", "agents_agent_map", "agents.view_agent"),
+                _page(
+                    _("Playground"),
+                    "science",
+                    "conversations_conversation_playground",
+                    "agents.change_agent",
+                ),
+                _model(_("Comparisons"), "balance", "agents.experiment"),
                 _model(_("Safety"), "health_and_safety", "agents.guardsettings"),
                 _model(_("Queues of people"), "diversity_3", "conversations.peoplequeue"),
                 _model(_("Devices"), "smartphone", "channels_whatsapp.device"),
                 _model(_("What is received"), "move_to_inbox", "channels_whatsapp.reception"),
                 _model(_("Opening hours"), "schedule", "conversations.hourssettings"),
                 _model(_("The business"), "storefront", "agents.businessfacts"),
+                _model(
+                    _("End of conversations"),
+                    "timer_off",
+                    "conversations.conversationsettings",
+                ),
             ],
         ),
         _group(

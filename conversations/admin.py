@@ -25,6 +25,7 @@ from django.views.decorators.http import require_POST
 from conversations import admin_files
 from conversations.admin_contacts import short_name
 from conversations.admin_people import PeoplePages, refusal
+from conversations.admin_playground import PlaygroundPages
 from conversations.models import (
     Conversation,
     InboundMessage,
@@ -75,7 +76,7 @@ class WhoAnswersFilter(admin.SimpleListFilter):
 
 
 @admin.register(Conversation, site=tenant_site)
-class ConversationAdmin(PeoplePages, PanelAdmin):
+class ConversationAdmin(PeoplePages, PlaygroundPages, PanelAdmin):
     """Conversations: who waits for a person comes first; each opens as a transcript."""
 
     list_display = ("contact_name", "who_answers", "agent", "last_text", "last_message_at")
@@ -391,6 +392,9 @@ class OutboundMessageAdmin(ReadOnlyAdmin):
         """Why it was not sent, or not yet."""
         return words.reason(obj.failure_reason) or self.empty_value_display
 
+
+# Registers the pages of comparisons, which have a module of their own.
+from conversations import admin_experiments as admin_experiments  # noqa: E402
 
 # Registers the page of the hours, which has a module of its own.
 from conversations import admin_hours as admin_hours  # noqa: E402

@@ -14,7 +14,8 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
-from conversations.models import Contact, ContactAddress
+from conversations.admin_archive import FactInline, keep_facts
+from conversations.models import Contact, ContactAddress, ContactFact
 from conversations.services import contacts
 from tenants.audit.record import record
 from tenants.errors import DomainError
@@ -50,7 +51,7 @@ class AddressInline(TabularInline):
 class ContactAdmin(PanelAdmin):
     """The people who write."""
 
-    inlines = (AddressInline,)
+    inlines = (AddressInline, FactInline)
     list_display = ("shown_name", "addresses", "blocked", "opted_out_at", "created_at")
     list_filter = ("is_blocked", ("opted_out_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "addresses__value")
@@ -78,6 +79,13 @@ class ContactAdmin(PanelAdmin):
                 actor=actor(request),
                 now=timezone.now(),
             )
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Store what a person wrote of the contact under their name."""
+        if formset.model is ContactFact:
+            keep_facts(request, formset)
+        else:
+            super().save_formset(request, form, formset, change)
 
     @admin.action(description=_("Join two records of one person …"), permissions=["change"])
     def merge_selected(

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from conversations.admin_archive import outcome_badge
 from conversations.models import Conversation, Draft, OutboundMessage, Turn
 from conversations.services import (
     approvals,
@@ -25,6 +26,8 @@ from conversations.services import (
     describing,
     desks,
     explaining,
+    labels,
+    lifecycle,
     queue,
     replying,
     takeover,
@@ -53,6 +56,9 @@ def refusal(error: DomainError) -> str:
         queue.NoSuchPerson: _("Choose a person or a queue of this business."),
         queue.NothingToNote: _("Write up to %(n)s characters.") % {"n": queue.MAX_NOTE},
         takeover.ConversationClosed: _("This conversation is archived."),
+        lifecycle.StillOpen: _("This contact has an open conversation already; answer there."),
+        labels.BadLabels: _("Up to %(n)s labels of up to %(most)s characters, divided by commas.")
+        % {"n": labels.MAX_LABELS, "most": labels.MAX_LABEL},
     }
     return texts.get(type(error), str(error))
 
@@ -93,6 +99,8 @@ class PeoplePages(_Base):
             ("approve", require_POST(self.approve_view)),
             ("reject", require_POST(self.reject_view)),
             ("take-back", require_POST(self.take_back_view)),
+            ("reopen", require_POST(self.reopen_view)),
+            ("label", require_POST(self.label_view)),
         )
 
     def queue_view(self, request: HttpRequest) -> HttpResponse:
@@ -257,6 +265,12 @@ class PeoplePages(_Base):
             else [],
             "max_note": queue.MAX_NOTE,
             "refresh_s": REFRESH_S,
+            "can_reopen": can_change and not is_open,
+            "outcome": outcome_badge(conversation),
+            "closed_at": conversation.closed_at,
+            "facts": [one for one in contact.facts.order_by("pk") if one.is_known(timezone.now())],
+            "labels": ", ".join(sorted(one.name for one in conversation.labels.all())),
+            "known_labels": labels.names(),
         }
 
     def release_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -300,6 +314,19 @@ class PeoplePages(_Base):
             )
 
         return self._do(request, pk, remove, "")
+
+    def reopen_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Open an archived conversation again."""
+        done = _("The conversation is open again, and you answer it.")
+        return self._do(request, pk, lifecycle.reopen, done)
+
+    def label_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Give the conversation its labels."""
+
+        def label(**given: Any) -> object:
+            return labels.set_labels(**given, text=request.POST.get("labels", ""))
+
+        return self._do(request, pk, label, _("The labels are kept."))
 
     def approve_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Send a draft, as it is or with other words."""

@@ -6,10 +6,14 @@ import uuid
 from typing import Protocol
 
 from celery import shared_task
+from django.utils import timezone
 
 from conversations.services import (
     approvals,
+    experiments,
     file_work,
+    lifecycle,
+    memory,
     orchestrator,
     outbox,
     queue,
@@ -64,6 +68,30 @@ def decide_drafts(*, bells: list[tuple[int, str]], **_: object) -> str:
 def tell_staff(*, bells: list[tuple[int, str]], **_: object) -> str:
     """Send a message to the business's own people."""
     return _each(telling.send, bells)
+
+
+@shared_task
+def remember(*, bells: list[tuple[int, str]], **_: object) -> str:
+    """Sum conversations up."""
+    return _each(memory.remember, bells)
+
+
+@shared_task
+def close_silent(*, bells: list[tuple[int, str]], **_: object) -> str:
+    """Close what has been silent for long."""
+    return _each(lifecycle.close_due, bells)
+
+
+@shared_task
+def find_silent(**_: object) -> str:
+    """Announce what has been silent for long; rung every few minutes for each tenant."""
+    return f"announced {lifecycle.sweep()}"
+
+
+@shared_task
+def check_experiments(**_: object) -> str:
+    """End the experiments that have shown what they can; rung every 5 minutes for each tenant."""
+    return str(experiments.check_running(now=timezone.now()))
 
 
 def _each(work: _Work, bells: list[tuple[int, str]]) -> str:

@@ -149,7 +149,9 @@ class ConversationClosed(InConversation):
     """A conversation is over."""
 
     type: ClassVar[str] = "conversation.closed"
-    explained: ClassVar[str] = "A conversation is over. The contact's next message opens a new one."
+    explained: ClassVar[str] = (
+        "A conversation is over. The contact's next message opens it again, or a new one."
+    )
     person: str = Field(max_length=150, description="who closed it; empty where time did")
     reason: str = Field(max_length=200, description="why, in a few English words; may be empty")
 

@@ -18,6 +18,8 @@ from conversations.models import PeopleQueue
 from conversations.services import (
     approvals,
     file_work,
+    lifecycle,
+    memory,
     orchestrator,
     outbox,
     queue,
@@ -146,6 +148,19 @@ PEOPLE_TIMERS = {
     "draft": approvals.decide_due,
     "tell": telling.send,
 }
+
+
+ENDINGS = {"close": lifecycle.close_due, "memory": memory.remember}
+
+
+def ring_endings() -> list[str]:
+    """Close what is silent and sum up what asks for it, as dispatcher and workers would."""
+    outcomes = []
+    for kind, run in ENDINGS.items():
+        for bell in timers.claim_due(kind=kind, max_running=1000, limit=1000):
+            with schema_context(bell.schema_name):
+                outcomes.append(f"{kind}:{run(timer_id=bell.timer_id, token=bell.token).value}")
+    return outcomes
 
 
 def ring_people(*kinds: str) -> list[str]:

@@ -24,7 +24,7 @@ _KINDS = frozenset({"email", "phone", "date", "time", "address", "code", "count"
 _LEAST_DIGITS = 3
 """Digits from which a bare number is somebody's order or document and not a count of things."""
 
-_NAME = re.compile(
+NAME = re.compile(
     r"\b(?:[Mm]eu nome (?:é|eh|e)|[Mm]e chamo|[Aa]qui (?:é|eh) (?:o|a)|[Ss]ou (?:o|a)|[Mm]y name is"
     r"|[Ii] am called)\s+([A-ZÀ-Ý][\wÀ-ÿ'-]+(?:\s+(?:d[aeo]s?\s+)?[A-ZÀ-Ý][\wÀ-ÿ'-]+){0,4})"
 )
@@ -97,7 +97,7 @@ def _facts(request: RunRequest, before: Brief | None) -> tuple[BriefFact, ...]:
 
 def _given(text: str) -> Iterable[tuple[str, str, str]]:
     """Return kind, canonical form and form in the text of what a message gives."""
-    for name in _NAME.finditer(text):
+    for name in NAME.finditer(text):
         yield "name", words.fold(name[1]), name[1]
     for claim in claims.claims(text):
         is_number = claim.kind == "number" and len(claim.value) >= _LEAST_DIGITS

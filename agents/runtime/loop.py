@@ -25,6 +25,7 @@ from agents.runtime import (
     retrieving,
     routing,
     saving,
+    slots,
     tools,
 )
 from agents.runtime.context import RunContext
@@ -250,6 +251,11 @@ class _Run:
                 return self._ask_back() if may_ask and result in _ASKABLE else self.person(result)
             if not (text := outputs.for_phone(result.text)):
                 return self.person(Reason.NO_ANSWER)
+            asked = self._asked_again(text, result)
+            if asked and not (text := slots.without(text, asked)):
+                again = prompts.render(prompts.AskedAgainPrompt(asked))
+                messages = (*messages, *_refused_draft(result, again))
+                continue
             verdicts = self._check(text)
             if all(verdict.passed for verdict in verdicts):
                 self.evidence_refs = result.evidence_refs
@@ -259,13 +265,16 @@ class _Run:
             if result.provider == Provider.OFFLINE:  # it would quote the same again
                 break
             wrong = tuple(piece for verdict in verdicts for piece in verdict.found)
-            messages = (
-                *messages,
-                ChatMessage("assistant", result.text),
-                ChatMessage("user", prompts.render(prompts.AgainPrompt(wrong))),
-            )
+            again = prompts.render(prompts.AgainPrompt(wrong))
+            messages = (*messages, *_refused_draft(result, again))
         refused = guarding.refusal(verdicts, policy=self.agent.guards)
         return self._refused(refused or guarding.Refusal(Reason.UNGROUNDED))
+
+    def _asked_again(self, text: str, result: ChatResult) -> tuple[str, ...]:
+        """Return what a draft asks for though the contact has given it."""
+        if result.provider == Provider.OFFLINE:  # a document's words, not a question of ours
+            return ()
+        return slots.asked_again(text, slots.known(self.request, self.passing.handing.brief))
 
     def _converse(
         self, messages: tuple[ChatMessage, ...], draft: int, *, unsure: bool, box: tools.Toolbox
@@ -330,10 +339,12 @@ class _Run:
     def _messages(self) -> tuple[ChatMessage, ...]:
         question = prompting.question(
             self.request,
+            self.agent,
             burst=self.told or self.burst,
             passages=self.passages,
             brief=self.passing.handing.brief,
             is_anonymous=bool(self.saving),
+            is_handed=bool(self.passing.handing.done),
         )
         return (
             ChatMessage("system", prompts.render(self._system_prompt())),
@@ -464,3 +475,8 @@ class _Run:
         finally:
             spent = self.context.clock() - began
             self.steps.append(Step(kind, began, round(spent.total_seconds() * 1000), data))
+
+
+def _refused_draft(result: ChatResult, why: str) -> tuple[ChatMessage, ...]:
+    """Return what is added to the exchange for another draft."""
+    return ChatMessage("assistant", result.text), ChatMessage("user", why)

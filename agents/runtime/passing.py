@@ -109,10 +109,15 @@ class Passing:
         return outcome
 
     def given(self) -> list[str]:
-        """Return what the contact wrote before, as the transcript and the brief have it."""
-        brief = self.handing.brief
-        earlier = [one.text for one in self._run.request.transcript if one.role == "contact"]
-        return earlier + [fact.words for fact in (brief.facts if brief else ())]
+        """Return what the contact wrote before, as the transcript and the brief have it.
+
+        What is known of the contact and the summary count as the contact's words too: they back
+        what is the contact's own, and no price.
+        """
+        brief, request = self.handing.brief, self._run.request
+        earlier = [one.text for one in request.transcript if one.role == "contact"]
+        remembered = [value for _, value in request.contact_facts] + [request.summary]
+        return earlier + remembered + [fact.words for fact in (brief.facts if brief else ())]
 
     def _choose(self, data: dict[str, object]) -> Choice | None:
         run = self._run

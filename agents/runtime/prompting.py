@@ -4,38 +4,33 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from agents.runtime import evidence, hours, prompts
+from agents.runtime import evidence, hours, prompts, remembering
 from agents.types import AgentProfile, Brief, Business, RunRequest
 from integrations.llm.types import Evidence
 
 N_MESSAGES = 2
 """Messages of a prompt that no tool and no rejected draft has made longer."""
 
-MAX_HISTORY = 12
-"""Earlier messages that the model sees: about six exchanges, enough for "e no sábado?"."""
-
-MAX_HISTORY_LINE = 600
-
 LANGUAGE_NAMES = {"pt": "Brazilian Portuguese", "en": "English"}
 
 
 def question(
     request: RunRequest,
+    agent: AgentProfile,
     *,
     burst: tuple[str, ...],
     passages: tuple[Evidence, ...],
     brief: Brief | None,
     is_anonymous: bool,
+    is_handed: bool,
 ) -> prompts.QuestionPrompt:
     """Return what is asked.
 
     Args:
         is_anonymous: nothing of the contact may be told, because others may get the answer.
+        is_handed: the agent got the conversation by this burst.
     """
-    history = tuple(
-        type(line)(line.role, line.text[:MAX_HISTORY_LINE], line.at)
-        for line in request.transcript[-MAX_HISTORY:]
-    )
+    history, summary = remembering.past(request, agent, is_handed=is_handed)
     return prompts.QuestionPrompt(
         passages=passages,
         history=() if is_anonymous else history,
@@ -44,6 +39,7 @@ def question(
         hours=hours.facts(request),
         brief=brief,
         contact_facts=request.contact_facts,
+        summary=summary,
     )
 
 

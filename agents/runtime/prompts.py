@@ -104,6 +104,37 @@ class QuestionPrompt:
     hours: tuple[str, ...] = ()
     brief: Brief | None = None
     contact_facts: tuple[tuple[str, str], ...] = ()
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAgainPrompt:
+    """That a draft asks for what the contact has given."""
+
+    template: ClassVar[str] = "asked_again.j2"
+    found: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRules:
+    """What a model is told that sums a conversation up.
+
+    Args:
+        outcomes: codes to choose from, with their meaning; none while it goes on.
+    """
+
+    template: ClassVar[str] = "summary.j2"
+    language_name: str
+    outcomes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryPrompt:
+    """What was said, fenced, in the user role, after what was summed up before."""
+
+    template: ClassVar[str] = "summary_question.j2"
+    before: str
+    history: tuple[TranscriptLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +259,9 @@ Prompt = (
     SystemPrompt
     | QuestionPrompt
     | AgainPrompt
+    | AskedAgainPrompt
+    | SummaryRules
+    | SummaryPrompt
     | GreetingText
     | CourtesyText
     | PromiseText

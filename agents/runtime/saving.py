@@ -41,7 +41,7 @@ def question(request: RunRequest, burst: Sequence[str]) -> str:
     Args:
         burst: as it is read, without invisible signs.
     """
-    if request.brief is not None or request.contact_facts:
+    if request.brief is not None or request.contact_facts or request.summary:
         return ""
     if request.told and request.told != request.burst:  # a quote, a recording, who wrote in a group
         return ""

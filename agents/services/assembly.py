@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from agents.runtime import loop
 from agents.runtime.context import RunContext
-from agents.services import examples, profiles
+from agents.services import examples, profiles, variants
 from agents.types import AgentProfile, RetrievedPassage, RetrieveResult
 from integrations.llm import factory
 from integrations.llm.types import ChatConfig, ChatRequest, ChatResult, Evidence
@@ -33,7 +33,7 @@ def run_context(caller: Caller) -> RunContext:
 
     gives_again = caller.origin == ModelCall.Origin.CUSTOMER and saved_answers.choice().is_on
     return RunContext(
-        profile_of=_profile_of,
+        profile_of=partial(_profile_of, caller),
         retrieve=partial(retrieve, caller=caller),
         chat=chat,
         clock=timezone.now,
@@ -61,8 +61,9 @@ def _for(caller: Caller, agent: AgentProfile) -> Caller:
     )
 
 
-def _profile_of(agent_id: int) -> AgentProfile:
-    return profiles.published(agent_id=agent_id)
+def _profile_of(caller: Caller, agent_id: int) -> AgentProfile:
+    version_id = variants.version_for(agent_id=agent_id, contact_uuid=caller.contact_uuid)
+    return profiles.published(agent_id=agent_id, version_id=version_id)
 
 
 def retrieve(

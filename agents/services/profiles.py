@@ -9,7 +9,15 @@ from typing import Any
 from agents import owners
 from agents.models import Agent
 from agents.services import guarding
-from agents.types import AgentKind, AgentProfile, AgentRef, Approval, OutsideHours, Persona
+from agents.types import (
+    AgentKind,
+    AgentProfile,
+    AgentRef,
+    Approval,
+    History,
+    OutsideHours,
+    Persona,
+)
 from integrations.llm.types import ChatConfig, Purpose
 from integrations.models import Credential
 from integrations.services import choices, credentials
@@ -31,11 +39,14 @@ class AgentNotPublished(DomainError):
     code = "agent_not_published"
 
 
-def profile(*, agent_id: int) -> AgentProfile:
+def profile(*, agent_id: int, version_id: int | None = None) -> AgentProfile:
     """Return the published agent; keys are read now and are not part of the version.
 
     Handoffs to agents that are switched off or were never published are left out, and so are
     categories that are gone.
+
+    Args:
+        version_id: another version of it, which an experiment chose; see `variants.version_for`.
 
     Raises:
         AgentNotPublished: no such agent, it is not active, or it was never published.
@@ -47,7 +58,18 @@ def profile(*, agent_id: int) -> AgentProfile:
     )
     if agent is None or agent.published_version is None:
         raise AgentNotPublished
-    shot: Mapping[str, Any] = agent.published_version.snapshot
+    version = agent.published_version
+    if version_id not in (None, version.pk):
+        version = agent.versions.filter(pk=version_id).first() or version
+    return profile_of(agent, version.snapshot, number=version.number)
+
+
+def profile_of(agent: Agent, shot: Mapping[str, Any], *, number: int) -> AgentProfile:
+    """Return an agent as a snapshot has it.
+
+    Args:
+        number: of the version; 0 for the draft.
+    """
     categories = [one["uuid"] for one in shot["categories"]]
     own, chosen = _chat(shot["chat"]), choices.chosen()
     return AgentProfile(
@@ -60,7 +82,7 @@ def profile(*, agent_id: int) -> AgentProfile:
             Category.objects.filter(uuid__in=categories).order_by("pk").values_list("pk", flat=True)
         ),
         handoffs=_handoffs([one["uuid"] for one in shot["handoffs"]]),
-        version_number=agent.published_version.number,
+        version_number=number,
         chat=own if shot["chat"]["credential"] else chosen.configs.get(Purpose.CHAT, own),
         models=chosen.configs,
         cheaper=chosen.cheaper,
@@ -71,6 +93,7 @@ def profile(*, agent_id: int) -> AgentProfile:
         examples=tuple(shot.get("examples", ())),
         owners=_owners(shot),
         approval=Approval(**shot["approval"]) if "approval" in shot else None,
+        history=History(shot.get("history", History.WHOLE)),
     )
 
 
@@ -89,20 +112,20 @@ def _owners(shot: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(filter(None, map(owners.typed, shot.get("owner_numbers", ()))))
 
 
-_published: Remembered[dict[int, AgentProfile]] = Remembered(dict)
-"""The profiles of the current schema that were read in this moment, by agent."""
+_published: Remembered[dict[tuple[int, int | None], AgentProfile]] = Remembered(dict)
+"""The profiles of the current schema that were read in this moment, by agent and version."""
 
 
-def published(*, agent_id: int) -> AgentProfile:
+def published(*, agent_id: int, version_id: int | None = None) -> AgentProfile:
     """Return the published agent as `profile` does; each turn asks, so it may be a moment late.
 
     Raises:
         AgentNotPublished: as `profile`.
     """
-    known = _published.get()
-    if agent_id not in known:
-        known[agent_id] = profile(agent_id=agent_id)
-    return known[agent_id]
+    known, wanted = _published.get(), (agent_id, version_id)
+    if wanted not in known:
+        known[wanted] = profile(agent_id=agent_id, version_id=version_id)
+    return known[wanted]
 
 
 def _handoffs(uuids: list[str]) -> tuple[AgentRef, ...]:

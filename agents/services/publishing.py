@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
 
 from agents import guards
-from agents.models import Agent, AgentVersion
-from agents.services import examples, reception
+from agents.models import Agent, AgentVersion, Experiment
+from agents.services import examples, reception, variants
 from tenants.audit import record
 
 _NEW: dict[str, object] = {
+    "outside_hours": "answer",
+    "guards": {},
     "role": "",
     "tone": "",
     "dos": [],
@@ -20,6 +24,7 @@ _NEW: dict[str, object] = {
     "policies": [],
     "examples": [],
     "owner_numbers": [],
+    "history": "whole",
 }
 """What a version says that is older than these fields."""
 
@@ -56,23 +61,61 @@ def ensure_published(*, agent: Agent, actor: str, now: datetime) -> tuple[AgentV
 def is_published(agent: Agent) -> bool:
     """Test whether the version that answers says what is stored now."""
     current = agent.published_version
-    return current is not None and {**_NEW, **current.snapshot} == snapshot(agent)
+    return current is not None and complete(current.snapshot) == snapshot(agent)
+
+
+def complete(shot: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a version says, also of the fields that are younger than it."""
+    return {**_NEW, **shot}
+
+
+def keep_version(*, agent: Agent, actor: str, now: datetime) -> AgentVersion:
+    """Keep what is stored now as a version that does not answer yet; a version of it if there is.
+
+    Args:
+        actor: as `publish_agent` has it.
+    """
+    with transaction.atomic():
+        locked = Agent.objects.select_for_update(of=("self",)).get(pk=agent.pk)
+        shot = snapshot(locked)
+        for version in locked.versions.order_by("-number"):
+            if complete(version.snapshot) == shot:
+                return version
+        return _keep(locked, actor, now)
+
+
+def answer_with(*, version: AgentVersion, actor: str, now: datetime) -> None:
+    """Let a version answer that is kept already; the draft stays as it is."""
+    with transaction.atomic():
+        locked = Agent.objects.select_for_update(of=("self",)).get(pk=version.agent_id)
+        _answer_with(locked, version, actor, now)
 
 
 def _publish(locked: Agent, given: Agent, actor: str, now: datetime) -> AgentVersion:
+    version = _keep(locked, actor, now)
+    _answer_with(locked, version, actor, now)
+    given.published_version = version
+    return version
+
+
+def _keep(locked: Agent, actor: str, now: datetime) -> AgentVersion:
     last = locked.versions.aggregate(last=Max("number"))["last"] or 0
-    version = AgentVersion.objects.create(
+    return AgentVersion.objects.create(
         agent=locked,
         number=last + 1,
         snapshot=snapshot(locked),
         published_at=now,
         published_by=actor,
     )
+
+
+def _answer_with(locked: Agent, version: AgentVersion, actor: str, now: datetime) -> None:
     locked.published_version = version
     locked.save(update_fields=["published_version"])
-    given.published_version = version
+    # Who publishes wants every contact to meet it, and not a part of them something else.
+    variants.end(agent_id=locked.pk, ending=Experiment.Ending.PUBLISHED, by=actor, now=now)
     reception.forget()
-    if version.snapshot["examples"]:
+    if version.snapshot.get("examples"):
         examples.ask_to_embed()
     record.record(
         action="agent.published",
@@ -80,7 +123,6 @@ def _publish(locked: Agent, given: Agent, actor: str, now: datetime) -> AgentVer
         target=f"agent {locked.uuid}",
         data={"version": version.number},
     )
-    return version
 
 
 def snapshot(agent: Agent) -> dict[str, object]:
@@ -110,6 +152,7 @@ def snapshot(agent: Agent) -> dict[str, object]:
         "policies": list(agent.policies),
         "examples": list(agent.examples),
         "owner_numbers": list(agent.owner_numbers),
+        "history": agent.history,
         **_approval(agent),
     }
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
@@ -25,7 +25,7 @@ from conversations.models import InboundMessage, OutboundMessage
 from conversations.types import MessageKind
 from tenants import inbox
 from tenants.context import release_connection
-from tenants.errors import Permanent
+from tenants.errors import Permanent, Temporary
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def catch_up(
     for place, chat in enumerate(left):
         try:
             rows = bridge.history(chat)
-        except Permanent as error:
+        except (Temporary, Permanent) as error:
             # One chat that cannot be read keeps no other back.
             logger.warning("chat not compared", extra={"reason": error.reason})
             rows = []
@@ -104,7 +104,7 @@ def _add_missing(*, device: Device, rows: Sequence[HistoryRow]) -> int:
     for row in rows:
         if row.message_ref not in refs or row.message_ref in known:
             continue
-        body = _body(row)
+        body = _body(row, own={"me", device.phone, device.own_lid})
         data = payloads.read(body)
         entries.append((payloads.dedup_key(data, body), payloads.line(data), body))
     if not entries:
@@ -125,14 +125,22 @@ def _known(device: Device, refs: Sequence[str]) -> set[str]:
     return known | {device.selftest_ref}
 
 
-def _body(row: HistoryRow) -> bytes:
-    """Return a kept message as the webhook that nobody got."""
+def _body(row: HistoryRow, *, own: Collection[str]) -> bytes:
+    """Return a kept message as the webhook that nobody got.
+
+    Args:
+        own: the names under which the bridge may keep the device itself as a sender.
+    """
     if row.event:
         return json.dumps({"type": "Message", "event": dict(row.event)}).encode()
     # When it was written is not kept, only when it was stored: without an instant it is never fresh
     # enough to be answered.
-    server = row.chat.partition("@")[2]
-    is_from_me = row.sender.partition("@")[0] != row.chat.partition("@")[0]
+    other, _, server = row.chat.partition("@")
+    user, _, place = row.sender.partition("@")
+    user = user.partition(":")[0]  # one of the devices of a number
+    # A contact may be known by a LID as a chat and by a phone as a sender: their words must not be
+    # taken for those of the business.
+    is_from_me = user != other if place == server else user in own
     info = {
         "ID": row.message_ref,
         "Chat": row.chat,

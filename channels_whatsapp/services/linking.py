@@ -92,11 +92,25 @@ def apply_event(*, device: Device, event: LinkChange, now: datetime) -> None:
             enqueue("channels_whatsapp.tasks.check_device", device_id=row.pk)
 
 
-def note(*, device_id: int, verdict: states.Verdict, now: datetime) -> bool:
-    """Remember what a link was found to be; True where that is new."""
+def note(
+    *, device_id: int, verdict: states.Verdict, now: datetime, judged: Device | None = None
+) -> bool:
+    """Remember what a link was found to be; True where that is new.
+
+    Args:
+        judged: the device as it was when its bridge was asked. Where it is another by now, an event
+            has said more meanwhile, and has had it looked at again: this verdict is too old.
+    """
     with transaction.atomic():
         row = Device.objects.select_for_update(of=("self",)).filter(pk=device_id).first()
-        return row is not None and _change(row, verdict, now=now)
+        if row is None:
+            return False
+        if judged is not None and (row.state, row.state_detail) != (
+            judged.state,
+            judged.state_detail,
+        ):
+            return False
+        return _change(row, verdict, now=now)
 
 
 def show_code(device: Device, *, code: str, now: datetime) -> list[str]:

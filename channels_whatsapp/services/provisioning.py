@@ -87,7 +87,7 @@ def provision_device(*, device_id: int, now: datetime) -> Provisioned:
         status = configure(wanted, may_start=may_start)
     except (Temporary, Permanent) as error:
         logger.warning("device not provisioned", extra={"reason": error.reason})
-        linking.note(device_id=device.pk, verdict=trouble(error), now=now)
+        linking.note(device_id=device.pk, verdict=trouble(error), now=now, judged=device)
         watch_now(device_id=device.pk, now=now)
         return Provisioned(status=None, problem=error.reason)
     learn(device_id=device.pk, status=status, now=now)
@@ -98,7 +98,7 @@ def provision_device(*, device_id: int, now: datetime) -> Provisioned:
         has_restarted=True,
         now=now,
     )
-    linking.note(device_id=device.pk, verdict=verdict, now=now)
+    linking.note(device_id=device.pk, verdict=verdict, now=now, judged=device)
     watch_now(device_id=device.pk, now=now)
     return Provisioned(status=status)
 

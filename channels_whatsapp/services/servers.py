@@ -75,8 +75,12 @@ def choose_server() -> BridgeServer:
     return max(free, key=lambda load: (load.n_free, -load.server.pk)).server
 
 
-def ensure_server(*, base_url: str, name: str = "") -> None:
-    """Make a server known that the platform's own settings or files name, with its admin token."""
+def ensure_server(*, base_url: str, name: str = "", is_open: bool = True) -> None:
+    """Make a server known that the platform's own settings or files name, with its admin token.
+
+    Args:
+        is_open: take new devices of all tenants there.
+    """
     address = base_url.rstrip("/")
     if not settings.BRIDGE_ADMIN_TOKEN or not address:
         return
@@ -87,7 +91,7 @@ def ensure_server(*, base_url: str, name: str = "") -> None:
     free = next(
         f for n in range(1, 1000) if (f := wanted if n == 1 else f"{wanted} {n}") not in taken
     )
-    server = BridgeServer(name=free, base_url=address)
+    server = BridgeServer(name=free, base_url=address, is_open=is_open)
     server.set_admin_token(settings.BRIDGE_ADMIN_TOKEN)
     server.save()
 

@@ -99,4 +99,6 @@ def after_event(*, device: Device, state: State, detail: str, now: datetime) -> 
         return before  # a code from before the pairing, or one that nobody asked for: asking tells
     if state == State.ABSENT and is_known and before.state in (*CAUSES, State.CONNECTED):
         return before  # the end of codes that nobody has looked at
+    if state == State.PAIRED and before.state == State.CONNECTED:
+        return before  # the two come together, and may change places on the way
     return Verdict(state, detail)

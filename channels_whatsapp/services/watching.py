@@ -146,7 +146,8 @@ def _look(*, device_id: int, now: datetime) -> _Look:
 
 
 def _unanswered(device: Device, error: Temporary | Permanent, *, now: datetime) -> _Look:
-    linking.note(device_id=device.pk, verdict=provisioning.trouble(error), now=now)
+    verdict = provisioning.trouble(error)
+    linking.note(device_id=device.pk, verdict=verdict, now=now, judged=device)
     device.refresh_from_db()
     linking.tell_if_needed(device=device, now=now)
     n_tries = device.n_tries + 1
@@ -175,7 +176,7 @@ def _ask(device: Device, *, now: datetime) -> _Look:
     verdict = states.judge(
         device=device, status=status, is_stalled=is_stalled, has_restarted=has_restarted, now=now
     )
-    linking.note(device_id=device.pk, verdict=verdict, now=now)
+    linking.note(device_id=device.pk, verdict=verdict, now=now, judged=device)
     device.refresh_from_db()
     if device.state in (State.CONNECTED, State.STALLED):
         return _look_after(device, status, now=now)
@@ -198,7 +199,12 @@ def _look_after(device: Device, status: BridgeStatus, *, now: datetime) -> _Look
     selftest.run_if_due(device=device, now=now)
     next_s = CALM_S
     if catching_up.is_due(device=device, now=now):
-        is_done = catching_up.catch_up(device=device, status=status, now=now)
+        try:
+            is_done = catching_up.catch_up(device=device, status=status, now=now)
+        except (Temporary, Permanent) as error:
+            # That says nothing of the link, which has just been found to work.
+            logger.warning("device not compared", extra={"reason": error.reason})
+            return _Look(Outcome.LOOKED, TROUBLED_S)
         next_s = CALM_S if is_done else AT_LEAST_S
     return _Look(Outcome.LOOKED, next_s)
 

@@ -15,7 +15,14 @@ from agents.models import Agent
 from agents.services import guarding, publishing
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import devices, reception, servers
-from config.blueprints import applying_agents, applying_llm, applying_people, hours, webhooks
+from config.blueprints import (
+    applying_agents,
+    applying_llm,
+    applying_people,
+    conversations,
+    hours,
+    webhooks,
+)
 from config.blueprints.loading import BadBlueprint
 from config.blueprints.schema import (
     AgentSection,
@@ -90,6 +97,7 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
         agents = _apply_agents(blueprint, applied, credentials=by_name, categories=categories)
         applying_people.apply_queues(blueprint.agents, agents=agents, note=applied.noted)
         applying_llm.apply_budgets(blueprint.llm, agents=agents, note=applied.noted)
+        conversations.apply(blueprint.conversations, note=applied.noted)
         hours.apply(blueprint.hours, actor=ACTOR, note=applied.noted)
         _publish(agents, applied, now=now)
         for section in blueprint.devices:
@@ -352,6 +360,7 @@ def _agent_fields(
         "keywords": section.keywords,
         "is_active": section.is_active,
         "outside_hours": section.outside_hours,
+        "history": section.history,
         "guards": section.guards,
         **applying_agents.persona_fields(section),
         "chat_credential": credentials[chat.credential] if chat else None,
@@ -383,7 +392,11 @@ def _publish(agents: dict[str, Agent], applied: Applied, *, now: datetime) -> No
 def _apply_device(
     section: DeviceSection, applied: Applied, *, entry_agent: Agent, now: datetime
 ) -> None:
-    servers.ensure_server(base_url=section.bridge.base_url)
+    address = section.bridge.base_url
+    if not Device.objects.filter(name=section.name, bridge_base_url=address.rstrip("/")).exists():
+        # Else somebody of the tenant may have typed it, and the file be an export of that: such a
+        # bridge must not get the platform's token. None is opened to other tenants by one's file.
+        servers.ensure_server(base_url=address, is_open=False)
     device, changed = devices.ensure_device(
         name=section.name,
         entry_agent=entry_agent,

@@ -18,7 +18,7 @@ from django_tenants.utils import tenant_context
 from agents.models import Agent
 from agents.services import business, guarding
 from channels_whatsapp.models import Device
-from config.blueprints import exporting_llm, exporting_people, hours, webhooks
+from config.blueprints import conversations, exporting_llm, exporting_people, hours, webhooks
 from config.blueprints.applying_agents import PERSONA
 from integrations.models import Credential
 from knowledge import spaces
@@ -100,6 +100,8 @@ def export(tenant: Tenant) -> dict[str, Any]:
             data["webhooks"] = found
         if (opening := hours.export()) is not None:
             data["hours"] = opening
+        if (ending := conversations.export()) is not None:
+            data["conversations"] = ending
         if kept := guarding.stored():
             data["guards"] = kept
     return data
@@ -243,6 +245,8 @@ def _agent(
         entry["is_active"] = False
     if agent.outside_hours != Agent.Outside.ANSWER:
         entry["outside_hours"] = agent.outside_hours
+    if agent.history != Agent.HistoryMode.WHOLE:
+        entry["history"] = agent.history
     if agent.guards:
         entry["guards"] = agent.guards
     entry.update(exporting_people.section(agent))

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from agents.models import MAX_EXAMPLES, MAX_LINE, MAX_LINES, MAX_OWNERS
+from config.blueprints.conversations import ConversationsSection
 from config.blueprints.fields import (
     AgentRef,
     CategoryRef,
@@ -151,6 +152,7 @@ class AgentSection(Section):
     approval: ApprovalSection | None = None
     return_after_min: ReturnMinutes = 30
     queue: QueueSection | None = None
+    history: Literal["whole", "handoff", "none"] = "whole"
 
     @model_validator(mode="after")
     def _check(self) -> AgentSection:
@@ -248,3 +250,4 @@ class Blueprint(Section):
     hours: HoursSection | None = None
     guards: Annotated[dict[str, Any], AfterValidator(are_guards)] | None = None
     business: BusinessSection | None = None
+    conversations: ConversationsSection | None = None

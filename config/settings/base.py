@@ -228,13 +228,15 @@ TIMER_TASKS = {
     "escalate": "conversations.tasks.escalate",
     "draft": "conversations.tasks.decide_drafts",
     "tell": "conversations.tasks.tell_staff",
+    "memory": "conversations.tasks.remember",
+    "close": "conversations.tasks.close_silent",
     "embed_space": "knowledge.tasks.fill_space",
     "web_sync": "knowledge.tasks.read_web_source",
     "delivery": "integrations.tasks.deliver",
     "device": "channels_whatsapp.tasks.watch_devices",
 }
 # Of these one task takes several at once; the others work for minutes on each.
-TIMERS_TOGETHER = {"turn", "send", "return", "escalate", "draft"}
+TIMERS_TOGETHER = {"turn", "send", "return", "escalate", "draft", "close"}
 TIMER_MAX_RUNNING = {
     "turn": env.number("MAX_RUNNING_TURNS", default=250, minimum=1),
     "send": env.number("MAX_RUNNING_SENDS", default=100, minimum=1),
@@ -245,6 +247,8 @@ TIMER_MAX_RUNNING = {
     "escalate": 50,
     "draft": 50,
     "tell": 20,
+    "memory": 20,  # each waits for a model, and no contact for it
+    "close": 20,
     # Long work on the queue of the knowledge: room is left for the documents that people wait for.
     "embed_space": 2,
     "web_sync": 4,
@@ -258,6 +262,8 @@ TENANT_SWEEPS = {
     "knowledge.tasks.requeue_stalled": 30,
     "channels_whatsapp.tasks.clear_old_events": 24 * 3600,
     "channels_whatsapp.tasks.watch_all": 30,
+    "conversations.tasks.find_silent": 300,
+    "conversations.tasks.check_experiments": 300,
     "integrations.tasks.settle_abandoned": 60,
     "integrations.tasks.wake_deliveries": 60,
     "integrations.tasks.mail_notices": 60,

@@ -8,6 +8,12 @@ from conversations.models.hours import AwayNotice as AwayNotice
 from conversations.models.hours import HolidayHours as HolidayHours
 from conversations.models.hours import HoursSettings as HoursSettings
 from conversations.models.hours import SpecialDays as SpecialDays
+from conversations.models.memory import ArchivedConversation as ArchivedConversation
+from conversations.models.memory import ArchiveText as ArchiveText
+from conversations.models.memory import ArchiveWord as ArchiveWord
+from conversations.models.memory import ContactFact as ContactFact
+from conversations.models.memory import ConversationSettings as ConversationSettings
+from conversations.models.memory import Label as Label
 from conversations.models.messages import InboundMessage as InboundMessage
 from conversations.models.messages import OutboundMessage as OutboundMessage
 from conversations.models.people import Draft as Draft

@@ -48,6 +48,16 @@ class Conversation(models.Model):
         AI = "ai", _("assistant")
         HUMAN = "human", _("person")
 
+    class Outcome(models.TextChoices):
+        """How it ended."""
+
+        RESOLVED = "resolved", _("answered")
+        PERSON = "person", _("by a person")
+        UNRESOLVED = "unresolved", _("unanswered")
+        ABANDONED = "abandoned", _("contact gone")
+        NOTHING = "nothing", _("nothing asked")
+        OPTED_OUT = "opted_out", _("opted out")
+
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     contact = models.ForeignKey(
         Contact, models.CASCADE, related_name="conversations", verbose_name=_("contact")
@@ -94,6 +104,24 @@ class Conversation(models.Model):
     returns_at = models.DateTimeField(_("assistant returns at"), null=True, blank=True)
     # Whether a draft waits for approval: a look at this row is free, one at the drafts is not.
     has_draft = models.BooleanField(default=False)
+    # What was said up to an instant, in short: here, so that a turn needs no query for it. Once the
+    # conversation is over it tells of the whole.
+    summary = models.TextField(_("summary"), default="", db_default="", blank=True)
+    summarised_until = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
+    # Empty where time did it; such a conversation goes on when its contact writes again soon.
+    closed_by = models.CharField(
+        _("closed by"), max_length=150, default="", db_default="", blank=True
+    )
+    outcome = models.CharField(
+        _("outcome"),
+        max_length=10,
+        choices=Outcome.choices,
+        default="",
+        db_default="",
+        blank=True,
+    )
+    topics = models.JSONField(_("topics"), default=list, db_default=[], blank=True)
 
     objects = ConversationQuerySet.as_manager()
 
@@ -116,6 +144,24 @@ class Conversation(models.Model):
                 fields=["waiting_since"],
                 name="conversation_with_people",
                 condition=Q(status="open", mode="human"),
+            ),
+            # Read by the archive: what was closed last first.
+            models.Index(
+                fields=["-closed_at"],
+                name="conversation_archive",
+                condition=Q(status="archived"),
+            ),
+            # Read every few minutes: what has ended and was not summed up yet.
+            models.Index(
+                fields=["closed_at"],
+                name="conversation_untold",
+                condition=Q(status="archived", outcome=""),
+            ),
+            # Read every few minutes: what has been silent for long.
+            models.Index(
+                fields=["last_message_at"],
+                name="conversation_silent",
+                condition=Q(status="open"),
             ),
         ]
 

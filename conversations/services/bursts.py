@@ -12,7 +12,9 @@ from agents.types import TranscriptLine
 from conversations.models import Conversation, InboundMessage, OutboundMessage
 from conversations.services.describing import describe
 
-TRANSCRIPT_LINES = 20
+TRANSCRIPT_LINES = 40
+"""Earlier messages that are read for a turn. Short ones fit into a prompt all together; of long
+ones `agents.runtime.remembering` shows the newest."""
 
 COUNTS = ("n_pending", "n_superseded", "first_pending_at")
 """The columns of a conversation that count its burst."""
@@ -46,11 +48,14 @@ order by line.at
 """
 
 
-def latest_lines(before: Mapping[int, int]) -> dict[int, tuple[TranscriptLine, ...]]:
+def latest_lines(
+    before: Mapping[int, int], *, most: int = TRANSCRIPT_LINES
+) -> dict[int, tuple[TranscriptLine, ...]]:
     """Return what was said last in some conversations, the oldest line first.
 
     Args:
         before: id of each conversation -> id of the inbound message that its burst begins with.
+        most: lines of one conversation.
     """
     people = (OutboundMessage.Origin.PERSON, OutboundMessage.Origin.PHONE)
     lines: dict[int, list[TranscriptLine]] = {}
@@ -60,7 +65,7 @@ def latest_lines(before: Mapping[int, int]) -> dict[int, tuple[TranscriptLine, .
             {
                 "ids": list(before),
                 "before": list(before.values()),
-                "n": TRANSCRIPT_LINES,
+                "n": most,
                 "command": COMMAND_SQL,
                 "unsent": [OutboundMessage.Status.CANCELLED, OutboundMessage.Status.FAILED],
             },
@@ -74,7 +79,7 @@ def latest_lines(before: Mapping[int, int]) -> dict[int, tuple[TranscriptLine, .
                 facts = json.loads(media) if isinstance(media, str) else media
                 shown = describe(kind=kind, text=text, facts=facts, reading=reading, words=words)
             lines.setdefault(conversation_id, []).append(TranscriptLine(role, shown, at, ref))
-    return {ref: tuple(found[-TRANSCRIPT_LINES:]) for ref, found in lines.items()}
+    return {ref: tuple(found[-most:]) for ref, found in lines.items()}
 
 
 def pending_messages(conversation: Conversation) -> list[InboundMessage]:

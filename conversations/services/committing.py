@@ -15,6 +15,7 @@ from conversations.services import (
     bursts,
     desks,
     drafts,
+    facts,
     handoffs,
     outbox,
     searching,
@@ -74,6 +75,7 @@ def commit_turns(items: Sequence[Answered], *, alone: bool) -> dict[Answered, Co
     As many replies as this process may send at once are begun in the same transaction.
     """
     now = database_now()
+    learnt = {one: facts.in_turn(one.opened.request, one.result) for one in items}
     n_places = outbox.take_places(len(items))
     handed: dict[int, outbox.Handed] = {}
     try:
@@ -87,6 +89,9 @@ def commit_turns(items: Sequence[Answered], *, alone: bool) -> dict[Answered, Co
                 conversation = conversations[one.claim.ref]
                 _decide(one, conversation, has_newer=held[one.claim], now=now)
             replying = _write_turns(mine, conversations, now=now)
+            facts.learn(
+                (fact for one in mine if one.opened.turn.outcome for fact in learnt[one]), now=now
+            )
             if mine:
                 timers.finish(*(one.claim for one in mine))
             begun = outbox.hand_over(conversations=replying[:n_places], now=now)
@@ -109,7 +114,7 @@ def _decide(
 ) -> None:
     """Say what becomes of a turn, of its row and its conversation's; neither is saved."""
     turn, result = answered.opened.turn, answered.result
-    _describe_turn(turn=turn, result=result, now=now)
+    describe_turn(turn=turn, result=result, now=now)
     # Dealt with meanwhile: a person took it, answered, and gave it back before this was written.
     is_handled = conversation.handled_upto >= turn.covered_upto
     if conversation.contact.is_blocked:
@@ -207,7 +212,8 @@ def _in_words(answered: Answered, farewell: str) -> RunOutcome:
     return replace(outcome, text=farewell)
 
 
-def _describe_turn(*, turn: Turn, result: RunResult, now: datetime) -> None:
+def describe_turn(*, turn: Turn, result: RunResult, now: datetime) -> None:
+    """Write into a turn what a run decided; the row is not saved."""
     turn.finished_at, turn.reason = now, ""
     turn.agent_id, turn.agent_version = result.agent_id, result.version_number
     turn.provider, turn.model = result.provider, result.model[:100]

@@ -14,7 +14,7 @@ from django.utils.translation import override
 from agents.runtime import consent
 from agents.runtime.consent import Wish
 from conversations.models import Contact, Conversation, InboundMessage, OutboundMessage
-from conversations.services import bursts, outbox
+from conversations.services import bursts, drafts, outbox
 from conversations.types import Silence
 from tenants.audit.record import record
 from tenants.context import current_schema
@@ -25,6 +25,13 @@ HEEDED = frozenset(
 )
 """Messages that can say so, late ones too: a wish to be left alone does not grow old. Who is
 blocked gets no confirmation, and a reaction or what no person typed says nothing."""
+
+
+GOODBYE = _(
+    "All right, you will get no more messages from us here."
+    " If you change your mind, just write VOLTAR."
+)
+"""The one message that who asks for none still gets."""
 
 
 def heed(*, conversation: Conversation, text: str, now: datetime) -> Silence:
@@ -48,11 +55,12 @@ def _opt_out(conversation: Conversation, contact: Contact, *, now: datetime) -> 
     if not won:
         return
     contact.opted_out_at = now
+    drafts.supersede(conversation, reason="the contact asked not to be written to", now=now)
     # What they wrote before it is not answered either, now or when they come back.
     last = InboundMessage.objects.filter(conversation=conversation).order_by("-pk").first()
     conversation.handled_upto = last.pk if last else conversation.handled_upto
     conversation.n_pending, conversation.n_superseded, conversation.first_pending_at = 0, 0, None
-    conversation.save(update_fields=["handled_upto", *bursts.COUNTS])
+    conversation.save(update_fields=["handled_upto", "has_draft", *bursts.COUNTS])
     OutboundMessage.objects.filter(
         conversation__contact=contact, status=OutboundMessage.Status.CREATED
     ).update(
@@ -60,14 +68,7 @@ def _opt_out(conversation: Conversation, contact: Contact, *, now: datetime) -> 
         failure_reason="the contact asked not to be written to",
     )
     # The one message that may still go: it bears the instant of the opting out.
-    _tell(
-        conversation,
-        _(
-            "All right, you will get no more messages from us here."
-            " If you change your mind, just write VOLTAR."
-        ),
-        now=now,
-    )
+    _tell(conversation, GOODBYE, now=now)
     _note("contact.opted_out", contact, conversation)
 
 

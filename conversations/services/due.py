@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.db import transaction
@@ -13,6 +14,11 @@ from conversations.models import Conversation
 from tenants import timers
 from tenants.context import database_now
 from tenants.failpoints import reach
+
+logger = logging.getLogger(__name__)
+
+MAX_PAUSE_S = 300.0
+"""The longest pause between two tries of what fails, in seconds; it doubles from two."""
 
 
 class DueOutcome(StrEnum):
@@ -23,6 +29,7 @@ class DueOutcome(StrEnum):
     GONE = "gone"
     DONE = "done"
     NOT_DUE = "not_due"
+    FAILED = "failed"
 
 
 Act = Callable[[Conversation, datetime], bool]
@@ -41,6 +48,22 @@ def run(*, timer_id: int, token: uuid.UUID, act: Act) -> DueOutcome:
         return DueOutcome.NOT_OURS
     claim = claims[0]
     reach("people_begun")
+    try:
+        return _act(claim, act)
+    except Exception:
+        # Whatever it was, it is not tried without a pause, nor keeps back what was rung with it.
+        logger.exception("due work failed", extra={"conversation_id": claim.ref})
+        pause_later(claim)
+        return DueOutcome.FAILED
+
+
+def pause_later(claim: timers.Claim) -> None:
+    """Give work that failed back, to be tried again a little later each time."""
+    pause_s = min(MAX_PAUSE_S, 2.0 ** min(claim.n_attempts, 10))
+    timers.retry(claim, due_at=database_now() + timedelta(seconds=pause_s))
+
+
+def _act(claim: timers.Claim, act: Act) -> DueOutcome:
     with transaction.atomic(durable=True):
         # The conversation first, which is everybody's order of locks.
         conversation = (

@@ -87,6 +87,9 @@ def work_on(*, timer_id: int, token: uuid.UUID) -> FileOutcome:
             if job is None:
                 timers.finish(claim)
                 return FileOutcome.DONE
+            if claim.n_attempts > MAX_TRIES:
+                # It killed its workers, or the last try would have given it up.
+                return _failed(claim, problem="error", may_retry=False)
             return _work(job)
         except timers.LeaseLost:
             return FileOutcome.LEASE_LOST

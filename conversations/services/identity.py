@@ -9,10 +9,12 @@ from conversations.models import (
     AwayNotice,
     Contact,
     ContactAddress,
+    ContactFact,
     Conversation,
     Draft,
     Handoff,
     InboundMessage,
+    Label,
     Note,
     OutboundMessage,
     StaffMessage,
@@ -177,6 +179,8 @@ def merge_contacts(*, keep: Contact, twin: Contact, actor: str) -> None:
     ContactAddress.objects.filter(contact=twin).update(contact=keep)
     told = AwayNotice.objects.filter(contact=keep).values("period")
     AwayNotice.objects.filter(contact=twin).exclude(period__in=told).update(contact=keep)
+    known = ContactFact.objects.filter(contact=keep).values("kind")
+    ContactFact.objects.filter(contact=twin).exclude(kind__in=known).update(contact=keep)
     if twin.opted_out_at and not keep.opted_out_at:
         keep.opted_out_at = twin.opted_out_at
     keep.is_blocked = keep.is_blocked or twin.is_blocked
@@ -191,7 +195,9 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     The ids of inbound messages are one sequence, so what was handled on either side must stay
     handled: it is marked on the messages themselves before the marks are joined.
     """
-    drafts.supersede(source, reason="contacts merged", now=database_now())
+    # The target's as well: what waits on the source's side is answered with it, by one new draft.
+    for one in (source, target):
+        drafts.supersede(one, reason="contacts merged", now=database_now())
     unhandled = InboundMessage.objects.filter(silence_reason="", turn=None, deleted_at=None)
     pending = list(
         unhandled.filter(conversation=target, pk__gt=target.handled_upto).values_list(
@@ -213,6 +219,7 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     for model in (Note, StaffMessage):
         model._default_manager.filter(conversation=source).update(conversation=target)
     Draft.objects.filter(conversation=source).update(conversation=target)
+    target.labels.add(*Label.objects.filter(conversations=source))
     # Handled without a turn: a person dealt with it before the assistant was let in again.
     unhandled.filter(conversation=target).exclude(pk__in=pending).update(
         silence_reason=Silence.HUMAN_MODE
@@ -226,7 +233,9 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     target.handled_upto = (
         (min(pending) - 1) if pending else max(target.handled_upto, source.handled_upto)
     )
-    target.save(update_fields=["n_pending", "first_pending_at", "handled_upto", *_IN_HANDS])
+    target.save(
+        update_fields=["n_pending", "first_pending_at", "handled_upto", "has_draft", *_IN_HANDS]
+    )
     source.delete()
     timers.arm(kind="send", ref=target.pk, due_at=database_now())
     if target.mode == Conversation.Mode.HUMAN:

@@ -25,6 +25,7 @@ from conversations.services import (
     drafts,
     events,
     identity,
+    lifecycle,
     takeover,
 )
 from conversations.types import (
@@ -138,6 +139,10 @@ def open_conversation(
         return conversation
     try:
         with transaction.atomic():
+            if again := lifecycle.reopen_for_message(
+                contact=contact, account_ref=account_ref, entry_agent_id=entry_agent_id, now=now
+            ):
+                return again
             conversation = Conversation.objects.create(
                 **wanted,
                 channel_kind=channel_kind,

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import override
 
 from agents.models import Agent
-from agents.services import business, profiles, reception
+from agents.services import business, profiles, reception, variants
 from agents.types import AgentProfile, RunRequest
 from conversations.channels import Accounts
 from conversations.models import Conversation, InboundMessage, Turn
@@ -19,9 +19,11 @@ from conversations.services import (
     bursts,
     consent,
     describing,
+    facts,
     handoffs,
     hours,
     identity,
+    memory,
     pacing,
     takeover,
     typing,
@@ -60,7 +62,7 @@ def open_turns(claims: Sequence[timers.Claim]) -> dict[timers.Claim, Open | Turn
             one.pk: one
             for one in Conversation.objects.lock(refs, wait=wait)
             .select_related("contact", "agent", "last_handoff")
-            .prefetch_related("contact__addresses")
+            .prefetch_related("contact__addresses", "contact__facts")
             .filter(status=Conversation.Status.OPEN)
         }
         # After the conversations, which is everybody's order of locks.
@@ -137,7 +139,7 @@ def _with_requests(
     tenant = Tenant.objects.get(schema_name=current_schema())
     state = hours.state_at(now=now, zone=tenant.timezone)
     paces = pacing.paces([turn for _, turn, _ in begun], now=now)
-    accounts, facts = Accounts(), business.current()
+    accounts, of_business = Accounts(), business.current()
     opened = {}
     with override(tenant.language):
         transcripts = bursts.latest_lines(
@@ -146,6 +148,7 @@ def _with_requests(
                 for _, turn, _ in begun
             }
         )
+    memory.ask_where_outgrown(transcripts, (turn.conversation for _, turn, _ in begun), now=now)
     for claim, turn, profile in begun:
         conversation, messages = turn.conversation, messages_of[turn.conversation_id]
         with override(tenant.language):
@@ -169,7 +172,11 @@ def _with_requests(
             contact_ids=handoffs.contact_ids(conversation.contact),
             brief=handoffs.brief_of(conversation, now=now),
             hops=handoffs.hops_of(conversation, now=now),
-            business=facts,
+            business=of_business,
+            contact_facts=facts.known(conversation.contact, now=now),
+            summary=conversation.summary,
+            summarised_until=conversation.summarised_until,
+            handed_at=conversation.last_handoff.created_at if conversation.last_handoff else None,
         )
         account = accounts.open(conversation.channel_kind, conversation.channel_account_ref)
         opened[claim] = Open(
@@ -191,4 +198,7 @@ def _profile(conversation: Conversation) -> AgentProfile | None:
     agent_id = reception.receiver(
         agent_id=agent.pk, contact_ids=handoffs.contact_ids(conversation.contact)
     )
-    return None if agent_id is None else profiles.published(agent_id=agent_id)
+    if agent_id is None:
+        return None
+    version_id = variants.version_for(agent_id=agent_id, contact_uuid=conversation.contact.uuid)
+    return profiles.published(agent_id=agent_id, version_id=version_id)

@@ -159,15 +159,28 @@ def archive(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Conve
     with transaction.atomic():
         conversation = _lock(conversation_uuid)
         if conversation.status != Conversation.Status.ARCHIVED:
-            drafts.supersede(conversation, reason="archived", now=now)
-            conversation.status = Conversation.Status.ARCHIVED
-            conversation.mode_changed_at = now
-            conversation.waiting_since = conversation.answer_due_at = None
-            conversation.returns_at = None
-            conversation.save(update_fields=[*_PEOPLE, "status"])
-            events.closed(conversation, person=actor, reason="archived", now=now)
+            end(conversation, actor=actor, reason="archived", now=now)
             _record(conversation, action="conversation.archived", actor=actor)
     return conversation
+
+
+def end(conversation: Conversation, *, actor: str, reason: str, now: datetime) -> None:
+    """Close a conversation, and have told in the background what became of it.
+
+    Joins the caller's transaction, which holds the conversation's lock.
+
+    Args:
+        actor: a user name, or `TIMER` where time did it.
+    """
+    drafts.supersede(conversation, reason="archived", now=now)
+    conversation.status = Conversation.Status.ARCHIVED
+    conversation.mode_changed_at = conversation.closed_at = now
+    conversation.closed_by = "" if actor == TIMER else actor
+    conversation.waiting_since = conversation.answer_due_at = None
+    conversation.returns_at = None
+    conversation.save(update_fields=[*_PEOPLE, "status", "closed_at", "closed_by"])
+    events.closed(conversation, person=conversation.closed_by, reason=reason, now=now)
+    timers.arm(kind="memory", ref=conversation.pk, due_at=now)
 
 
 def stay(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Conversation:

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy, override
 
 from conversations.channels import ChannelAccount, sender_for
 from conversations.models import ContactAddress, Conversation, StaffMessage
-from conversations.services import desks, words
+from conversations.services import desks, due, words
 from conversations.services.desks import Desk
 from conversations.services.due import DueOutcome
 from conversations.types import Address
@@ -128,20 +128,29 @@ def send(*, timer_id: int, token: uuid.UUID) -> DueOutcome:
         return DueOutcome.NOT_OURS
     claim = claims[0]
     with keep(claim):
-        call = _prepare(claim.ref)
-        if not isinstance(call, _Call):
-            return _finish(claim, reason=call)
-        release_connection()
-        reach("people_begun")
         try:
-            call.account.send_text(to=Address(phone=call.phone), text=call.text, ref=call.ref)
-        except Temporary:
-            wait_s = min(MAX_RETRY_S, 2.0**claim.n_attempts)
-            timers.retry(claim, due_at=database_now() + timedelta(seconds=wait_s))
-            return DueOutcome.NOT_DUE
-        except Permanent as error:
-            return _finish(claim, reason=error.reason)
-        return _finish(claim, reason="")
+            return _send(claim)
+        except Exception:
+            logger.exception("staff not told", extra={"message_id": claim.ref})
+            due.pause_later(claim)
+            return DueOutcome.FAILED
+
+
+def _send(claim: timers.Claim) -> DueOutcome:
+    call = _prepare(claim.ref)
+    if not isinstance(call, _Call):
+        return _finish(claim, reason=call)
+    release_connection()
+    reach("people_begun")
+    try:
+        call.account.send_text(to=Address(phone=call.phone), text=call.text, ref=call.ref)
+    except Temporary:
+        wait_s = min(MAX_RETRY_S, 2.0 ** min(claim.n_attempts, 10))
+        timers.retry(claim, due_at=database_now() + timedelta(seconds=wait_s))
+        return DueOutcome.NOT_DUE
+    except Permanent as error:
+        return _finish(claim, reason=error.reason)
+    return _finish(claim, reason="")
 
 
 def _prepare(message_id: int) -> _Call | str:

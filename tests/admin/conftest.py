@@ -15,16 +15,20 @@ from django.db import connection
 from django.test import Client
 from django_tenants.utils import tenant_context
 
-from agents.models import Agent, BusinessFacts, GuardSettings
-from agents.services import publishing
+from agents.models import Agent, BusinessFacts, Experiment, GuardSettings
+from agents.services import experiments, publishing
+from agents.services.experiments import Plan
 from channels_whatsapp.models import BridgeEvent, Device
 from conversations.models import (
     Contact,
     ContactAddress,
+    ContactFact,
     Conversation,
+    ConversationSettings,
     HolidayHours,
     HoursSettings,
     InboundMessage,
+    Label,
     OutboundMessage,
     PeopleQueue,
     SpecialDays,
@@ -372,11 +376,37 @@ def fill_everything(*, text: str = "oi", n: int = 1) -> None:
         make_lacks(make_document(text=text), text=text)
         make_event(device)
         make_queue(text=text)
+        make_experiment(agent)
         make_money(text=text, agent=agent)
         make_told(text=text)
         make_hours(text=text)
         GuardSettings.objects.get_or_create(pk=1)
+        make_ended(text=text, agent=agent)
         record(action="test.done", actor="test", target="test", data={"text": text})
+
+
+def make_experiment(agent: Agent) -> Experiment:
+    """Compare the agent as it is published with another text of it."""
+    agent.instructions = "another text"
+    agent.save()
+    other = publishing.keep_version(agent=agent, actor="test", now=NOW)
+    assert agent.published_version is not None
+    arms = [(agent.published_version, 50), (other, 50)]
+    return experiments.start(agent=agent, arms=arms, plan=Plan(), actor="test", now=NOW)
+
+
+def make_ended(*, text: str = "oi", agent: Agent | None = None) -> Conversation:
+    """Put an archived conversation with a label into the current tenant, and a known fact."""
+    conversation = make_conversation(name=text[:200], agent=agent, n_turns=0)
+    Conversation.objects.filter(pk=conversation.pk).update(
+        status="archived", closed_at=NOW, summary=text, topics=[text[:40]], outcome="resolved"
+    )
+    Label.objects.create(name=f"{text[:30]} {next(_numbers)}").conversations.add(conversation)
+    ConversationSettings.objects.get_or_create(pk=1)
+    ContactFact.objects.create(
+        contact=conversation.contact, kind="name", value=text[:200], learnt_at=NOW
+    )
+    return conversation
 
 
 def make_hours(*, text: str = "oi") -> None:

@@ -37,6 +37,7 @@ def agent_form(agent: Agent, **changes: Any) -> dict[str, Any]:
         "instructions": agent.instructions,
         "keywords": "",
         "timeout_s": agent.timeout_s,
+        "history": agent.history,
         "return_after_min": agent.return_after_min,
         "approval_within_min": agent.approval_within_min,
         "approval_then": agent.approval_then,
@@ -250,6 +251,8 @@ def test_an_attendant_blocks_a_contact(attendant: Client) -> None:
             "is_blocked": "on",
             "addresses-TOTAL_FORMS": 0,
             "addresses-INITIAL_FORMS": 0,
+            "facts-TOTAL_FORMS": 0,
+            "facts-INITIAL_FORMS": 0,
         },
     )
 

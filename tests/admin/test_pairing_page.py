@@ -98,6 +98,17 @@ def test_who_may_only_look_changes_nothing(owner: Client) -> None:
     assert owner.get(url(device, "do/")).status_code == 405
 
 
+def test_who_may_only_look_gets_no_code_to_link_a_phone_of_their_own(owner: Client) -> None:
+    device, now = make_device(agent=make_agent()), timezone.now()
+    Device.objects.filter(pk=device.pk).update(pairing_at=now, state="qr", qr_code=QR)
+
+    assert QR in shown(owner, device)
+    assert QR not in shown(as_role("auditor"), device)
+    Device.objects.filter(pk=device.pk).update(pairing_phone="551191111", pairing_code="AB12-CD34")
+    assert "AB12-CD34" in shown(owner, device)
+    assert "AB12-CD34" not in shown(as_role("auditor"), device)
+
+
 def test_a_device_of_another_tenant_is_not_found(
     owner: Client, in_beta: Callable[[Callable[[], object]], object]
 ) -> None:

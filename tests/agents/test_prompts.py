@@ -68,7 +68,12 @@ EXAMPLES: tuple[prompts.Prompt, ...] = (
     FULL,
     question(),
     replace(question(), brief=BRIEF, contact_facts=(("cidade", "Campinas"),)),
+    replace(question(), summary="Pediu o preço."),
     prompts.AgainPrompt(("R$ 99,00",)),
+    prompts.AskedAgainPrompt(("Qual é o seu nome?",)),
+    prompts.SummaryRules("Brazilian Portuguese"),
+    prompts.SummaryRules("Brazilian Portuguese", (("resolved", "it was answered"),)),
+    prompts.SummaryPrompt("antes", (TranscriptLine("contact", "oi", AT),)),
     *(prompts.GreetingText(language, "Clínica", "morning") for language in ("pt", "en")),
     *(prompts.CourtesyText(language, "thanks") for language in ("pt", "en")),
     *(

@@ -11,13 +11,14 @@ import httpx2
 from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 
-from channels_whatsapp.bridge.client import HistoryRow
+from channels_whatsapp.bridge.client import BridgeStatus, HistoryRow
 from channels_whatsapp.models import BridgeEvent, Device
 from channels_whatsapp.services import catching_up, devices
 from conversations.models import InboundMessage, OutboundMessage
 from tenants.models import InboxEntry
 from tests.channels_whatsapp.worlds import World, ago
 from tests.factories import make_agent, make_device, message_body, receive
+from tests.fakes.http import ScriptedServer, json_answer
 from tests.simulator.conftest import wait_until
 
 TOKEN = "token-principal"
@@ -179,6 +180,51 @@ def test_a_row_without_its_event_is_stored_and_not_answered(alpha: object) -> No
 
     message = InboundMessage.objects.get()
     assert (message.text, message.silence_reason) == ("oi", "too_old")
+
+
+def test_nobodys_words_are_taken_for_those_of_the_business(alpha: object) -> None:
+    """A row without its event says who wrote it by a name that need not be the chat's."""
+    device = make_device(make_agent())
+    device.phone, device.own_lid = "5511900000000", "111222333444555"
+    device.save()
+    lid, phone = "198765432101234@lid", "5511988887777@s.whatsapp.net"
+    senders = {
+        "C1": (lid, "5511988887777@s.whatsapp.net"),
+        "C2": (lid, "198765432101234:7@lid"),
+        "C3": (phone, "5511988887777:12@s.whatsapp.net"),
+        "O1": (lid, "5511900000000:3@s.whatsapp.net"),
+        "O2": (lid, "111222333444555@lid"),
+        "O3": (phone, "me"),
+    }
+    at = (datetime.now(UTC) + timedelta(seconds=1)).timestamp()
+    rows = [HistoryRow(ref, *names, f"texto {ref}", at) for ref, names in senders.items()]
+    assert catching_up._add_missing(device=device, rows=rows) == len(rows)
+    receive(device)
+
+    assert texts() == ["texto C1", "texto C2", "texto C3"]
+    own = OutboundMessage.objects.filter(origin="phone").order_by("provider_ref")
+    assert list(own.values_list("provider_ref", flat=True)) == ["O1", "O2", "O3"]
+
+
+def test_a_chat_that_cannot_be_read_keeps_no_other_back_nor_the_link(world: World) -> None:
+    world.pair()
+    world.simulator.sim("faults", lose_rate=1)
+    write(world, 3)
+    with ScriptedServer() as broken:
+        rows = [{"user_id": "u", "chat_jid": f"551198888000{n}@s.whatsapp.net"} for n in range(2)]
+        kept = {"message_id": "K1", "chat_jid": rows[1]["chat_jid"], "text_content": "oi"}
+        kept |= {"sender_jid": rows[1]["chat_jid"], "timestamp": time.time() + 1}
+        for answer in (
+            json_answer({"data": rows}),
+            json_answer({"error": "out of memory"}, status=500),
+            json_answer({"data": [kept]}),
+        ):
+            broken.script(answer, path="/chat/history")
+        world.set(bridge_base_url=broken.url)
+        status = BridgeStatus("u", "", True, True, "", n_history=5)
+        assert catching_up.catch_up(device=world.now(), status=status, now=datetime.now(UTC))
+        receive(world.device)
+    assert texts() == ["oi"]
 
 
 def test_what_came_undecrypted_is_found_readable(alpha: object) -> None:

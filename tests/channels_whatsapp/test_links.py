@@ -304,6 +304,20 @@ def test_a_change_is_an_event_and_only_a_change(alpha: object) -> None:
     assert Notice.objects.get().kind == "device.logged_out"
 
 
+def test_an_answer_from_before_an_event_takes_nothing_of_it_away(alpha: object) -> None:
+    device = make_device(make_agent())
+    now = datetime.now(UTC)
+    linking.note(device_id=device.pk, verdict=states.Verdict(State.CONNECTED), now=now)
+    asked = Device.objects.get()  # and while the bridge is asked, it says by itself:
+    linking.note(device_id=device.pk, verdict=states.Verdict(State.LOGGED_OUT, "401"), now=now)
+
+    stale = states.Verdict(State.STALLED)
+    assert not linking.note(device_id=device.pk, verdict=stale, now=now, judged=asked)
+    assert Device.objects.get().state == "logged_out"
+    seen = Device.objects.get()
+    assert linking.note(device_id=device.pk, verdict=stale, now=now, judged=seen)
+
+
 def test_two_tenants_with_devices_of_the_same_id_change_their_own(
     alpha: object, beta: object
 ) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -19,6 +20,7 @@ from django_tenants.utils import tenant_context
 from agents.models import Agent, AgentVersion, BusinessFacts
 from agents.services import profiles
 from channels_whatsapp.models import Device
+from channels_whatsapp.servers.models import BridgeServer
 from config.blueprints import applying, exporting, loading
 from conversations.models import HoursSettings, PeopleQueue, SpecialDays
 from conversations.services import hours
@@ -81,6 +83,24 @@ def test_a_neighbours_domain_slug_or_route_key_is_refused(folder: Path) -> None:
 
 
 # Applying
+
+
+@pytest.mark.usefixtures("public")
+def test_one_tenants_file_opens_no_bridge_to_others_and_gives_no_token_to_what_they_typed(
+    folder: Path, settings: Any
+) -> None:
+    settings.BRIDGE_ADMIN_TOKEN = "admin"
+    apply(folder)
+    server = BridgeServer.objects.get()
+    assert not server.is_open
+    server.delete()
+    with tenant_context(Tenant.objects.get(slug="gamma")):
+        Device.objects.update(bridge_base_url="https://typed.example")
+    rewrite(folder, "http://127.0.0.1:9", "https://typed.example")  # as an export has it
+
+    apply(folder)
+
+    assert not BridgeServer.objects.exists()
 
 
 @pytest.mark.usefixtures("public")

@@ -16,7 +16,8 @@ from django_tenants.utils import schema_context, tenant_context
 from agents.models import Agent
 from agents.services import publishing
 from conversations.models import Contact, Conversation, Draft, OutboundMessage, Turn
-from conversations.services import approvals, contacts, takeover
+from conversations.services import approvals, contacts, identity, takeover
+from conversations.types import Address
 from tenants import timers
 from tenants.audit.models import AuditEntry
 from tenants.context import database_now
@@ -324,3 +325,31 @@ def kill(kind: str, bell: timers.Doorbell, *, failpoint: str) -> None:
         check=False,
     )
     assert done.returncode == EXIT_CODE, done.stderr[-2000:]
+
+
+def test_a_draft_of_each_of_two_contacts_who_are_one_becomes_one_draft(alpha, bridge):
+    lid = "198765432101234"
+    device = drafted(bridge)
+    receive(device, message_body("e a limpeza, quanto custa?", phone="", lid=lid, ref="B1"))
+
+    identity.ensure_contact(address=Address("5511988887777", lid), name="")
+    assert not Draft.objects.filter(status="waiting").exists()
+    assert not Conversation.objects.get().has_draft
+    work()
+
+    assert Draft.objects.filter(status="waiting").count() == 1
+    assert draft().turn.n_messages == 2
+    assert not Turn.objects.filter(status="failed").exists()
+
+
+def test_who_wants_no_more_messages_leaves_no_draft(alpha, bridge):
+    device = drafted(bridge)
+
+    receive(device, message_body("pare de me mandar mensagem", ref="A2"))
+    work()
+    assert draft().status == "superseded"
+    assert not Conversation.objects.get().has_draft
+
+    receive(device, message_body("voltar", ref="A3"))
+    work()
+    assert Turn.objects.count() == 1  # what was asked before it is not answered then either

@@ -204,6 +204,20 @@ def test_a_bridge_that_is_away_is_asked_again_and_a_file_that_is_gone_is_not(alp
         attaching.try_again(attachment_uuid=found.uuid, actor="ana", now=database_now())
 
 
+def test_a_file_that_killed_its_workers_is_given_up(alpha, bridge):
+    """A worker that dies writes nothing; only the count of the beginnings tells of it."""
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    receive(device, file_body("image"))
+    Timer.objects.filter(kind="media").update(n_attempts=file_work.MAX_TRIES)
+
+    work(rounds=1)
+
+    found = Attachment.objects.get()
+    assert (found.status, found.problem) == ("failed", "error")
+    assert not Timer.objects.filter(kind="media").exists()
+    assert not [one for one in bridge.received if one.path.startswith("/chat/download")]
+
+
 @pytest.mark.parametrize(
     ("body", "edit", "problem"),
     [

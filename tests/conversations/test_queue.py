@@ -11,7 +11,7 @@ from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 
 from conversations.models import Conversation, Note, OutboundMessage, PeopleQueue, StaffMessage
-from conversations.services import desks, queue, replying, takeover
+from conversations.services import desks, due, queue, replying, takeover
 from integrations.models import Notice
 from tenants import timers
 from tenants.context import database_now
@@ -321,6 +321,22 @@ def test_of_two_workers_one_passes_on(committed_alpha, bridge):
 
     assert sorted(outcomes) == ["done", "not_ours"]
     assert conversation().n_escalations == 1
+
+
+def test_what_fails_is_tried_again_after_a_pause(alpha, bridge):
+    ask_for_a_person(bridge, make_queue())
+
+    def fail(conversation: Conversation, now: object) -> bool:
+        raise ValueError(f"{conversation.pk} at {now}")
+
+    Timer.objects.filter(kind="escalate").update(due_at=database_now() - timedelta(seconds=1))
+    (bell,) = timers.claim_due(kind="escalate", max_running=9, limit=9)
+    assert due.run(timer_id=bell.timer_id, token=bell.token, act=fail) == "failed"
+
+    timer = Timer.objects.get(kind="escalate")
+    assert timer.lease_until is None
+    assert timer.due_at > database_now() + timedelta(seconds=1)
+    assert let_pass() == ["escalate:done"]
 
 
 def test_two_tenants_whose_conversations_have_the_same_id(alpha, beta, bridge):

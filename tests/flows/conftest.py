@@ -30,8 +30,9 @@ def stack() -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Closed with each file: while it is open, the tests' process may not use the database."""
     with sync_playwright() as playwright:
         found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
         chromium = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)

@@ -53,7 +53,8 @@ class Site:
     def wait_for_replies(self, *phones: str) -> None:
         """Wait until every phone has a reply and no work is left that could send another."""
         wait_until(lambda: all(map(self.bridge.sent_to, phones)), seconds=SOON_S)
-        wait_until(lambda: not self.stack.rows("select 1 from tenants_timer"), seconds=SOON_S)
+        left = "select 1 from tenants_timer where kind in ('turn', 'send')"
+        wait_until(lambda: not self.stack.rows(left), seconds=SOON_S)
 
     def refs_to(self, phone: str) -> set[str]:
         """Return the message ids under which something was sent to a phone."""

@@ -202,3 +202,12 @@ def test_a_broker_that_is_away_keeps_no_doorbell_waiting(committed_alpha, monkey
     assert InboxEntry.objects.get().lease_token is None
     timer = Timer.objects.get()
     assert (timer.lease_token, timer.n_rings) == (None, 0)
+
+
+def test_everything_that_is_rung_is_a_task() -> None:
+    """A name that no worker knows makes it start its connection anew, and everybody waits."""
+    app.loader.import_default_modules()
+
+    rung = {*settings.TENANT_SWEEPS, *settings.TIMER_TASKS.values()}
+
+    assert sorted(rung - set(app.tasks)) == []
