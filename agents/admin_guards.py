@@ -22,9 +22,11 @@ from unfold.widgets import (
 )
 
 from agents import guards
+from agents.guard_names import guard_name
 from agents.guards import Check, Level, Policy, Then
-from agents.models import GuardSettings, guard_name, validate_guards
+from agents.models import GuardSettings
 from agents.services import guarding
+from agents.validators import validate_guards
 from tenants.audit.record import record
 from tenants.panel import PanelAdmin, actor
 from tenants.sites import tenant_site

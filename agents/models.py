@@ -11,7 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import VectorField
 
-from agents import guards, owners
+from agents import validators
 from agents.models_experiments import Experiment as Experiment
 from agents.models_experiments import Variant as Variant
 from agents.types import AgentKind, History, OutsideHours
@@ -24,19 +24,6 @@ if TYPE_CHECKING:
 MAX_TIMEOUT_S = 60
 """Longest time for one answer, in seconds: a run's own limit. A contact does not wait longer."""
 
-MAX_KEYWORDS = 100
-
-MAX_LINES = 20
-"""Entries of one of an agent's short lists. Every line is read by the model with each message; who
-needs more writes a document, which is read where it helps."""
-
-MAX_LINE = 300
-
-MAX_EXAMPLES = 50
-"""Example sentences of an agent; each is embedded once. Their mean decides, which hardly changes
-after the first twenty."""
-
-MAX_OWNERS = 20
 MAX_WAIT_MIN = 7 * 24 * 60
 """Longest wait for a person that can be set, in minutes: a week. Beyond it nobody is waiting."""
 
@@ -46,162 +33,6 @@ class ApprovalThen(models.TextChoices):
 
     SEND = "send", _("it is sent all the same")
     PEOPLE = "people", _("the conversation is left to people")
-
-
-def validate_keywords(value: object) -> None:
-    """Refuse what is not a list of short words or phrases.
-
-    Raises:
-        ValidationError: says which entry is wrong.
-    """
-    if not isinstance(value, list) or len(value) > MAX_KEYWORDS:
-        raise ValidationError(_("A list of at most 100 keywords is needed."))
-    for keyword in value:
-        if not isinstance(keyword, str) or not 1 < len(keyword.strip()) <= 60:
-            raise ValidationError(
-                _("“%(keyword)s” is not a keyword of 2 to 60 characters."),
-                params={"keyword": keyword},
-            )
-
-
-def validate_lines(value: object) -> None:
-    """Refuse what is not a short list of sentences.
-
-    Raises:
-        ValidationError: says which entry is wrong.
-    """
-    _validate_texts(value, most=MAX_LINES, shortest=2, longest=MAX_LINE)
-
-
-def validate_examples(value: object) -> None:
-    """Refuse what is not a list of sentences as a contact writes them.
-
-    Raises:
-        ValidationError: says which entry is wrong.
-    """
-    _validate_texts(value, most=MAX_EXAMPLES, shortest=3, longest=MAX_LINE)
-
-
-def validate_owners(value: object) -> None:
-    """Refuse what is not a list of phone numbers or LIDs.
-
-    Raises:
-        ValidationError: says which entry is wrong.
-    """
-    _validate_texts(value, most=MAX_OWNERS, shortest=5, longest=40)
-    for one in value if isinstance(value, list) else ():
-        if not owners.typed(one):
-            raise ValidationError(
-                _("“%(number)s” is no phone number, such as +55 11 98888-7777."),
-                params={"number": one},
-            )
-
-
-def _validate_texts(value: object, *, most: int, shortest: int, longest: int) -> None:
-    if not isinstance(value, list) or len(value) > most:
-        raise ValidationError(
-            _("A list of at most %(most)s entries is needed."), params={"most": most}
-        )
-    for one in value:
-        if not isinstance(one, str) or not shortest <= len(one.strip()) <= longest:
-            raise ValidationError(
-                _("“%(text)s” does not have %(shortest)s to %(longest)s characters."),
-                params={"text": str(one)[:60], "shortest": shortest, "longest": longest},
-            )
-
-
-_LISTS = {
-    "keywords": validate_keywords,
-    "dos": validate_lines,
-    "donts": validate_lines,
-    "policies": validate_lines,
-    "examples": validate_examples,
-    "owner_numbers": validate_owners,
-}
-"""Here and not as the fields' validators: a migration would import those from this file."""
-
-
-def validate_fallbacks(value: object) -> None:
-    """Refuse what is not a list of ``{"credential": uuid, "model": text}``.
-
-    Raises:
-        ValidationError: says which entry is wrong.
-    """
-    if not isinstance(value, list) or len(value) > 5:
-        raise ValidationError(_("A list of at most 5 fallbacks is needed."))
-    for place, one in enumerate(value, start=1):
-        if not isinstance(one, dict) or set(one) != {"credential", "model"}:
-            raise ValidationError(
-                _("Fallback %(place)s needs a credential and a model."), params={"place": place}
-            )
-        try:
-            uuid.UUID(str(one["credential"]))
-        except ValueError as error:
-            raise ValidationError(
-                _("Fallback %(place)s names no credential."), params={"place": place}
-            ) from error
-        if not isinstance(one["model"], str) or len(one["model"]) > 120:
-            raise ValidationError(
-                _("Fallback %(place)s needs the name of a model."), params={"place": place}
-            )
-
-
-_PROBLEMS = {
-    "always_on": _("this check is always on"),
-    "no_limit": _("this check has no number"),
-    "range": _("the number must be between %(tightest)s and %(loosest)s"),
-    "no_words": _("this check takes no words"),
-    "words": _("at most 200 words of 2 to 60 characters are taken"),
-    "no_text": _("a text is sent only where “Send a text” is chosen, by a check that can"),
-    "text": _("a text of 1 to 1,000 characters is needed"),
-}
-
-
-def validate_guards(value: object) -> None:
-    """Refuse settings of checks that cannot be taken.
-
-    Raises:
-        ValidationError: says which check and why.
-    """
-    try:
-        guards.checked(value)
-    except guards.BadSetting as error:
-        check = guards.BY_NAME.get(error.check)
-        bounds = {} if check is None else {"tightest": check.tightest, "loosest": check.loosest}
-        problem = str(_PROBLEMS.get(error.problem, _("this cannot be read"))) % bounds
-        raise ValidationError(
-            "%(check)s: %(problem)s",
-            params={"check": guard_name(error.check), "problem": problem},
-        ) from error
-
-
-_GUARD_NAMES = {
-    "input_length": _("Characters that are read"),
-    "flood_minute": _("Answers in a minute"),
-    "flood_day": _("Answers in a day"),
-    "bot_loop": _("Two machines in a loop"),
-    "subjects": _("Subjects that are not talked about"),
-    "length": _("Characters of a reply"),
-    "leak": _("Keeps its instructions to itself"),
-    "links": _("Leads only to your own sites"),
-    "markup": _("No code in a reply"),
-    "placeholder": _("No hidden data left over"),
-    "strangers": _("No data of other people"),
-    "payment_data": _("Never asks for cards or passwords"),
-    "grounding": _("Prices, dates and numbers stand in the documents"),
-    "promises": _("Promises only what the documents promise"),
-    "discount": _("Largest discount in percent"),
-    "parroting": _("Says nothing that the contact dictates"),
-    "toxicity": _("Offends nobody"),
-    "strict": _("Strict: every sentence stands in the documents"),
-    # Not to be set: these always hold.
-    "injection": _("Signs of a trick"),
-}
-
-
-def guard_name(name: str) -> str:
-    """Return what people call a check; an unknown one by its code."""
-    return str(_GUARD_NAMES.get(name, name))
 
 
 class Agent(models.Model):
@@ -299,8 +130,8 @@ class Agent(models.Model):
     )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
-    role = models.CharField(_("role"), max_length=MAX_LINE, blank=True, db_default="")
-    tone = models.CharField(_("tone"), max_length=MAX_LINE, blank=True, db_default="")
+    role = models.CharField(_("role"), max_length=validators.MAX_LINE, blank=True, db_default="")
+    tone = models.CharField(_("tone"), max_length=validators.MAX_LINE, blank=True, db_default="")
     dos = models.JSONField(_("always"), default=list, db_default=[], blank=True)
     donts = models.JSONField(_("never"), default=list, db_default=[], blank=True)
     policies = models.JSONField(_("policies"), default=list, db_default=[], blank=True)
@@ -379,8 +210,7 @@ class Agent(models.Model):
         """
         super().clean()
         problems = {}
-        checks = {**_LISTS, "fallbacks": validate_fallbacks, "guards": validate_guards}
-        for field, validate in checks.items():
+        for field, validate in validators.OF_FIELDS.items():
             try:
                 validate(getattr(self, field))
             except ValidationError as error:
@@ -394,7 +224,7 @@ class BusinessFacts(models.Model):
 
     name = models.CharField(_("name"), max_length=120, blank=True)
     about = models.CharField(_("what the business does"), max_length=500, blank=True)
-    address = models.CharField(_("address"), max_length=MAX_LINE, blank=True)
+    address = models.CharField(_("address"), max_length=validators.MAX_LINE, blank=True)
     site = models.CharField(_("site"), max_length=200, blank=True)
     phone = models.CharField(_("phone"), max_length=60, blank=True)
     email = models.EmailField(_("e-mail"), blank=True)
@@ -419,7 +249,7 @@ class BusinessFacts(models.Model):
         """
         super().clean()
         try:
-            validate_lines(self.facts)
+            validators.validate_lines(self.facts)
         except ValidationError as error:
             raise ValidationError({"facts": error}) from error
 
@@ -498,6 +328,6 @@ class GuardSettings(models.Model):
         """
         super().clean()
         try:
-            validate_guards(self.checks)
+            validators.validate_guards(self.checks)
         except ValidationError as error:
             raise ValidationError({"checks": error}) from error

@@ -15,7 +15,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from agents.models import Agent, AgentVersion, ApprovalThen, guard_name
+from agents.guard_names import guard_name
+from agents.models import Agent, AgentVersion, ApprovalThen
 from agents.services import publishing
 from integrations.models import Credential
 from knowledge.models import Category

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
-from agents.models import MAX_EXAMPLES, MAX_LINE, MAX_LINES, MAX_OWNERS
+from agents.validators import MAX_EXAMPLES, MAX_LINE, MAX_LINES, MAX_OWNERS
 from config.blueprints.conversations import ConversationsSection
 from config.blueprints.fields import (
     AgentRef,

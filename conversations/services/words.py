@@ -13,7 +13,7 @@ from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from agents.models import guard_name
+from agents.guard_names import guard_name
 from agents.types import Reason, StepKind
 from agents.types_hours import HoursReason
 from conversations.types import Silence
