@@ -51,7 +51,7 @@ from django_tenants.utils import schema_context
 from bench import harness, noise, scale
 from knowledge import retrieval, scoring
 from knowledge.models import Document
-from knowledge.services import documents
+from knowledge.services import documents, ingesting
 
 OWN_KIT = Path(__file__).resolve().parent / "kit"
 # By measure: what is required of a kit that is given, and of our own: below what it reached when it
@@ -187,8 +187,8 @@ def ingest(directory: Path) -> int:
             stored = documents.store_document(
                 category=category, name=path.name, content=path.read_bytes(), now=now
             )
-        outcome = documents.ingest_document(document_id=stored.document.pk, now=now)
-        if outcome is not documents.Outcome.READY:
+        outcome = ingesting.ingest_document(document_id=stored.document.pk, now=now)
+        if outcome is not ingesting.Outcome.READY:
             stored.document.refresh_from_db()
             sys.exit(f"{path.name}: {outcome}: {stored.document.failure_reason}")
     return sum(Document.objects.values_list("n_chunks", flat=True))

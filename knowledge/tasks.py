@@ -7,10 +7,10 @@ from django.utils import timezone
 
 from knowledge.services import bin as paper_bin
 from knowledge.services import (
-    documents,
     evaluation,
     findings,
     gaps,
+    ingesting,
     searches,
     spaces,
     vector_indexes,
@@ -23,7 +23,7 @@ from knowledge.services import (
 @shared_task
 def ingest_document(*, document_id: int, **_: object) -> str:
     """Read a document and make it searchable; the sweep repeats what ends in an error."""
-    return documents.ingest_document(document_id=document_id, now=timezone.now()).value
+    return ingesting.ingest_document(document_id=document_id, now=timezone.now()).value
 
 
 @shared_task
@@ -50,7 +50,7 @@ def requeue_stalled(**_: object) -> str:
     """Announce documents again that no worker holds; rung every 30 s for each tenant."""
     now = timezone.now()
     # People wait for these; the others are only cleaning, and one that fails ends the run.
-    n_announced = documents.requeue_stalled(now=now)
+    n_announced = ingesting.requeue_stalled(now=now)
     paper_bin.purge_bin(now=now)
     versions.prune_files(now=now)
     spaces.sweep(now=now)

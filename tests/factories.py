@@ -27,7 +27,7 @@ from conversations.services import (
     telling,
 )
 from integrations.services.credentials import ensure_credential
-from knowledge.services import documents
+from knowledge.services import documents, ingesting
 from tenants import inbox, timers
 from tenants.models import InboundRoute, InboxEntry
 
@@ -45,7 +45,7 @@ def learn(name: str = "faq.md", content: bytes = FAQ) -> None:
     stored = documents.store_document(
         category=category, name=name, content=content, now=timezone.now()
     )
-    documents.ingest_document(document_id=stored.document.pk, now=timezone.now())
+    ingesting.ingest_document(document_id=stored.document.pk, now=timezone.now())
 
 
 def make_agent(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from knowledge.models import Category, Document
-from knowledge.services import documents, faqs
+from knowledge.services import documents, faqs, ingesting
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
 from tests.admin.conftest import as_role
@@ -83,7 +83,7 @@ def test_a_question_that_comes_along_is_filled_in(owner: Client) -> None:
 def test_the_list_is_searched_in_questions_and_answers(owner: Client) -> None:
     save()
     second = save("Tem vaga?", "Sim, ao lado.")
-    documents.ingest_document(document_id=second.pk, now=NOW)
+    ingesting.ingest_document(document_id=second.pk, now=NOW)
 
     def found(query: str) -> set[str]:
         rows = owner.get(f"{LIST}?{query}").context["rows"]

@@ -11,7 +11,7 @@ from agents.types import NeedsHuman, Reason, Reply, RunRequest, RunResult
 from integrations.models import ModelCall
 from integrations.services import credentials
 from integrations.services.calls import Caller
-from knowledge.services import documents
+from knowledge.services import documents, ingesting
 from tenants.models import Tenant
 from tests.fakes.llm import FakeLLM, Mode
 
@@ -42,7 +42,7 @@ def furnish() -> Agent:
         stored = documents.store_document(
             category=categories[name], name=file, content=content.encode(), now=NOW
         )
-        documents.ingest_document(document_id=stored.document.pk, now=NOW)
+        ingesting.ingest_document(document_id=stored.document.pk, now=NOW)
     desk = Agent.objects.create(name="Recepção")
     prices = Agent.objects.create(
         name="Orçamentos", kind="specialist", keywords=["preço", "valor", "quanto"]

@@ -28,7 +28,7 @@ from integrations.models import Budget, Credential, ModelChoice, WebhookEndpoint
 from integrations.prices.models import ExchangeRate, ModelPrice
 from knowledge.models import Document
 from knowledge.services import bin as paper_bin
-from knowledge.services import documents, faqs
+from knowledge.services import documents, faqs, ingesting
 from knowledge.services.documents import original_of
 from tenants.models import Domain, InboundRoute, Tenant
 from tenants.services import tenants
@@ -546,7 +546,7 @@ def read_documents(until: threading.Event) -> None:
                 for pk in list(
                     Document.objects.filter(status="queued").values_list("pk", flat=True)
                 ):
-                    documents.ingest_document(document_id=pk, now=timezone.now())
+                    ingesting.ingest_document(document_id=pk, now=timezone.now())
     finally:
         connection.close()
 

@@ -24,7 +24,7 @@ from conversations.models import (
     Turn,
 )
 from conversations.services import handoffs, orchestrator
-from knowledge.services import documents
+from knowledge.services import documents, ingesting
 from tenants import timers
 from tenants.context import database_now
 from tenants.models import Timer
@@ -185,7 +185,7 @@ def learn_privately() -> None:
         content="# Contas\n\n**Qual o segredo do cofre?**\nO segredo do cofre é 7391.\n".encode(),
         now=timezone.now(),
     )
-    documents.ingest_document(document_id=stored.document.pk, now=timezone.now())
+    ingesting.ingest_document(document_id=stored.document.pk, now=timezone.now())
 
 
 def test_the_owner_is_served_and_a_stranger_never_learns_of_it(alpha, bridge, llm):

@@ -15,7 +15,7 @@ from integrations.models import Breaker, Budget, ModelCall, SavedCall
 from integrations.prices.models import ModelPrice
 from integrations.services import breakers, prices, saved_answers
 from knowledge.models import Category, Document
-from knowledge.services import documents, faqs
+from knowledge.services import faqs, ingesting
 from tenants.context import database_now
 from tenants.models import Tenant
 from tests.factories import learn, make_agent, make_device, message_body, receive, work
@@ -61,7 +61,7 @@ def approve(question: str = QUESTION, answer: str = "Sim, ao lado, por R$ 10,00.
         now=now,
         actor="ana",
     )
-    documents.ingest_document(document_id=document.pk, now=now)
+    ingesting.ingest_document(document_id=document.pk, now=now)
     return document
 
 

@@ -18,7 +18,7 @@ from integrations.models import Breaker, ModelCall
 from integrations.services import breakers, prices
 from integrations.services.credentials import ensure_credential
 from knowledge.models import Category
-from knowledge.services import documents, faqs
+from knowledge.services import faqs, ingesting
 from tenants import timers
 from tenants.context import database_now
 from tenants.models import Tenant
@@ -90,7 +90,7 @@ def open_business(llm: FakeLLM, bridge: FakeBridge) -> Device:
         now=now,
         actor="ana",
     )
-    documents.ingest_document(document_id=approved.pk, now=now)
+    ingesting.ingest_document(document_id=approved.pk, now=now)
     return make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
 
 

@@ -23,7 +23,7 @@ from integrations.llm.types import ChatConfig, ChatRequest, ChatResult, Purpose
 from integrations.models import ModelCall
 from integrations.services import breakers, calls, prices
 from knowledge.models import Document
-from knowledge.services import documents
+from knowledge.services import ingesting
 from tenants.models import Tenant
 from tests.factories import message_body, receive, work
 from tests.fakes import anthropic, gemini
@@ -109,7 +109,7 @@ def open_business(folder: Path, *, bridge: FakeBridge, credential: str, model: s
     blueprint = loading.load(folder / "blueprint.yaml")
     applying.apply(blueprint, folder=folder, now=timezone.now())
     for document in Document.objects.filter(status=Document.Status.QUEUED):
-        documents.ingest_document(document_id=document.pk, now=timezone.now())
+        ingesting.ingest_document(document_id=document.pk, now=timezone.now())
     return Device.objects.get()
 
 

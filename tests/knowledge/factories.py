@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from django.db import connection
 
 from knowledge.models import Category, Document
-from knowledge.services import documents
+from knowledge.services import documents, ingesting
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PRICES = """codigo;procedimento;valor_particular;valor_parcelado;observacao
@@ -37,7 +37,7 @@ def ready(
 ) -> Document:
     """Store a document and read it."""
     document = store(content, name=name, category=category, now=now)
-    documents.ingest_document(document_id=document.pk, now=now)
+    ingesting.ingest_document(document_id=document.pk, now=now)
     document.refresh_from_db()
     assert document.status == Document.Status.READY, document.failure_reason
     return document

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from knowledge.models import Document
-from knowledge.services import announcing, documents
-from knowledge.services.documents import Outcome
+from knowledge.services import announcing, ingesting
+from knowledge.services.ingesting import Outcome
 from tenants.models import Tenant
 from tests.knowledge.factories import NOW, number_next_document, store
 
@@ -29,7 +29,7 @@ def store_some(*names: str) -> list[Document]:
 
 
 def ingest(document: Document) -> Outcome:
-    return documents.ingest_document(document_id=document.pk, now=timezone.now())
+    return ingesting.ingest_document(document_id=document.pk, now=timezone.now())
 
 
 def test_the_next_document_is_rung_for_when_one_ends(committed_alpha: Tenant) -> None:
@@ -52,7 +52,7 @@ def test_what_failed_or_is_gone_holds_nobody_up(committed_alpha: Tenant) -> None
     assert taken() == ["b.txt"]
     pk = gone.pk
     gone.delete()
-    assert documents.ingest_document(document_id=pk, now=timezone.now()) is Outcome.NOT_DUE
+    assert ingesting.ingest_document(document_id=pk, now=timezone.now()) is Outcome.NOT_DUE
     assert taken() == ["c.txt"]
 
 
@@ -61,7 +61,7 @@ def test_a_long_document_lets_the_others_go_before_it_goes_on(committed_alpha: T
     long = store(f"nome;valor\n{rows}", name="a.csv", now=timezone.now())
     store_some("b.txt")
 
-    outcome = documents.ingest_document(document_id=long.pk, now=timezone.now(), slice_s=0.0)
+    outcome = ingesting.ingest_document(document_id=long.pk, now=timezone.now(), slice_s=0.0)
 
     assert outcome is Outcome.CONTINUES
     assert taken() == ["b.txt"]
@@ -71,7 +71,7 @@ def test_a_document_whose_embedder_failed_holds_nobody_up(alpha: Tenant) -> None
     away = store("Um.", name="a.txt")
     store("Dois.", name="b.txt", now=NOW + timedelta(seconds=1))
     Document.objects.filter(pk=away.pk).update(
-        n_attempts=1, lease_until=NOW + timedelta(seconds=documents.RETRY_S)
+        n_attempts=1, lease_until=NOW + timedelta(seconds=ingesting.RETRY_S)
     )
 
     assert announcing.announce_next(now=NOW)

@@ -17,7 +17,7 @@ from django_tenants.utils import schema_context, tenant_context
 
 from knowledge import spaces as clients
 from knowledge.models import Chunk, ChunkVector, Document, EmbeddingSpace, WebSource
-from knowledge.services import documents, spaces, web, web_reading
+from knowledge.services import documents, ingesting, spaces, web, web_reading
 from tenants.failpoints import EXIT_CODE
 from tenants.models import Tenant
 from tenants.timers import Doorbell
@@ -202,7 +202,7 @@ def test_documents_that_come_in_during_the_switch_are_found_in_the_new_space(
         for number in range(12):
             new = store(f"nome;valor\nNovo {number};{number},00\n", name=f"{number}.csv")
             # One that was embedded when the switch came is embedded anew by its next task.
-            while documents.ingest_document(document_id=new.pk, now=NOW).value == "continues":
+            while ingesting.ingest_document(document_id=new.pk, now=NOW).value == "continues":
                 pass
 
     adding = [Thread(add_documents)]
@@ -223,7 +223,7 @@ def test_a_document_that_was_embedded_for_the_old_model_is_embedded_anew(
     document = store()
     server.gate.clear()
     n_before = len(server.received)
-    reading = Thread(lambda: documents.ingest_document(document_id=document.pk, now=timezone.now()))
+    reading = Thread(lambda: ingesting.ingest_document(document_id=document.pk, now=timezone.now()))
     wait_until(lambda: len(server.received) > n_before, seconds=DEADLINE_S)
     with FakeEmbeddings(dimensions=32) as other:
         space = switch_to(credential(other, name="outra"))
@@ -231,9 +231,9 @@ def test_a_document_that_was_embedded_for_the_old_model_is_embedded_anew(
 
         assert reading.outcome() == "continues"
         assert not Chunk.objects.exists()
-        again = documents.ingest_document(document_id=document.pk, now=timezone.now())
+        again = ingesting.ingest_document(document_id=document.pk, now=timezone.now())
 
-    assert again is documents.Outcome.READY
+    assert again is ingesting.Outcome.READY
     assert n_missing(space) == 0
     assert len(ChunkVector.objects.all()[0].embedding) == 32
 

@@ -13,7 +13,7 @@ from django_tenants.utils import schema_context, tenant_context
 from knowledge import retrieval, tasks
 from knowledge.models import Chunk, Document
 from knowledge.services import bin as paper_bin
-from knowledge.services import documents, versions
+from knowledge.services import documents, ingesting, versions
 from tenants.models import Tenant
 from tests.knowledge.factories import NOW, PRICES, number_next_document, ready, store
 
@@ -44,7 +44,7 @@ def test_a_document_read_while_it_was_in_the_bin_is_ready_when_it_comes_back(
     document = store()
     paper_bin.throw_away(document=document, now=NOW)
 
-    assert documents.ingest_document(document_id=document.pk, now=NOW) == "ready"
+    assert ingesting.ingest_document(document_id=document.pk, now=NOW) == "ready"
     assert not found(document)
     paper_bin.take_out(document=document, now=NOW)
     assert found(document)
@@ -98,7 +98,7 @@ def test_an_older_version_answers_again(alpha: Tenant) -> None:
     document = ready(PRICES.replace("220,00", "240,00"))
 
     stored = versions.use_again(document=document, number=1, now=NOW, actor="ana")
-    documents.ingest_document(document_id=document.pk, now=NOW)
+    ingesting.ingest_document(document_id=document.pk, now=NOW)
 
     assert stored.document.version == 3
     assert "R$ 220,00" in Chunk.objects.get(document=document, active=True, position=0).body

@@ -10,8 +10,8 @@ from django.utils import translation
 from django_tenants.utils import tenant_context
 
 from knowledge.models import Category, Chunk, Document, EmbeddedText
-from knowledge.services import documents, reasons
-from knowledge.services.documents import Outcome
+from knowledge.services import documents, ingesting, reasons
+from knowledge.services.ingesting import Outcome
 from knowledge.types import ChunkKind, Problem
 from tenants.models import Tenant
 from tests.knowledge.factories import NOW, PRICES, number_next_document, ready, store
@@ -26,7 +26,7 @@ def active(document: Document) -> list[str]:
 
 
 def ingest(document: Document) -> Outcome:
-    outcome = documents.ingest_document(document_id=document.pk, now=NOW)
+    outcome = ingesting.ingest_document(document_id=document.pk, now=NOW)
     document.refresh_from_db()
     return outcome
 
@@ -271,23 +271,23 @@ def test_a_document_whose_worker_died_is_picked_up_again(alpha: Tenant) -> None:
         n_attempts=1,
     )
 
-    announced = documents.requeue_stalled(NOW)
+    announced = ingesting.requeue_stalled(NOW)
 
     document.refresh_from_db()
     assert announced == 1
     assert document.status == "queued"
     assert document.lease_until > NOW
-    assert documents.requeue_stalled(NOW) == 0
+    assert ingesting.requeue_stalled(NOW) == 0
     assert ingest(document) is Outcome.READY
 
 
 def test_a_lost_doorbell_rings_again(alpha: Tenant) -> None:
     store()
 
-    assert documents.requeue_stalled(NOW) == 1
-    assert documents.requeue_stalled(NOW) == 0
-    assert documents.requeue_stalled(NOW + timedelta(minutes=2)) == 1
-    assert documents.requeue_stalled(NOW + timedelta(minutes=2)) == 0
+    assert ingesting.requeue_stalled(NOW) == 1
+    assert ingesting.requeue_stalled(NOW) == 0
+    assert ingesting.requeue_stalled(NOW + timedelta(minutes=2)) == 1
+    assert ingesting.requeue_stalled(NOW + timedelta(minutes=2)) == 0
 
 
 def test_work_in_progress_and_finished_work_are_left_alone(alpha: Tenant) -> None:
@@ -297,19 +297,19 @@ def test_work_in_progress_and_finished_work_are_left_alone(alpha: Tenant) -> Non
         status="processing", lease_token=uuid.uuid4(), lease_until=NOW + timedelta(seconds=60)
     )
 
-    assert documents.requeue_stalled(NOW) == 0
+    assert ingesting.requeue_stalled(NOW) == 0
     assert ingest(busy) is Outcome.NOT_DUE
 
 
 def test_a_file_that_kills_its_workers_is_given_up(alpha: Tenant) -> None:
     document = store()
     outcomes = []
-    for _ in range(documents.MAX_ATTEMPTS):
+    for _ in range(ingesting.MAX_ATTEMPTS):
         Document.objects.filter(pk=document.pk).update(
             status="processing",
             lease_token=uuid.uuid4(),
             lease_until=NOW - timedelta(seconds=1),
-            n_attempts=documents.MAX_ATTEMPTS,
+            n_attempts=ingesting.MAX_ATTEMPTS,
         )
         outcomes.append(ingest(document))
 
@@ -322,7 +322,7 @@ def test_what_is_embedded_survives_the_worker(alpha: Tenant) -> None:
     document = store(f"nome;valor\n{rows}")
 
     outcomes = [
-        documents.ingest_document(document_id=document.pk, now=NOW, slice_s=0.0) for _ in range(3)
+        ingesting.ingest_document(document_id=document.pk, now=NOW, slice_s=0.0) for _ in range(3)
     ]
 
     document.refresh_from_db()
@@ -334,12 +334,12 @@ def test_what_is_embedded_survives_the_worker(alpha: Tenant) -> None:
 def test_left_over_vectors_are_removed(alpha: Tenant) -> None:
     rows = "".join(f"item {number};{number},00\n" for number in range(20))
     document = store(f"nome;valor\n{rows}")
-    documents.ingest_document(document_id=document.pk, now=NOW, slice_s=0.0)
+    ingesting.ingest_document(document_id=document.pk, now=NOW, slice_s=0.0)
     document.delete()
 
-    documents.requeue_stalled(NOW + timedelta(days=1))
+    ingesting.requeue_stalled(NOW + timedelta(days=1))
     kept = EmbeddedText.objects.count()
-    documents.requeue_stalled(NOW + timedelta(days=3))
+    ingesting.requeue_stalled(NOW + timedelta(days=3))
 
     assert kept == 16
     assert not EmbeddedText.objects.exists()
@@ -351,14 +351,14 @@ def test_a_deleted_document_leaves_nothing(alpha: Tenant) -> None:
     document.delete()
 
     assert not Chunk.objects.exists()
-    assert documents.ingest_document(document_id=document.pk, now=NOW) is Outcome.NOT_DUE
+    assert ingesting.ingest_document(document_id=document.pk, now=NOW) is Outcome.NOT_DUE
 
 
 def test_nothing_is_embedded_under_an_open_transaction(alpha: Tenant) -> None:
     document = store()
 
     with pytest.raises(RuntimeError, match="transaction"), transaction.atomic():
-        documents.ingest_document(document_id=document.pk, now=NOW)
+        ingesting.ingest_document(document_id=document.pk, now=NOW)
 
 
 def test_each_version_keeps_its_file(alpha: Tenant) -> None:

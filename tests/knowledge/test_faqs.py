@@ -16,7 +16,7 @@ from django_tenants.utils import schema_context, tenant_context
 from knowledge import retrieval
 from knowledge.models import Chunk, Document
 from knowledge.services import bin as paper_bin
-from knowledge.services import documents, faqs, versions
+from knowledge.services import documents, faqs, ingesting, versions
 from knowledge.services.faqs import Line
 from tenants.models import Tenant
 from tests.knowledge.factories import NOW, number_next_document
@@ -62,7 +62,7 @@ def read(document: Document) -> faqs.Faq:
 def test_a_pair_is_a_document_that_is_read_like_any_other(alpha: Tenant) -> None:
     document = save(phrasings=["horário de sábado", " ", "HORÁRIO DE SÁBADO", QUESTION.upper()])
 
-    outcome = documents.ingest_document(document_id=document.pk, now=NOW)
+    outcome = ingesting.ingest_document(document_id=document.pk, now=NOW)
     result = retrieval.search(query="abre sabado?", category_ids=None)
 
     assert (document.kind, document.name) == ("faq", f"{QUESTION}.faq")

@@ -13,7 +13,7 @@ import pytest
 from django_tenants.utils import tenant_context
 
 from knowledge.models import Chunk, Document, DocumentVersion
-from knowledge.services import documents
+from knowledge.services import documents, ingesting
 from tenants.models import Tenant
 from tests.knowledge.factories import NOW, number_next_document, ready, store
 
@@ -46,7 +46,7 @@ def upload(row: dict[str, Any]) -> tuple[str, Document | None]:
         document = store(content, name=row["upload_name"])
     except documents.UnsupportedFile:
         return "refused", None
-    documents.ingest_document(document_id=document.pk, now=NOW)
+    ingesting.ingest_document(document_id=document.pk, now=NOW)
     document.refresh_from_db()
     return document.status, document
 

@@ -17,7 +17,7 @@ from integrations.services import breakers, calls, prices
 from knowledge import retrieval
 from knowledge import spaces as clients
 from knowledge.models import Document, EmbeddingSpace
-from knowledge.services import documents, estimates, spaces, trying
+from knowledge.services import documents, estimates, ingesting, spaces, trying
 from knowledge.services.trying import Trial
 from tenants.models import Tenant
 from tests.factories import learn
@@ -110,7 +110,7 @@ def test_a_document_waits_for_money_and_says_so(alpha: Tenant, server: FakeEmbed
     assert len(server.received) == n_asked
     limit.delete()
     assert documents.retry_document(document=document, now=timezone.now())
-    documents.ingest_document(document_id=document.pk, now=timezone.now())
+    ingesting.ingest_document(document_id=document.pk, now=timezone.now())
     document.refresh_from_db()
     assert document.status == Document.Status.READY
 

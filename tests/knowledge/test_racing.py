@@ -13,8 +13,8 @@ from django_tenants.utils import schema_context
 
 from knowledge import spaces as clients
 from knowledge.models import Chunk, Document
-from knowledge.services import documents
-from knowledge.services.documents import Outcome
+from knowledge.services import ingesting
+from knowledge.services.ingesting import Outcome
 from tenants.models import Tenant
 from tests.fakes.embeddings import FakeEmbeddings
 from tests.fakes.http import wait_until
@@ -50,7 +50,7 @@ class Worker(threading.Thread):
         try:
             with schema_context("t_alpha"):
                 self._start_at.wait(timeout=DEADLINE_S)
-                self.outcome = documents.ingest_document(
+                self.outcome = ingesting.ingest_document(
                     document_id=self._document_id, now=self._now
                 )
         finally:
@@ -114,7 +114,7 @@ def test_a_newer_file_stops_the_reading_of_the_older_one(server: FakeEmbeddings)
 
     assert finish(slow) == [Outcome.LOST]
     assert not Chunk.objects.exists()
-    assert documents.ingest_document(document_id=document.pk, now=timezone.now()) is Outcome.READY
+    assert ingesting.ingest_document(document_id=document.pk, now=timezone.now()) is Outcome.READY
     assert Chunk.objects.get(active=True).version == 2
 
 
@@ -139,7 +139,7 @@ def test_two_sweeps_announce_a_document_once(committed_alpha: Tenant) -> None:
         try:
             with schema_context("t_alpha"):
                 barrier.wait(timeout=DEADLINE_S)
-                counts.append(documents.requeue_stalled(now))
+                counts.append(ingesting.requeue_stalled(now))
         finally:
             connection.close()
 

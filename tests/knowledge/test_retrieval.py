@@ -10,7 +10,7 @@ from django_tenants.utils import tenant_context
 from knowledge import retrieval
 from knowledge import spaces as clients
 from knowledge.models import ChunkVector, Document
-from knowledge.services import documents, faqs, indexing, vector_indexes
+from knowledge.services import documents, faqs, indexing, ingesting, vector_indexes
 from knowledge.types import ChunkKind, Decision, SearchOptions
 from tenants.models import Tenant
 from tests.fakes.embeddings import FakeEmbeddings
@@ -358,7 +358,7 @@ def test_another_wording_of_a_question_finds_its_answer(alpha: Tenant) -> None:
         now=NOW,
         actor="",
     )
-    documents.ingest_document(document_id=faq.pk, now=NOW)
+    ingesting.ingest_document(document_id=faq.pk, now=NOW)
 
     result = retrieval.search(query="e se eu passar mal em casa?", category_ids=None)
 

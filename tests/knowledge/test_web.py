@@ -9,7 +9,7 @@ from django_tenants.utils import tenant_context
 
 from knowledge.models import Chunk, Document, WebPage, WebSource
 from knowledge.services import bin as paper_bin
-from knowledge.services import documents, web, web_reading
+from knowledge.services import documents, ingesting, web, web_reading
 from knowledge.services.web_reading import Outcome
 from tenants.models import Tenant
 from tests.fakes.site import FakeSite, Served
@@ -82,9 +82,9 @@ def test_its_text_is_read_like_any_documents(alpha: Tenant, site: FakeSite) -> N
     read()
     document = Document.objects.get()
 
-    outcome = documents.ingest_document(document_id=document.pk, now=NOW)
+    outcome = ingesting.ingest_document(document_id=document.pk, now=NOW)
 
-    assert outcome is documents.Outcome.READY
+    assert outcome is ingesting.Outcome.READY
     assert any("sábados" in chunk.body for chunk in Chunk.objects.all())
 
 
