@@ -30,7 +30,7 @@ MAX_OVERHEAD_S = 0.5
 
 @dataclass
 class InFlight:
-    """Counts each worker's connections to the model's port, twenty times a second."""
+    """Counts each worker's connections to the model's port, five times a second."""
 
     stack: Stack
     port: int
@@ -48,7 +48,7 @@ class InFlight:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(0.05):
+        while not self._stop.wait(0.2):
             pids = {k: pid for k, pid in self.stack.pids().items() if k.startswith("worker")}
             holders = waiting.port_holders(pids)
             self.peak |= Counter(

@@ -43,10 +43,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass
 class Sampler:
-    """Counts the database's connections by the program that holds them, ten times a second."""
+    """Counts the database's connections by the program that holds them, ten times a second.
+
+    Who holds a connection is looked up once for each: it costs time that the programs need.
+    """
 
     stack: Stack
     peak: Counter[str] = field(default_factory=Counter)
+    _holders: dict[int, str] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Sampler:
@@ -65,8 +69,11 @@ class Sampler:
                     "select client_port from pg_stat_activity"
                     " where datname = current_database() and client_port is not null"
                 ).fetchall()
-                holders = port_holders(self.stack.pids())
-                now = Counter(holders.get(port, "other") for (port,) in rows)
+                ports = {port for (port,) in rows}
+                if not ports <= self._holders.keys():
+                    self._holders |= dict.fromkeys(ports - self._holders.keys(), "other")
+                    self._holders |= port_holders(self.stack.pids())
+                now = Counter(self._holders[port] for port in ports)
                 now["workers"] = sum(n for name, n in now.items() if name.startswith("worker"))
                 self.peak |= now
 

@@ -19,6 +19,7 @@ from django.core.asgi import get_asgi_application  # noqa: E402
 from channels_whatsapp.webhooks import PREFIX, Receive, Scope, Send, WebhookDoor  # noqa: E402
 from config.body_limit import BodyLimit  # noqa: E402
 from config.simulator_proxy import SimulatorProxy  # noqa: E402
+from tenants import garbage  # noqa: E402
 from tenants.checks import refuse_unsafe_database  # noqa: E402
 
 _django = BodyLimit(get_asgi_application())
@@ -46,6 +47,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             try:
                 await sync_to_async(refuse_unsafe_database)()
+                garbage.settle()
             except Exception as error:
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return

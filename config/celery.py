@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from typing import Any
 
 from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
-
-GARBAGE_AFTER = 20_000
-"""New objects after which a worker looks for garbage among them, some megabytes; Python's own
-figure of 700 is passed several times in one turn."""
 
 app = Celery("prosa", task_cls="tenants.celery:TenantTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -36,14 +31,20 @@ def warm_up(sender: Any = None, **_: Any) -> None:
     if "thread" in str(getattr(sender, "pool_cls", "")):
         from agents.services import assembly
         from conversations import brazil
+        from tenants import garbage
 
         assembly.warm_up()
         brazil.warm_up()
-        # What is loaded by now stays: to look through it again and again for garbage took a
-        # twentieth of the time. What turns leave behind is found by counting references, mostly.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GARBAGE_AFTER)
+        garbage.settle()
+
+
+@signals.task_received.connect
+def share_a_rush(request: Any = None, **_: Any) -> None:
+    """Ask for no more turns while some wait to begin here; called by the main thread."""
+    if getattr(request, "name", "") == "conversations.tasks.run_turns":
+        from conversations.services import orchestrator
+
+        orchestrator.take_breath()
 
 
 @signals.setup_logging.connect

@@ -48,7 +48,8 @@ def tick() -> int:
                 inbox.release(unrung)
             raise BrokerAway
         n_rung += 1
-    for kind, path in settings.TIMER_TASKS.items():
+    for kind in timers.kinds_due(settings.TIMER_TASKS):
+        path = settings.TIMER_TASKS[kind]
         bells = timers.claim_due(kind=kind, max_running=settings.TIMER_MAX_RUNNING[kind], limit=500)
         at_most = BELLS_A_TASK if kind in settings.TIMERS_TOGETHER else 1
         together = _by_tenant(bells, at_most=at_most)

@@ -101,6 +101,27 @@ def arm_all(*, kind: str, refs: Iterable[int], due_at: datetime) -> None:
         )
 
 
+def kinds_due(kinds: Iterable[str]) -> list[str]:
+    """Return those of `kinds` of which a timer is due and free, in the order given.
+
+    The dispatcher asks this ten times a second and mostly gets nothing: one statement that looks
+    into an index is then all, instead of a claim for each kind.
+    """
+    rows = _rows(
+        """
+        select kind from unnest(%(kinds)s::text[]) with ordinality as given(kind, place)
+        where exists (
+            select from public.tenants_timer t
+            where t.kind = given.kind and t.due_at <= clock_timestamp()
+                and (t.lease_until is null or t.lease_until <= clock_timestamp())
+        )
+        order by place
+        """,
+        {"kinds": list(kinds)},
+    )
+    return [kind for (kind,) in rows]
+
+
 def claim_due(*, kind: str, max_running: int, limit: int) -> list[Doorbell]:
     """Lease due timers of `kind` for ringing, those of the least busy tenants first.
 

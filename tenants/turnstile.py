@@ -20,7 +20,7 @@ Nothing depends on the order: one that hangs with its place delays the others by
 
 
 class Turnstile:
-    """Places for those who begin, and two lines of those who wait for one.
+    """Places for those who begin, and a line of those who wait for one.
 
     Args:
         n_places: how many begin at the same time.
@@ -30,41 +30,43 @@ class Turnstile:
     def __init__(self, *, n_places: int, longest_wait_s: float = LONGEST_WAIT_S) -> None:
         self._n_free, self._longest_wait_s = n_places, longest_wait_s
         self._lock = threading.Lock()
-        self._half_begun: deque[threading.Event] = deque()
-        self._new: deque[threading.Event] = deque()
+        self._nobody_waits = threading.Condition(self._lock)
+        self._line: deque[threading.Event] = deque()
 
     @contextmanager
-    def place(self, *, is_new: bool = False) -> Iterator[None]:
+    def place(self) -> Iterator[None]:
         """Wait for a place and hold it, until the block ends or this thread waits for the network.
 
         Who has to wait gives its database connection back first. Not to be nested.
-
-        Args:
-            is_new: gives way to all who are not, because what is half begun is nearest its model.
         """
-        _own.turnstile = self if self._enter(is_new=is_new) else None
+        _own.turnstile = self if self._enter() else None
         try:
             yield
         finally:
             leave()
 
-    def _enter(self, *, is_new: bool) -> bool:
+    def wait_for_calm(self, *, longest_s: float) -> None:
+        """Wait until nobody waits for a place, so that others may take what comes next."""
+        with self._lock:
+            self._nobody_waits.wait_for(lambda: not self._line, timeout=longest_s)
+
+    def _enter(self) -> bool:
         """Wait for a place; False where there was none in time."""
         with self._lock:
             if self._take():
                 return True
         release_connection()  # those who have a place need one
         called = threading.Event()
-        line = self._new if is_new else self._half_begun
         with self._lock:
             if self._take():  # one has become free since
                 return True
-            line.append(called)
+            self._line.append(called)
         if called.wait(self._longest_wait_s):
             return True
         with self._lock:
             if not called.is_set():
-                line.remove(called)
+                self._line.remove(called)
+                self._nobody_waits.notify_all()
             return called.is_set()
 
     def _take(self) -> bool:
@@ -75,9 +77,9 @@ class Turnstile:
 
     def _give_on(self) -> None:
         with self._lock:
-            line = self._half_begun or self._new
-            if line:
-                line.popleft().set()
+            if self._line:
+                self._line.popleft().set()
+                self._nobody_waits.notify_all()
             else:
                 self._n_free += 1
 

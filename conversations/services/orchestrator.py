@@ -32,11 +32,25 @@ from tenants.turnstile import Turnstile
 
 logger = logging.getLogger(__name__)
 
+_openings = Turnstile(n_places=1)
+"""Where turns that come due together are opened, one task's after the other: several at once would
+all be ready when the last is, and no model would be asked before."""
+
 _beginnings = Turnstile(n_places=4)
-"""Where turns begin, one after the other: the opening of those that come due together, and each up
-to its first model. Four, because a place is mostly waiting for PostgreSQL, or for the processor
-that other programs use; with two the last of 200 models was asked later, and with all at
-once the first as late as the last."""
+"""Where each opened turn begins, up to its first model. Four, because a place is mostly waiting for
+PostgreSQL, or for the processor that other programs use; with two the last of 200 models was asked
+later, and with all at once the first as late as the last."""
+
+LONGEST_BREATH_S = 0.2
+"""How long a worker whose turns already wait to be opened takes no more of them, in seconds."""
+
+
+def take_breath() -> None:
+    """Wait while turns wait to be opened here, so that a worker with less to do gets the next ones.
+
+    The broker gives work to whoever asks, and who asks first would get most of a rush.
+    """
+    _openings.wait_for_calm(longest_s=LONGEST_BREATH_S)
 
 
 def run_turns(bells: Sequence[tuple[int, uuid.UUID]]) -> list[TurnOutcome]:
@@ -48,16 +62,18 @@ def run_turns(bells: Sequence[tuple[int, uuid.UUID]]) -> list[TurnOutcome]:
     Safe to run twice: only the doorbell that begins its timer works, and only the holder of the
     lease may commit.
     """
-    claims = timers.begin(bells)
+    with _openings.place():
+        claims = timers.begin(bells)
+        if claims:
+            reach("turn_begun")
+        # What has failed before may have killed its worker: it shall not take others with it.
+        fresh = [claim for claim in claims if claim.n_attempts == 1]
+        with keep(*claims):
+            opened = _open_together(fresh) if len(fresh) > 1 else {}
     lost = [TurnOutcome.NOT_OURS] * (len(bells) - len(claims))
     if not claims:
         return lost
-    reach("turn_begun")
     with keep(*claims):
-        # What has failed before may have killed its worker: it shall not take others with it.
-        fresh = [claim for claim in claims if claim.n_attempts == 1]
-        with _beginnings.place(is_new=True):
-            opened = _open_together(fresh) if len(fresh) > 1 else {}
         return parallel.run_all(lambda claim: _run_turn(claim, opened.get(claim)), claims) + lost
 
 

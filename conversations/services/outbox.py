@@ -47,6 +47,11 @@ MAX_TOGETHER = 25
 wait for it, some tens of milliseconds; at the double it saves little more."""
 
 
+LINGER_S = 0.05
+"""How long what came of calls waits for more of the same before it is written, in seconds. The
+contacts have their messages by then; a line that holds another one sends it that much later."""
+
+
 class SendOutcome(StrEnum):
     """What a doorbell of the outbox led to."""
 
@@ -250,7 +255,9 @@ def _advance_all(items: Sequence[_Step], *, alone: bool) -> dict[_Step, _Call | 
     return found
 
 
-_advances: Combiner[_Step, _Call | SendOutcome] = Combiner(_advance_all, most=MAX_TOGETHER)
+_advances: Combiner[_Step, _Call | SendOutcome] = Combiner(
+    _advance_all, most=MAX_TOGETHER, linger_s=LINGER_S
+)
 
 
 def _finish(claims: Sequence[timers.Claim]) -> None:

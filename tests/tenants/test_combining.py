@@ -20,11 +20,17 @@ Round = tuple[str, list[int], bool]
 class World:
     """Notes each round; the first one of a tenant lasts until the others have come."""
 
-    def __init__(self, *, most: int = 10, refuse: Callable[[Sequence[int]], None] | None = None):
+    def __init__(
+        self,
+        *,
+        most: int = 10,
+        linger_s: float = 0.0,
+        refuse: Callable[[Sequence[int]], None] | None = None,
+    ):
         self.rounds: list[Round] = []
         self.gate = threading.Event()
         self.refuse = refuse
-        self.combiner: Combiner[int, str] = Combiner(self.work, most=most)
+        self.combiner: Combiner[int, str] = Combiner(self.work, most=most, linger_s=linger_s)
         self.results: dict[int, object] = {}
         self.threads: list[threading.Thread] = []
 
@@ -73,6 +79,18 @@ def test_who_comes_first_does_not_wait_and_the_others_share_a_round():
     assert world.rounds == [("t_alpha", [1], False), ("t_alpha", [2, 3, 4], False)]
     assert world.results == {item: f"t_alpha:{item}" for item in (1, 2, 3, 4)}
     assert world.combiner._lines == {}
+
+
+def test_who_leads_lingers_for_more_only_where_there_is_company():
+    world = World(linger_s=0.5)
+    world.come(1)  # alone, at once
+    world.come(2, 3)
+    world.gate.set()
+    wait_until(lambda: world.n_waiting("t_alpha") == 1)  # the second leads and lingers
+    world.come(4)
+    world.go_on()
+
+    assert [items for _, items, _ in world.rounds] == [[1], [2, 3, 4]]
 
 
 def test_a_round_has_a_bound_and_the_next_of_the_line_goes_on():

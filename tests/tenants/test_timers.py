@@ -43,6 +43,21 @@ def test_what_is_not_due_is_not_claimed(alpha):
     assert claim_all() == []
 
 
+def test_only_kinds_with_something_due_and_free_are_named(alpha, beta):
+    arm(1)
+    with tenant_context(beta):
+        arm(1)
+    timers.arm(kind="later", ref=2, due_at=database_now() + timedelta(hours=1))
+    timers.arm(kind="first", ref=3, due_at=database_now() - timedelta(seconds=1))
+
+    assert timers.kinds_due(["first", "later", "turn", "none"]) == ["first", "turn"]
+
+    assert len(claim_all()) == 2
+    assert timers.kinds_due(["first", "later", "turn"]) == ["first"]
+    expire_leases()
+    assert timers.kinds_due(["turn"]) == ["turn"]
+
+
 def test_two_tenants_have_timers_of_the_same_row(alpha, beta):
     arm(7)
     with tenant_context(beta):

@@ -39,14 +39,14 @@ class Holder:
 
 
 def n_waiting(stile: Turnstile) -> int:
-    return len(stile._half_begun) + len(stile._new)
+    return len(stile._line)
 
 
-def enter(pool: ThreadPoolExecutor, stile: Turnstile, then: Callable[[], None], **how: bool):
+def enter(pool: ThreadPoolExecutor, stile: Turnstile, then: Callable[[], None]):
     """Let a thread enter, and return once it is inside or stands in the line."""
 
     def run() -> None:
-        with stile.place(**how):
+        with stile.place():
             began.set()
             then()
 
@@ -56,21 +56,38 @@ def enter(pool: ThreadPoolExecutor, stile: Turnstile, then: Callable[[], None], 
     return future
 
 
-def test_what_is_half_begun_goes_before_what_is_new_and_each_in_its_order(threads):
+def test_each_goes_in_its_order(threads):
     stile, order = Turnstile(n_places=1, longest_wait_s=LONG_S), list[str]()
     holder = Holder(threads, stile)
     assert holder.inside.wait(5)
 
     futures = [
-        enter(threads, stile, lambda name=name: order.append(name), is_new=name.startswith("new"))
-        for name in ("new 1", "new 2", "begun 1", "begun 2")
+        enter(threads, stile, lambda name=name: order.append(name))
+        for name in ("first", "second", "third")
     ]
     assert order == []
     holder.end.set()
     for future in futures:
         future.result(5)
 
-    assert order == ["begun 1", "begun 2", "new 1", "new 2"]
+    assert order == ["first", "second", "third"]
+
+
+def test_calm_is_when_nobody_waits_for_a_place(threads):
+    stile = Turnstile(n_places=1, longest_wait_s=LONG_S)
+    stile.wait_for_calm(longest_s=LONG_S)
+    holder = Holder(threads, stile)
+    assert holder.inside.wait(5)
+    stile.wait_for_calm(longest_s=LONG_S)  # one is inside, and nobody waits
+    waiting = enter(threads, stile, lambda: None)
+
+    calm = threads.submit(stile.wait_for_calm, longest_s=LONG_S)
+    stile.wait_for_calm(longest_s=0.01)  # not calm, and no longer waited for
+    assert not calm.done()
+    holder.end.set()
+
+    calm.result(5)
+    waiting.result(5)
 
 
 def test_as_many_as_there_are_places_are_inside(threads):

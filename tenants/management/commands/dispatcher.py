@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from tenants import dispatching
+from tenants import dispatching, garbage
 
 
 class Command(BaseCommand):
@@ -23,5 +23,6 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         self.stdout.write("Dispatcher running.")
         self.stdout.flush()
+        garbage.settle()
         dispatching.run(stop=stop)
         self.stdout.write("Dispatcher stopped.")
