@@ -1,10 +1,12 @@
-"""Conversations that wait for a model, against a bare asyncio client that waits for the same one.
+"""200 conversations wait for a model at once, against a bare asyncio client that keeps 200 waiting.
 
-    python -m bench.llm_wait [--conversations 200] [--model-s 2]
+    python -m bench.llm_wait [--at-once 200] [--conversations 1000] [--model-s 2]
 
-The client does nothing but call the model: no database, no search, no check, nobody to answer. Both
-run on the same machine one after the other, all calls due at one instant. Beside the throughput it
-is counted how many conversations one worker process has in flight, and what memory it takes.
+As soon as one is answered the next one becomes due, so that as many wait as before: what counts is
+the work that is done while others wait. The client does nothing but call the model: no database, no
+search, no check, nobody to answer. Both run on the same machine one after the other. Beside the
+throughput it is counted how many conversations one worker process has in flight, and what memory it
+takes. What happens when all become due at one instant is measured by `bench.waiting`.
 """
 
 from __future__ import annotations
@@ -22,10 +24,19 @@ import httpx2
 
 from bench import business, harness, waiting
 from tests.fakes.bridge import FakeBridge
+from tests.fakes.http import wait_until
 from tests.stack import Stack
 
 LEAST_THROUGHPUT = 0.8
 MAX_OVERHEAD_S = 0.5
+PART = 100
+"""Conversations whose questions are embedded while the next ones are written."""
+
+FIRST = 10_000
+"""The number of the first one, beyond those that only warm up."""
+
+MOST_S = 120.0
+"""After this nobody is waited for any more."""
 
 
 @dataclass
@@ -80,29 +91,98 @@ def resident_mb(pids: Mapping[str, int]) -> dict[str, float]:
     return found
 
 
-async def bare(url: str, n: int) -> list[float]:
-    """Call the model `n` times at once; return seconds from the start to each answer."""
+async def bare(url: str, n: int, *, at_once: int) -> float:
+    """Call the model `n` times, `at_once` at a time; return seconds from the start to the end."""
     message = {"role": "user", "content": business.QUESTION}
     body = {"model": "fake-1", "messages": [message]}
-    limits = httpx2.Limits(max_connections=n, max_keepalive_connections=n)
+    limits = httpx2.Limits(max_connections=at_once, max_keepalive_connections=at_once)
+    places = asyncio.Semaphore(at_once)
     async with httpx2.AsyncClient(limits=limits, timeout=60, trust_env=False) as client:
         began = time.monotonic()
 
-        async def call() -> float:
-            answer = await client.post(f"{url}/chat/completions", json=body)
-            answer.raise_for_status()
-            return time.monotonic() - began
+        async def call() -> None:
+            async with places:
+                answer = await client.post(f"{url}/chat/completions", json=body)
+                answer.raise_for_status()
 
-        return await asyncio.gather(*(call() for _ in range(n)))
+        await asyncio.gather(*(call() for _ in range(n)))
+        return time.monotonic() - began
+
+
+@dataclass
+class Rounds:
+    """Conversations whose burst is over, and which are made due as others are answered."""
+
+    stack: Stack
+    bridge: FakeBridge
+    tenant: business.Tenant
+    due_at: dict[str, float] = field(default_factory=dict)
+    """Phone -> when its answer became due, unix seconds."""
+
+    def write(self, n: int) -> None:
+        """Let `n` contacts ask; a part at a time, as fast as their questions are embedded."""
+        for number in range(n):
+            text = f"{business.QUESTION} {business.token(FIRST + number)}"
+            self.tenant.write(_phone(number), text, ref=f"round-{number}")
+            if number + 1 == n or (number + 1) % PART == 0:
+                self._put_off(number + 1)
+
+    def _put_off(self, n: int) -> None:
+        """Wait until `n` are gathered, and make none of them due before it is told to be."""
+        count = "select count(*) from tenants_timer where kind = 'turn'"
+        wait_until(lambda: self.stack.rows(count)[0][0] == n, seconds=waiting.FAR_S / 2)
+        self.stack.rows(
+            "update tenants_timer set due_at = now() + interval '1 day' where kind = 'turn'"
+        )
+
+    def run(self, *, at_once: int) -> list[float]:
+        """Keep `at_once` under way; return seconds from due to answered for each, in that order."""
+        phones = {phone: ref for ref, phone in self._phones()}
+        left = sorted(phones)
+        answered: dict[str, float] = {}
+        n_seen = len(self.bridge.sent)
+        deadline = time.monotonic() + MOST_S
+        while len(answered) < len(phones) and time.monotonic() < deadline:
+            for one in self.bridge.sent[n_seen:]:
+                answered.setdefault(one.phone, one.at)
+            n_seen = len(self.bridge.sent)
+            n_free = at_once - (len(self.due_at) - len(answered))
+            now_due, left = left[:n_free], left[n_free:]
+            self._make_due({phones[phone]: phone for phone in now_due})
+            time.sleep(0.02)
+        return [at - self.due_at[phone] for phone, at in answered.items()]
+
+    def _make_due(self, phone_of: Mapping[int, str]) -> None:
+        if phone_of:
+            rows = self.stack.rows(
+                "update tenants_timer set due_at = clock_timestamp() where kind = 'turn'"
+                " and ref = any(%s) returning ref, extract(epoch from due_at)",
+                list(phone_of),
+            )
+            self.due_at |= {phone_of[ref]: float(at) for ref, at in rows}
+
+    def _phones(self) -> list[tuple[int, str]]:
+        """Return the conversations that wait, with the phones of their contacts."""
+        return self.stack.rows(  # type: ignore[return-value]
+            "select t.ref, a.value from tenants_timer t"
+            f" join t_{self.tenant.slug}.conversations_conversation c on c.id = t.ref"
+            f" join t_{self.tenant.slug}.conversations_contactaddress a using (contact_id)"
+            " where t.kind = 'turn' and a.kind = 'phone'"
+        )
+
+
+def _phone(number: int) -> str:
+    return f"5521{number:08d}"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--conversations", type=int, default=200)
+    parser.add_argument("--at-once", type=int, default=200, help="conversations that wait")
+    parser.add_argument("--conversations", type=int, default=1000, help="in all")
     parser.add_argument("--model-s", type=float, default=2.0, help="how long the model takes (s)")
 
 
 def measure(options: argparse.Namespace) -> list[harness.Measure]:
-    n, model_s = options.conversations, options.model_s
+    n, at_once, model_s = options.conversations, options.at_once, options.model_s
     with (
         FakeBridge() as bridge,
         business.TokenLLM(delay_s=model_s) as llm,
@@ -113,19 +193,24 @@ def measure(options: argparse.Namespace) -> list[harness.Measure]:
             stack, bridge, slug="bench", quiet_s=waiting.FAR_S, llm_url=llm.base_url
         )
         waiting.drain(stack, bridge, tenant, n=20, run="warm")
-        asyncio.run(bare(llm.base_url, 20))
-        alone = asyncio.run(bare(llm.base_url, n))
+        asyncio.run(bare(llm.base_url, 20, at_once=20))
+        alone_s = asyncio.run(bare(llm.base_url, n, at_once=at_once))
+        rounds = Rounds(stack, bridge, tenant)
+        rounds.write(n)
         with waiting.Sampler(stack) as sampler, InFlight(stack, llm.port) as flight:
-            took = waiting.drain(stack, bridge, tenant, n=n, run="real")
+            began = time.monotonic()
+            took = rounds.run(at_once=at_once)
+            took_s = time.monotonic() - began
+        replies = Counter(ref for one in bridge.sent for ref in business.tokens(one.body))
     overheads = [seconds - model_s for seconds in took]
     return [
         harness.at_least(
-            f"{n} conversations waiting {model_s:g} s: answers a second",
-            n / max(took),
-            n / max(alone),
+            f"{at_once} conversations waiting {model_s:g} s: answers a second",
+            len(took) / took_s,
+            n / alone_s,
             "/s",
             LEAST_THROUGHPUT,
-            note=f"the last after {max(took):.2f} s, of the bare client after {max(alone):.2f} s",
+            note=f"{n} after {took_s:.1f} s, of the bare client after {alone_s:.1f} s",
         ),
         harness.at_most(
             "  p95 beyond the model",
@@ -147,6 +232,7 @@ def measure(options: argparse.Namespace) -> list[harness.Measure]:
             note=", ".join(f"{name} {count}" for name, count in sorted(flight.peak.items())),
         ),
         harness.told("  memory of a worker", max(flight.memory_mb.values(), default=0.0), "MB"),
+        harness.none_of("  answered twice", sum(one > 1 for one in replies.values())),
         harness.none_of("  not answered", n - len(took)),
     ]
 

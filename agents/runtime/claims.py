@@ -123,7 +123,8 @@ class Claim:
     shown: str
 
 
-def claims(text: str) -> list[Claim]:
+@lru_cache(maxsize=1024)  # several checks read one reply, and the same lines stand in many
+def claims(text: str) -> tuple[Claim, ...]:
     """Return what a text states that can be checked, each kind cut out before the next is read."""
     rest = _KEYCAP.sub(" ", text)
     found: list[Claim] = []
@@ -161,7 +162,7 @@ def claims(text: str) -> list[Claim]:
     take(_CODE, "code", lambda match: match[0].replace("-", ""))
     take(_COUNT, "count", lambda match: _counted(canonical_number(match[1]), match[2]))
     take(_NUMBER, "number", lambda match: canonical_number(match[0]))
-    return found
+    return tuple(found)
 
 
 def canonical_number(text: str) -> str:

@@ -158,6 +158,11 @@ def _row(
     )
 
 
+LINGER_S = 0.02
+"""How long calls that end together wait for more of the same, in seconds; a commit takes PostgreSQL
+longer than the rows do."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Entry:
     """Lines that are to be written into the ledger."""
@@ -171,4 +176,4 @@ def _write(items: Sequence[_Entry], *, alone: bool) -> dict[_Entry, None]:
     return dict.fromkeys(items)
 
 
-_ledger: Combiner[_Entry, None] = Combiner(_write, most=100)
+_ledger: Combiner[_Entry, None] = Combiner(_write, most=100, linger_s=LINGER_S)
