@@ -14,7 +14,6 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.admin import TabularInline
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import (
@@ -29,7 +28,15 @@ from agents.fallbacks import FallbacksField
 from agents.models import Agent, AgentVersion, BusinessFacts
 from agents.services import business, guarding, publishing
 from integrations.services import credentials
-from tenants.panel import PanelAdmin, ReadOnlyAdmin, actor, as_json, badge
+from tenants.panel import (
+    OneRowAdmin,
+    PanelAdmin,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    actor,
+    as_json,
+    badge,
+)
 from tenants.sites import tenant_site
 from tenants.widgets import SuggestingInput
 
@@ -190,7 +197,7 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
         return cleaned
 
 
-class VersionInline(TabularInline):
+class VersionInline(ReadOnlyInline):
     """What was published before."""
 
     model = AgentVersion
@@ -198,25 +205,15 @@ class VersionInline(TabularInline):
     fields = ("number", "published_at", "published_by")
     readonly_fields = fields
     ordering = ("-number",)
-    extra = 0
     per_page = 10
-    hide_title = True
-    can_delete = False
     show_change_link = True
     tab = True
     verbose_name_plural = _("Published versions")
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A version is made by publishing."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A version never changes."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A version that answered stays on record."""
-        return False
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AgentVersion]:
+        """Leave out what was only kept to be compared."""
+        found: QuerySet[AgentVersion] = super().get_queryset(request)
+        return found.filter(is_published=True)
 
 
 @admin.register(Agent, site=tenant_site)
@@ -400,7 +397,7 @@ class BusinessFactsForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(BusinessFacts, site=tenant_site)
-class BusinessFactsAdmin(PanelAdmin):
+class BusinessFactsAdmin(OneRowAdmin):
     """One row, opened at once; saved facts reach contacts within seconds."""
 
     form = BusinessFactsForm
@@ -410,27 +407,12 @@ class BusinessFactsAdmin(PanelAdmin):
         (_("More that is always true"), {"fields": ("facts",)}),
     )
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Show the one row in place of a list."""
-        return self.changeform_view(request, "1", "", extra_context)
-
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> BusinessFacts:
-        """Return the one row, an empty one before the first is saved."""
+    def row(self) -> BusinessFacts:
+        """Return the facts, none before the first are saved."""
         return business.row()
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """There is one business, and its page is where its list would be."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Emptied fields say nothing; there is no need to remove the row."""
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Store it, for the next answers of this process at once."""
-        super().save_model(request, obj, form, change)
+    def forget(self) -> None:
+        """Have the next answer read them."""
         business.forget()
 
 
@@ -444,6 +426,11 @@ class AgentVersionAdmin(ReadOnlyAdmin):
     date_hierarchy = "published_at"
     ordering = ("-published_at", "-pk")
     fields = ("agent", "number", "published_at", "published_by", "content")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AgentVersion]:
+        """Leave out what was only kept to be compared."""
+        found: QuerySet[AgentVersion] = super().get_queryset(request)
+        return found.filter(is_published=True)
 
     @admin.display(description=_("snapshot"))
     def content(self, obj: AgentVersion) -> SafeString:

@@ -40,6 +40,7 @@ class Row:
     by: str
     is_answering: bool
     is_tried: bool
+    is_published: bool
     compare_url: str
 
 
@@ -106,6 +107,7 @@ class VersionPages(_Base):
                 by=one.published_by,
                 is_answering=one.pk == agent.published_version_id,
                 is_tried=one.pk in tried,
+                is_published=one.is_published,
                 compare_url=f"{page}?from={one.number - 1}&to={one.number}#differences"
                 if one.number > 1
                 else "",

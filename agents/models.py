@@ -274,7 +274,7 @@ class ExampleVector(models.Model):
 
 
 class AgentVersion(models.Model):
-    """What an agent was when it was published; never changed afterwards.
+    """What an agent was when it was published, or kept to be compared; never changed afterwards.
 
     The snapshot holds names and references, and no key.
     """
@@ -287,6 +287,8 @@ class AgentVersion(models.Model):
     snapshot = models.JSONField(_("snapshot"))
     published_at = models.DateTimeField(_("published at"))
     published_by = models.CharField(_("published by"), max_length=150)
+    # Whether it answers everybody or has; else it was only kept, for a comparison.
+    is_published = models.BooleanField(default=True, db_default=True, editable=False)
 
     class Meta:
         verbose_name = _("agent version")

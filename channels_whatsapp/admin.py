@@ -91,6 +91,11 @@ class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]
         if quiet is not None and longest is not None and longest < quiet:
             self.add_error("max_wait_s", _("The longest wait is at least the quiet window."))
         address, token = cleaned.get("bridge_base_url"), cleaned.get("bridge_token")
+        if address and "bridge_base_url" in self.changed_data:
+            try:
+                servers.require_own(address)
+            except servers.PlatformBridge as refusal:
+                self.add_error("bridge_base_url", str(refusal))
         if not self.instance.pk and not address and not servers.has_any():
             self.add_error("bridge_base_url", ValidationError(_("Say where the bridge is.")))
         elif not self.instance.pk and address and not token:

@@ -26,9 +26,9 @@ FILE_KINDS = (
     (MessageKind.STICKER.value, _("stickers")),
 )
 
-MOST_FILE_MB = 64
-"""The largest file that may be allowed, in MB: files lie in the database, and each is held in
-memory while it is stored."""
+MOST_FILE_MB = 20
+"""The largest file that may be allowed, in MB: the bridge hands one over as base64, a third larger,
+and of no answer more than `integrations.http.MAX_BYTES` (32 MB) is read."""
 
 
 class Device(models.Model):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from channels_whatsapp.bridge.client import Bridge
 from channels_whatsapp.models import Device
+from channels_whatsapp.services import servers
 from channels_whatsapp.services.devices import new_message_ref
 from conversations.types import Address
 from tenants.errors import Permanent
@@ -26,19 +27,30 @@ class WhatsAppSender:
         Raises:
             Permanent: the device is gone or switched off.
         """
-        device = Device.objects.filter(uuid=account_ref, is_enabled=True).first()
+        device = (
+            Device.objects.annotate(is_on_platform=servers.is_platforms_bridge())
+            .filter(uuid=account_ref, is_enabled=True)
+            .first()
+        )
         if device is None:
             raise Permanent("the device was removed or switched off")
         bridge = Bridge(base_url=device.bridge_base_url, token=device.bridge_token())
-        return WhatsAppAccount(bridge, max_bytes=device.rules.max_bytes)
+        return WhatsAppAccount(
+            bridge, max_bytes=device.rules.max_bytes, is_on_platform=device.is_on_platform
+        )
 
 
 @dataclass(frozen=True)
 class WhatsAppAccount:
-    """One device, for calls without the database."""
+    """One device, for calls without the database.
+
+    Attributes:
+        is_on_platform: its bridge is the platform's, whose store of files may be a private one.
+    """
 
     bridge: Bridge
     max_bytes: int = 16 * 1024 * 1024
+    is_on_platform: bool = False
 
     def send_text(self, *, to: Address, text: str, ref: str) -> None:
         """Send one message; see `ChannelAccount.send_text`."""
@@ -52,7 +64,9 @@ class WhatsAppAccount:
 
     def fetch_file(self, *, source: Mapping[str, object]) -> bytes:
         """Fetch a file from the bridge's store or through the bridge; see `ChannelAccount`."""
-        return self.bridge.fetch_file(source, max_bytes=self.max_bytes)
+        return self.bridge.fetch_file(
+            source, max_bytes=self.max_bytes, public_only=not self.is_on_platform
+        )
 
 
 def _jid(to: Address) -> str:

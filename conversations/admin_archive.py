@@ -8,7 +8,8 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -28,8 +29,9 @@ from conversations.models import (
 )
 from conversations.services import archive, desks, exporting, labels, lifecycle
 from tenants.audit.record import record
-from tenants.panel import PanelAdmin, actor, badge, muted
+from tenants.panel import OneRowAdmin, PanelAdmin, actor, badge, muted
 from tenants.sites import tenant_site
+from tenants.streaming import streamed
 
 _TONES = {
     Conversation.Outcome.RESOLVED: "good",
@@ -169,13 +171,13 @@ class ArchiveAdmin(PanelAdmin):
         ]
         return [*own, *super().get_urls()]
 
-    def _exporter(self, kind: str) -> Callable[[HttpRequest], HttpResponse]:
-        def view(request: HttpRequest) -> HttpResponse:
+    def _exporter(self, kind: str) -> Callable[[HttpRequest], HttpResponseBase]:
+        def view(request: HttpRequest) -> HttpResponseBase:
             return self._export(request, kind)
 
         return view
 
-    def _export(self, request: HttpRequest, kind: str) -> HttpResponse:
+    def _export(self, request: HttpRequest, kind: str) -> HttpResponseBase:
         """Return what the list shows as a file."""
         if not self.has_change_permission(request):
             raise PermissionDenied
@@ -194,8 +196,8 @@ class ArchiveAdmin(PanelAdmin):
             data={"kind": kind, "n_conversations": made.n_conversations},
         )
         day = timezone.localdate().isoformat()
-        return HttpResponse(
-            made.content,
+        return StreamingHttpResponse(
+            streamed(request, made.parts),
             content_type=exporting.CONTENT_TYPES[kind],
             headers={
                 "Content-Disposition": f'attachment; filename="conversations-{day}.{kind}"',
@@ -295,7 +297,7 @@ def keep_facts(request: HttpRequest, formset: Any) -> None:
 
 
 @admin.register(ConversationSettings, site=tenant_site)
-class ConversationSettingsAdmin(PanelAdmin):
+class ConversationSettingsAdmin(OneRowAdmin):
     """One row, opened at once."""
 
     fieldsets = (
@@ -303,25 +305,10 @@ class ConversationSettingsAdmin(PanelAdmin):
         (_("When the contact writes again"), {"fields": ("reopen_within_h",)}),
     )
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Show the one row in place of a list."""
-        return self.changeform_view(request, "1", "", extra_context)
-
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> ConversationSettings:
-        """Return the one row, one of defaults before the first is saved."""
+    def row(self) -> ConversationSettings:
+        """Return the settings, the defaults before the first are saved."""
         return lifecycle.settings()
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """There is one row, and its page is where its list would be."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The row may as well say what the default is."""
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Store it, and let this process read it again."""
-        super().save_model(request, obj, form, change)
+    def forget(self) -> None:
+        """Have the next conversation follow them."""
         lifecycle.forget()

@@ -12,14 +12,13 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import TabularInline
 
 from conversations.admin_archive import FactInline, keep_facts
 from conversations.models import Contact, ContactAddress, ContactFact
 from conversations.services import contacts
 from tenants.audit.record import record
 from tenants.errors import DomainError
-from tenants.panel import PanelAdmin, actor, badge, muted
+from tenants.panel import PanelAdmin, ReadOnlyInline, actor, badge, muted
 from tenants.sites import tenant_site
 
 
@@ -28,23 +27,12 @@ def short_name(contact: Contact) -> str:
     return Truncator(contact.name).chars(60) or str(_("Contact %(n)s") % {"n": contact.pk})
 
 
-class AddressInline(TabularInline):
-    """Under which numbers and identities a contact is known."""
+class AddressInline(ReadOnlyInline):
+    """Under which numbers and identities a contact is known; they come from the channel."""
 
     model = ContactAddress
     fields = ("kind", "value")
     readonly_fields = fields
-    extra = 0
-    can_delete = False
-    hide_title = True
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Addresses come from the channel."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Addresses come from the channel."""
-        return False
 
 
 @admin.register(Contact, site=tenant_site)

@@ -103,6 +103,7 @@ def request(
     timeout_s: float = 20.0,
     max_bytes: int = 4 * 1024 * 1024,
     is_cut: bool = False,
+    public_only: bool = False,
 ) -> Response:
     """Send one request and read the whole answer.
 
@@ -115,6 +116,7 @@ def request(
         timeout_s: for everything, from the look-up of the name to the last byte, in seconds.
         max_bytes: largest body that is read.
         is_cut: of a larger body the beginning is enough; else it is an error.
+        public_only: `EGRESS_ALLOWED_PRIVATE` opens nothing; for addresses that a stranger names.
 
     Raises:
         Permanent: the address is refused, or the answer is larger than `max_bytes`.
@@ -132,7 +134,7 @@ def request(
         )
         if json is not None and "content-type" not in sent.headers:
             sent.headers["content-type"] = "application/json"
-        answer = _transport().handle_request(sent)
+        answer = _transport(public_only=public_only).handle_request(sent)
         try:
             body = _read(answer, max_bytes, is_cut=is_cut)
         finally:
@@ -256,7 +258,7 @@ def _exemption(entry: str) -> _Exemption:
         return _Exemption(host.lower().rstrip("."), None, number)
 
 
-def resolve(host: str, port: int) -> list[str]:
+def resolve(host: str, port: int, *, public_only: bool = False) -> list[str]:
     """Return the addresses that `host` may be connected at.
 
     All of them are refused when one is: a name that answers both a public and a private address is
@@ -268,7 +270,7 @@ def resolve(host: str, port: int) -> list[str]:
     """
     if "%" in host:
         raise Permanent("refused address: it names a network interface")
-    exemptions = _exemptions(tuple(settings.EGRESS_ALLOWED_PRIVATE))
+    exemptions = () if public_only else _exemptions(tuple(settings.EGRESS_ALLOWED_PRIVATE))
     name = host.lower().rstrip(".")
     is_named = any(one.names(name, port) for one in exemptions)
     try:
@@ -355,8 +357,9 @@ class _BoundStream(httpcore2.NetworkStream):
 class _GuardedBackend(httpcore2.NetworkBackend):
     """Connects to addresses that `resolve` allowed, and to nothing else."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, public_only: bool) -> None:
         self._inner = httpcore2.SyncBackend()
+        self._public_only = public_only
 
     def connect_tcp(
         self,
@@ -367,7 +370,7 @@ class _GuardedBackend(httpcore2.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
         failure: Exception = httpcore2.ConnectError("no address")
-        for address in resolve(host, port):
+        for address in resolve(host, port, public_only=self._public_only):
             try:
                 wait_s = _remaining(min(timeout or CONNECT_TIMEOUT_S, CONNECT_TIMEOUT_S))
                 stream = self._inner.connect_tcp(
@@ -403,7 +406,7 @@ class _BoundBody(httpx2.SyncByteStream):
 class _GuardedPool(httpx2.HTTPTransport):
     """Connections behind the guard."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, *, public_only: bool) -> None:
         super().__init__(verify=context, trust_env=False)
         self._pool.close()
         # The library has no argument for the network backend, so the pool is replaced. A test
@@ -413,16 +416,21 @@ class _GuardedPool(httpx2.HTTPTransport):
             max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=MAX_KEPT // N_POOLS,
             keepalive_expiry=20.0,
-            network_backend=_GuardedBackend(),
+            network_backend=_GuardedBackend(public_only=public_only),
         )
 
 
 class GuardedTransport(httpx2.BaseTransport):
-    """Pools of connections behind the guard; each thread uses one of them."""
+    """Pools of connections behind the guard; each thread uses one of them.
 
-    def __init__(self) -> None:
+    Args:
+        public_only: the operator's exceptions do not hold. Its connections are its own: one that
+            was made under an exception would be taken again without being judged.
+    """
+
+    def __init__(self, *, public_only: bool = False) -> None:
         context = httpx2.create_ssl_context()
-        self._pools = [_GuardedPool(context) for _ in range(N_POOLS)]
+        self._pools = [_GuardedPool(context, public_only=public_only) for _ in range(N_POOLS)]
         self._next_pool = cycle(self._pools)
         self._own = threading.local()
 
@@ -452,16 +460,16 @@ class GuardedTransport(httpx2.BaseTransport):
             pool.close()
 
 
-@lru_cache(maxsize=2)
-def _transport_of(pid: int) -> GuardedTransport:
-    transport = GuardedTransport()
+@lru_cache(maxsize=4)
+def _transport_of(pid: int, public_only: bool) -> GuardedTransport:
+    transport = GuardedTransport(public_only=public_only)
     atexit.register(transport.close)  # else each kept connection is a warning at the end
     return transport
 
 
-def _transport() -> GuardedTransport:
+def _transport(*, public_only: bool = False) -> GuardedTransport:
     """Return this process's transport; a forked worker must not share its parent's sockets."""
-    return _transport_of(os.getpid())
+    return _transport_of(os.getpid(), public_only)
 
 
 def _read(answer: httpx2.Response, max_bytes: int, *, is_cut: bool) -> bytes:

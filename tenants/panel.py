@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
 
 from tenants.audit.record import record
@@ -108,6 +108,63 @@ class PanelAdmin(ModelAdmin):
         """Remove rows one by one, each as its own page would."""
         for obj in queryset:
             self.delete_model(request, obj)
+
+
+class OneRowAdmin(PanelAdmin):
+    """Settings of which there is one row, opened at once in place of a list."""
+
+    def row(self) -> Model:
+        """Return the one row, one of defaults before the first is saved."""
+        raise NotImplementedError
+
+    def forget(self) -> None:
+        """Have this process read the row again: it was changed here."""
+        raise NotImplementedError
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the one row in place of a list."""
+        return self.changeform_view(request, "1", "", extra_context)
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Model:
+        """Return the one row, whatever was asked for."""
+        return self.row()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """There is one row, and its page is where its list would be."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Settings are emptied, not removed."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Store it, for the next answers of this process at once."""
+        super().save_model(request, obj, form, change)
+        self.forget()
+
+
+class ReadOnlyInline(TabularInline):
+    """Rows that the machine writes, shown on the page of what they belong to."""
+
+    extra = 0
+    can_delete = False
+    hide_title = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody makes these by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody changes these by hand."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody removes these by hand."""
+        return False
 
 
 class ReadOnlyAdmin(PanelAdmin):

@@ -13,12 +13,14 @@ from django.db import connection, connections
 from django_tenants.utils import schema_context, tenant_context
 from xdist.scheduler import LoadFileScheduling
 
-from agents.services import examples
-from integrations.services import events
+from agents.services import examples, guarding
+from integrations.services import breakers, events, prices
+from knowledge import spaces
 from tenants import remembering
 from tenants.models import Tenant
 from tenants.services import tenants
 from tests import database
+from tests.fakes.bridge import FakeBridge
 
 SLUGS = ("alpha", "beta")
 SHARING_A_STACK = {"tests/flows/test_browser.py", "tests/flows/test_knowledge.py"}
@@ -127,10 +129,21 @@ def committed_beta(transactional_db: None) -> Tenant:
 
 @pytest.fixture(autouse=True)
 def listeners_forgotten() -> None:
-    """Let no test remember who listened to another's events, or whom another called."""
+    """Let no test remember who listened to another's events, whom another called, what it paid."""
     events.forget()
     examples.forget()
+    breakers.forget()
+    prices.forget()
+    guarding.forget()
+    spaces.forget()
     remembering.forget_all()
+
+
+@pytest.fixture
+def bridge() -> Iterator[FakeBridge]:
+    """A bridge that takes every message."""
+    with FakeBridge() as bridge:
+        yield bridge
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 from django_tenants.utils import schema_context
@@ -29,7 +29,8 @@ from conversations.services import (
 from integrations.services.credentials import ensure_credential
 from knowledge.services import documents, ingesting
 from tenants import inbox, timers
-from tenants.models import InboundRoute, InboxEntry
+from tenants.context import database_now
+from tenants.models import InboundRoute, InboxEntry, Timer
 
 HMAC_KEY = "an-hmac-key-of-32-characters-or-more"
 FAQ = (
@@ -180,6 +181,11 @@ def make_queue(name: str = "Atendimento", **values: object) -> Agent:
     publishing.publish_agent(agent=agent, actor="test", now=timezone.now())
     PeopleQueue.objects.create(agent=agent, **values)
     return agent
+
+
+def due_now() -> None:
+    """Let every timer be due."""
+    Timer.objects.update(due_at=database_now() - timedelta(seconds=1))
 
 
 def work(*, rounds: int = 3) -> list[str]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from agents.models import Agent, AgentVersion, Experiment, Variant
 from agents.models_experiments import MAX_WEIGHT
 from agents.services import publishing, variants
+from integrations.services import notices
 from tenants.audit.record import record
 from tenants.errors import DomainError
 
@@ -99,18 +101,18 @@ def _check(agent: Agent, arms: Sequence[tuple[AgentVersion, int]], plan: Plan) -
     published = agent.published_version
     if published is None or not agent.is_active:
         raise CannotStart("not_published")
-    if not 2 <= len({version.pk for version, _ in arms}) == len(arms) <= MOST_VARIANTS:
+    if not 2 <= len({version.pk for version, _weight in arms}) == len(arms) <= MOST_VARIANTS:
         raise CannotStart("number_of_versions")
-    if arms[0][0] != published or any(version.agent_id != agent.pk for version, _ in arms):
+    if arms[0][0] != published or any(version.agent_id != agent.pk for version, _weight in arms):
         raise CannotStart("without_published")
-    if not all(1 <= weight <= MAX_WEIGHT for _, weight in arms):
+    if not all(1 <= weight <= MAX_WEIGHT for _version, weight in arms):
         raise CannotStart("weight")
     if not FEWEST_CONVERSATIONS <= plan.max_conversations <= MOST_CONVERSATIONS:
         raise CannotStart("number_of_conversations")
     # Whom an agent serves is decided before its version is: a trial must not move that line.
     if published.snapshot["kind"] in (Agent.Kind.HUMAN, Agent.Kind.PERSONAL):
         raise CannotStart("kind")
-    if any(version.snapshot["kind"] != published.snapshot["kind"] for version, _ in arms):
+    if any(version.snapshot["kind"] != published.snapshot["kind"] for version, _weight in arms):
         raise CannotStart("kind")
     if agent.experiments.filter(status=Experiment.Status.RUNNING).exists():
         raise CannotStart("running")
@@ -142,7 +144,41 @@ def stop(
         is_news = winner is not None and winner_id != locked.published_version_id
         if winner is not None and is_news and present.publishes_winner:
             publishing.answer_with(version=winner, actor=actor, now=now)
+        if ending != Experiment.Ending.PERSON:
+            _tell(present, locked, winner=winner, is_news=is_news, now=now)
     return True
+
+
+def _tell(
+    experiment: Experiment,
+    agent: Agent,
+    *,
+    winner: AgentVersion | None,
+    is_news: bool,
+    now: datetime,
+) -> None:
+    """Tell the owners how an experiment ended that nobody stopped."""
+    if winner is None:
+        text = _("No version was clearly better. What was published answers everybody.")
+    elif not is_news:
+        text = _(
+            "Version %(number)s, which was published before, is the best. It answers everybody."
+        )
+    elif experiment.publishes_winner:
+        text = _("Version %(number)s needs people less often. It answers everybody now.")
+    else:
+        text = _("Version %(number)s needs people less often. Publish it if you agree.")
+    waits = is_news and not experiment.publishes_winner
+    notices.tell(
+        kind="experiment.ended",
+        subject=str(experiment.uuid),
+        title=_("The comparison of %(agent)s has ended"),
+        text=text,
+        values={"agent": agent.name, "number": winner.number if winner else 0},
+        page="agents_experiment_changelist",
+        level=notices.Level.WARNING if waits else notices.Level.INFO,
+        now=now,
+    )
 
 
 def publish_winner(*, experiment: Experiment, actor: str, now: datetime) -> AgentVersion:

@@ -81,7 +81,7 @@ def keep_version(*, agent: Agent, actor: str, now: datetime) -> AgentVersion:
         for version in locked.versions.order_by("-number"):
             if complete(version.snapshot) == shot:
                 return version
-        return _keep(locked, actor, now)
+        return _keep(locked, actor, now, is_published=False)
 
 
 def answer_with(*, version: AgentVersion, actor: str, now: datetime) -> None:
@@ -92,13 +92,13 @@ def answer_with(*, version: AgentVersion, actor: str, now: datetime) -> None:
 
 
 def _publish(locked: Agent, given: Agent, actor: str, now: datetime) -> AgentVersion:
-    version = _keep(locked, actor, now)
+    version = _keep(locked, actor, now, is_published=True)
     _answer_with(locked, version, actor, now)
     given.published_version = version
     return version
 
 
-def _keep(locked: Agent, actor: str, now: datetime) -> AgentVersion:
+def _keep(locked: Agent, actor: str, now: datetime, *, is_published: bool) -> AgentVersion:
     last = locked.versions.aggregate(last=Max("number"))["last"] or 0
     return AgentVersion.objects.create(
         agent=locked,
@@ -106,12 +106,17 @@ def _keep(locked: Agent, actor: str, now: datetime) -> AgentVersion:
         snapshot=snapshot(locked),
         published_at=now,
         published_by=actor,
+        is_published=is_published,
     )
 
 
 def _answer_with(locked: Agent, version: AgentVersion, actor: str, now: datetime) -> None:
     locked.published_version = version
     locked.save(update_fields=["published_version"])
+    if not version.is_published:
+        # It was kept for a comparison: from here on it counts as published, now and by this person.
+        version.is_published, version.published_at, version.published_by = True, now, actor
+        version.save(update_fields=["is_published", "published_at", "published_by"])
     # Who publishes wants every contact to meet it, and not a part of them something else.
     variants.end(agent_id=locked.pk, ending=Experiment.Ending.PUBLISHED, by=actor, now=now)
     reception.forget()

@@ -133,12 +133,16 @@ class Bridge:
             "/chat/presence", {"Phone": jid, "State": "composing"}, timeout_s=TYPING_TIMEOUT_S
         )
 
-    def fetch_file(self, source: Mapping[str, object], *, max_bytes: int) -> bytes:
+    def fetch_file(
+        self, source: Mapping[str, object], *, max_bytes: int, public_only: bool = True
+    ) -> bytes:
         """Return a file that a contact sent.
 
         Args:
             source: `route` of the download call, the file's `message` object, and the `url` of a
                 copy where the bridge keeps them in a store.
+            public_only: of such a copy; a webhook names its address, and whoever runs the bridge
+                writes the webhooks.
 
         Raises:
             Temporary: the bridge or the store is away.
@@ -147,7 +151,13 @@ class Bridge:
         url, route = source.get("url"), source.get("route")
         if isinstance(url, str):
             with suppress(Temporary, Permanent):
-                kept = http.request("GET", url, timeout_s=FETCH_TIMEOUT_S, max_bytes=max_bytes)
+                kept = http.request(
+                    "GET",
+                    url,
+                    timeout_s=FETCH_TIMEOUT_S,
+                    max_bytes=max_bytes,
+                    public_only=public_only,
+                )
                 if kept.status == 200:
                     return kept.body
         if route not in FILE_ROUTES or not isinstance(source.get("message"), Mapping):

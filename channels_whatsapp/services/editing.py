@@ -48,6 +48,7 @@ def save_device(*, edit: DeviceEdit, actor: str, now: datetime) -> Device:
     Raises:
         BadDevice: a value out of range.
         BadRoute: an HMAC key that is too short.
+        PlatformBridge: the address typed is that of a bridge of the platform.
         NoRoom: no bridge was named, and none of the platform's takes another device.
     """
     with transaction.atomic():
@@ -55,6 +56,8 @@ def save_device(*, edit: DeviceEdit, actor: str, now: datetime) -> Device:
         key = edit.hmac_key or (devices.hmac_key(before) if before else secrets.token_hex(32))
         token = edit.bridge_token or (before.bridge_token() if before else secrets.token_hex(24))
         address = edit.bridge_base_url
+        if address and (before is None or address.rstrip("/") != before.bridge_base_url):
+            servers.require_own(address)
         if not address:
             # Held until this commits with the device's route: the last place is given once.
             address = before.bridge_base_url if before else servers.choose_server().base_url

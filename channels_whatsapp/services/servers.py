@@ -7,9 +7,10 @@ and to no other: a tenant may type the address of a server of its own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 from django.utils.translation import gettext
 
 from channels_whatsapp.bridge.client import Bridge, BridgeHealth
@@ -17,6 +18,21 @@ from channels_whatsapp.servers.models import BridgeServer
 from tenants.context import release_connection
 from tenants.errors import DomainError, Permanent, Temporary
 from tenants.models import InboundRoute
+
+
+class PlatformBridge(DomainError):
+    """A tenant has typed the address of a bridge of the platform."""
+
+    code = "bridge_of_the_platform"
+    http_status = 422
+
+    def __init__(self) -> None:
+        super().__init__(
+            gettext(
+                "This is the address of a bridge of the platform, which chooses one with room by"
+                " itself: leave the address empty. Fill it in only for a bridge of your own."
+            )
+        )
 
 
 class NoRoom(DomainError):
@@ -54,6 +70,11 @@ def has_any() -> bool:
     return BridgeServer.objects.filter(is_open=True).exists()
 
 
+def is_platforms_bridge() -> Exists:
+    """Return the condition of a device whose bridge is one of the platform's."""
+    return Exists(BridgeServer.objects.filter(base_url=OuterRef("bridge_base_url")))
+
+
 def choose_server() -> BridgeServer:
     """Return the open server with the most room left, held until the transaction ends.
 
@@ -73,6 +94,29 @@ def choose_server() -> BridgeServer:
             )
         )
     return max(free, key=lambda load: (load.n_free, -load.server.pk)).server
+
+
+def require_own(base_url: str) -> None:
+    """Refuse the address of a platform's bridge, however it is spelt: its places are given out.
+
+    Raises:
+        PlatformBridge: one of the platform's servers is at this host and port.
+    """
+    wanted = _place(base_url)
+    taken = BridgeServer.objects.values_list("base_url", flat=True)
+    if any(_place(one) == wanted for one in taken):
+        raise PlatformBridge
+
+
+def _place(base_url: str) -> tuple[str, int]:
+    """Return host and port of an address."""
+    parts = urlsplit(base_url)
+    try:
+        port = parts.port
+    except ValueError:  # no number: it is nobody's
+        port = -1
+    host = (parts.hostname or "").rstrip(".")
+    return host, port if port is not None else 443 if parts.scheme == "https" else 80
 
 
 def ensure_server(*, base_url: str, name: str = "", is_open: bool = True) -> None:

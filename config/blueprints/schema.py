@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from agents.validators import MAX_EXAMPLES, MAX_LINE, MAX_LINES, MAX_OWNERS
+from channels_whatsapp.models import MOST_FILE_MB
 from config.blueprints.conversations import ConversationsSection
 from config.blueprints.fields import (
     AgentRef,
@@ -207,7 +208,7 @@ class ReceptionSection(Section):
         "document",
         "sticker",
     ]
-    file_max_mb: int = Field(16, ge=1, le=64)
+    file_max_mb: int = Field(16, ge=1, le=MOST_FILE_MB)
     sound_max_s: int = Field(300, ge=1, le=3600)
     file_wait_s: int = Field(25, ge=0, le=120)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db import models
 from django.db.models import Q
@@ -22,6 +22,9 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
             status=Conversation.Status.OPEN, mode=Conversation.Mode.HUMAN, claimed_by=""
         )
 
+    # The order of locks, everybody's: conversations by their ids, then their contacts, then timers.
+    # Whoever took a contact first could meet the commit of a turn or an opt-out in a deadlock.
+
     def lock(self, ids: Sequence[int], *, wait: bool) -> ConversationQuerySet:
         """Some by their ids, with their contacts, locked until the open transaction ends.
 
@@ -35,6 +38,11 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
             .filter(pk__in=ids)
             .order_by("pk")
         )
+
+    def hold_of(self, contact_ids: Collection[int]) -> None:
+        """Lock all of some contacts: before the contacts themselves are written."""
+        found = self.select_for_update().filter(contact__in=contact_ids).order_by("pk")
+        list(found.values_list("pk", flat=True))
 
 
 class Conversation(models.Model):

@@ -144,6 +144,18 @@ class OutboundMessage(models.Model):
                 name="outbound_line",
                 condition=Q(status__in=["created", "handed"]),
             ),
+            # Both read by the watch over each device, every minute: what WhatsApp has not taken,
+            # and whether it has taken anything since.
+            models.Index(
+                fields=["channel_account_ref", "handed_at"],
+                name="outbound_not_taken",
+                condition=Q(status="handed"),
+            ),
+            models.Index(
+                fields=["channel_account_ref", "acked_at"],
+                name="outbound_taken",
+                condition=Q(acked_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from django.contrib.postgres.search import SearchQuery
 from django.db import connection
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from conversations.models import Conversation
+from conversations.models import ArchiveText, ContactAddress, Conversation
 from knowledge import text as stems
 
 MAX_WORD = 60
@@ -59,21 +60,25 @@ def search(rows: QuerySet[Conversation], text: str) -> QuerySet[Conversation]:
         return rows
     near = _near(terms)
     query = " & ".join(f"({' | '.join(_alternatives(one, near[one]))})" for one in terms)
-    matches = Q(archive_text__lexemes=_query(query))
+    matches = Q(pk__in=_with(query))
     digits = "".join(sign for sign in text if sign.isdigit())
     if len(digits) >= 4 and not any(sign.isalpha() for sign in text):
-        matches |= Q(contact__addresses__value__contains=digits)
+        known = ContactAddress.objects.filter(value__contains=digits)
+        matches |= Q(contact__in=known.values("contact"))
     exact = " & ".join(f"'{one}'" for one in terms)
     is_exact = Case(
-        When(archive_text__lexemes=_query(exact), then=Value(0)),
-        default=Value(1),
-        output_field=IntegerField(),
+        When(pk__in=_with(exact), then=Value(0)), default=Value(1), output_field=IntegerField()
     )
     return rows.filter(matches).annotate(is_near=is_exact).order_by("is_near", "-closed_at", "-pk")
 
 
-def _query(text: str) -> SearchQuery:
-    return SearchQuery(text, search_type="raw", config="simple")
+def _with(query: str) -> QuerySet[ArchiveText, int]:
+    """Return the conversations that match; a set of its own, which the index alone answers.
+
+    Asked of each row instead, the words of tens of thousands of conversations would be unpacked.
+    """
+    wanted = SearchQuery(query, search_type="raw", config="simple")
+    return ArchiveText.objects.filter(lexemes=wanted).values_list("conversation_id", flat=True)
 
 
 def _alternatives(term: str, near: Sequence[str]) -> list[str]:
@@ -97,13 +102,10 @@ def _near(terms: Sequence[str]) -> dict[str, list[str]]:
         words = [word for (word,) in cursor.fetchall()]
     found: dict[str, list[str]] = {}
     for term, slips in wanted.items():
-        near = []
-        if slips:
-            for word in words:
-                distance = OSA.distance(term, word, score_cutoff=slips)
-                if 0 < distance <= slips:
-                    near.append((distance, word))
-        found[term] = [word for _, word in sorted(near)[:MAX_NEAR]]
+        alike = process.extract(
+            term, words, scorer=OSA.distance, score_cutoff=slips, limit=MAX_NEAR + 1
+        )
+        found[term] = [word for word, distance, _place in alike if 0 < distance <= slips][:MAX_NEAR]
     return found
 
 

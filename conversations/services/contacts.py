@@ -29,6 +29,7 @@ def set_blocked(*, contact: Contact, is_blocked: bool, actor: str, now: datetime
     answered later either, because the answer would come out of nowhere.
     """
     with transaction.atomic():
+        Conversation.objects.hold_of([contact.pk])
         won = Contact.objects.filter(pk=contact.pk, is_blocked=not is_blocked)
         if not won.update(is_blocked=is_blocked):
             return False
@@ -45,7 +46,7 @@ def set_blocked(*, contact: Contact, is_blocked: bool, actor: str, now: datetime
 
 
 def _set_aside(contact: Contact, *, now: datetime) -> None:
-    for conversation in Conversation.objects.select_for_update().filter(
+    for conversation in Conversation.objects.filter(
         contact=contact, status=Conversation.Status.OPEN
     ):
         drafts.supersede(conversation, reason="the contact is blocked", now=now)
@@ -76,7 +77,8 @@ def merge(*, first: Contact, second: Contact, actor: str) -> Contact:
         NotTwo: they are one already, or one of them is a group.
     """
     with transaction.atomic():
-        ids = sorted({first.pk, second.pk})
+        ids = {first.pk, second.pk}
+        Conversation.objects.hold_of(ids)
         held = list(Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
         if len(held) != 2 or any(identity.address_of(one).group for one in held):
             raise NotTwo

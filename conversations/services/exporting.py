@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,8 +25,10 @@ from conversations.services import describing
 from tenants.errors import DomainError
 
 MOST = {"csv": 5_000, "jsonl": 2_000, "pdf": 100}
-"""Conversations of one file, by its kind. They are made while somebody waits for the download: some
-seconds at most."""
+"""Conversations of one file, by its kind: some seconds' work. Only pages are made as a whole."""
+
+BATCH = 100
+"""Conversations that are read at once, and held in memory at once."""
 
 MAX_LINES = 500
 """Lines of one conversation in a file, the newest."""
@@ -64,14 +66,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A file."""
+    """A file; its parts are made as they are asked for, in the tenant's schema."""
 
-    content: bytes
+    parts: Iterator[bytes]
     n_conversations: int
 
 
 def export(rows: QuerySet[Conversation], *, kind: str) -> Exported:
-    """Return conversations as a file.
+    """Return conversations as a file, in the order of `rows`.
 
     Args:
         kind: of `MOST`.
@@ -80,15 +82,22 @@ def export(rows: QuerySet[Conversation], *, kind: str) -> Exported:
         TooMany: more than fit into one file of that kind.
     """
     most = MOST[kind]
-    found = list(
-        rows.select_related("contact", "agent").prefetch_related("contact__addresses", "labels")[
-            : most + 1
-        ]
-    )
-    if len(found) > most:
+    ids = list(rows.values_list("pk", flat=True)[: most + 1])
+    if len(ids) > most:
         raise TooMany(most)
     makers = {"csv": _csv, "jsonl": _jsonl, "pdf": _pdf}
-    return Exported(makers[kind](found), len(found))
+    return Exported(makers[kind](_batches(ids)), len(ids))
+
+
+def _batches(ids: Sequence[int]) -> Iterator[list[Conversation]]:
+    """Yield conversations with what a file tells of them, some at a time."""
+    wanted = Conversation.objects.select_related("contact", "agent").prefetch_related(
+        "contact__addresses", "labels"
+    )
+    for start in range(0, len(ids), BATCH):
+        batch = ids[start : start + BATCH]
+        found = wanted.in_bulk(batch)
+        yield [found[pk] for pk in batch if pk in found]
 
 
 def safe_cell(value: str) -> str:
@@ -118,41 +127,48 @@ def lines(conversation: Conversation) -> list[Said]:
     return sorted(said, key=lambda one: one.at)[-MAX_LINES:]
 
 
-def _csv(found: Sequence[Conversation]) -> bytes:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(
-        [
-            _("opened at"),
-            _("closed at"),
-            _("contact"),
-            _("addresses"),
-            _("agent"),
-            _("outcome"),
-            _("topics"),
-            _("labels"),
-            _("summary"),
-        ]
-    )
-    for one in found:
-        cells = (
-            _at(one.opened_at),
-            _at(one.closed_at),
-            one.contact.name,
-            " ".join(address.value for address in one.contact.addresses.all()),
-            one.agent.name if one.agent else "",
-            one.get_outcome_display(),
-            ", ".join(one.topics),
-            ", ".join(label.name for label in one.labels.all()),
-            one.summary,
-        )
-        writer.writerow([safe_cell(cell) for cell in cells])
+def _csv(batches: Iterable[Sequence[Conversation]]) -> Iterator[bytes]:
+    heads = [
+        _("opened at"),
+        _("closed at"),
+        _("contact"),
+        _("addresses"),
+        _("agent"),
+        _("outcome"),
+        _("topics"),
+        _("labels"),
+        _("summary"),
+    ]
     # With the mark by which spreadsheets know the encoding.
-    return out.getvalue().encode("utf-8-sig")
+    yield _rows_of_csv([heads]).encode("utf-8-sig")
+    for found in batches:
+        yield _rows_of_csv(map(_cells, found)).encode()
 
 
-def _jsonl(found: Sequence[Conversation]) -> bytes:
-    return b"".join(json.dumps(_as_data(one), ensure_ascii=False).encode() + b"\n" for one in found)
+def _rows_of_csv(rows: Iterable[Iterable[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows([safe_cell(cell) for cell in row] for row in rows)
+    return out.getvalue()
+
+
+def _cells(one: Conversation) -> tuple[str, ...]:
+    return (
+        _at(one.opened_at),
+        _at(one.closed_at),
+        one.contact.name,
+        " ".join(address.value for address in one.contact.addresses.all()),
+        one.agent.name if one.agent else "",
+        one.get_outcome_display(),
+        ", ".join(one.topics),
+        ", ".join(label.name for label in one.labels.all()),
+        one.summary,
+    )
+
+
+def _jsonl(batches: Iterable[Sequence[Conversation]]) -> Iterator[bytes]:
+    for found in batches:
+        for one in found:
+            yield json.dumps(_as_data(one), ensure_ascii=False).encode() + b"\n"
 
 
 def _as_data(one: Conversation) -> dict[str, object]:
@@ -176,7 +192,8 @@ def _as_data(one: Conversation) -> dict[str, object]:
     }
 
 
-def _pdf(found: Sequence[Conversation]) -> bytes:
+def _pdf(batches: Iterable[Sequence[Conversation]]) -> Iterator[bytes]:
+    found = [one for batch in batches for one in batch]
     # Imported here: with its fonts it takes a third of a second, and most processes print nothing.
     from fpdf import FPDF
 
@@ -217,7 +234,7 @@ def _pdf(found: Sequence[Conversation]) -> bytes:
     if not found:
         pdf.add_page()
         write(_("Nothing was found."))
-    return bytes(pdf.output())
+    yield bytes(pdf.output())
 
 
 def _heads(one: Conversation) -> Iterator[tuple[str, str]]:

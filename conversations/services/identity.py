@@ -112,18 +112,22 @@ def _find_or_create(*, wanted: dict[str, str], name: str) -> Contact:
         found[row.contact_id] = row.contact
         if row.value == wanted[row.kind]:
             known.add(row.kind)
+    unknown = wanted.keys() - known
     if not found:
         contact = Contact.objects.create(name=name[:200])
     else:
-        oldest = min(found)
-        contact = found.pop(oldest)
+        oldest = found[min(found)]
+        is_named = bool(name) and not oldest.name
+        if unknown or is_named or len(found) > 1:
+            Conversation.objects.hold_of(found)
+        contact = found.pop(oldest.pk)
         for twin in found.values():
             merge_contacts(keep=contact, twin=twin, actor="channel")
-    for kind in wanted.keys() - known:
+        if is_named and not contact.name:
+            contact.name = name[:200]
+            contact.save(update_fields=["name"])
+    for kind in unknown:
         ContactAddress.objects.create(contact=contact, kind=kind, value=wanted[kind])
-    if name and not contact.name:
-        contact.name = name[:200]
-        contact.save(update_fields=["name"])
     return contact
 
 
@@ -145,6 +149,8 @@ def phone_forms(phone: str) -> list[str]:
 
 def merge_contacts(*, keep: Contact, twin: Contact, actor: str) -> None:
     """Move everything of `twin` to `keep` and remove it; joins the caller's transaction.
+
+    The caller holds the conversations of both (`Conversation.objects.hold_of`).
 
     Args:
         actor: a user name, or ``"channel"`` where the channel told that they are one person.

@@ -173,7 +173,7 @@ class Chain:
                 run.failed(config, error, began)
                 continue
             run.gate.answered(config)
-            return replace(result, tries=tuple(run.tries))
+            return run.marked(result, config)
         raise run.exhausted()
 
     def stream(self, request: ChatRequest) -> Iterator[ChatDelta]:
@@ -191,7 +191,7 @@ class Chain:
                 for delta in single(config).stream(run.request_for(config, timeout_s)):
                     given_out = given_out or bool(delta.text)
                     if delta.result:
-                        yield replace(delta, result=replace(delta.result, tries=tuple(run.tries)))
+                        yield replace(delta, result=run.marked(delta.result, config))
                     else:
                         yield delta
             except (Temporary, Permanent) as error:
@@ -256,7 +256,9 @@ class _Run:
 
     def refused(self, config: ChatConfig, reason: str) -> None:
         """Note that one was not asked at all."""
-        self.tries.append(Try(config.provider, config.model, "refused", reason, 0))
+        self.tries.append(
+            Try(config.provider, config.model, "refused", reason, 0, config.credential)
+        )
 
     def failed(self, config: ChatConfig, error: Temporary | Permanent, began: float) -> None:
         """Note one failed try."""
@@ -269,6 +271,7 @@ class _Run:
                 error="temporary" if temporary else "permanent",
                 reason=error.reason,
                 latency_ms=round((self.clock() - began) * 1000),
+                credential=config.credential,
             )
         )
         if isinstance(error, Temporary):
@@ -276,6 +279,10 @@ class _Run:
             asked = error.retry_after_s
             if asked is not None and (self.retry_after_s is None or asked < self.retry_after_s):
                 self.retry_after_s = asked
+
+    def marked(self, result: ChatResult, config: ChatConfig) -> ChatResult:
+        """Return an answer with what failed before it, and whose key it took."""
+        return replace(result, tries=tuple(self.tries), credential=config.credential)
 
     def exhausted(self) -> NoProviderAnswered:
         """Return the error to raise."""

@@ -179,6 +179,7 @@ class Try:
     Args:
         error: ``"temporary"``, ``"permanent"``, or ``"refused"`` where nobody was asked.
         reason: a short cause without any secret.
+        credential: the uuid of the key's row; empty where there is none.
     """
 
     provider: str
@@ -186,6 +187,7 @@ class Try:
     error: Literal["temporary", "permanent", "refused"]
     reason: str
     latency_ms: int
+    credential: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,7 @@ class ChatResult:
         tries: what failed before this answer.
         degraded: why another than the chosen model answered, such as ``"budget"``; mostly empty.
         saved: it was given before, and nobody was asked now.
+        credential: the uuid of the row of the key that answered; empty where there is none.
     """
 
     text: str
@@ -210,6 +213,7 @@ class ChatResult:
     tries: tuple[Try, ...] = ()
     degraded: str = ""
     saved: bool = False
+    credential: str = ""
 
 
 @dataclass(frozen=True, slots=True)

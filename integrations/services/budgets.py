@@ -89,21 +89,22 @@ def reserve(
     amount = usd or Decimal(0)
     with transaction.atomic():
         spends = _locked(budgets, subject=subject, now=now, timezone=timezone)
-        percents = {}
-        for budget, spend in spends:
-            percent = _percent(budget, spend, amount, n_calls)
-            if percent > 100:
-                is_told = spend.warned_at_percent >= 100
-                raise BudgetExhausted(budget.level, spend_id=None if is_told else spend.pk)
-            percents[spend.pk] = percent
-        Spend.objects.filter(pk__in=percents).update(
-            reserved_usd=F("reserved_usd") + amount, n_calls=F("n_calls") + n_calls
-        )
-        kept = Reservation.objects.create(
-            spend_ids=list(percents), usd=amount, expires_at=now + RESERVED_FOR
-        )
-        warned = _mark(spends, percents, now=now)
-    return Promise(kept.uuid, max(percents.values()), warned)
+        percents = {one.pk: _percent(budget, one, amount, n_calls) for budget, one in spends}
+        full = next((both for both in spends if percents[both[1].pk] > 100), None)
+        if full is None:
+            Spend.objects.filter(pk__in=percents).update(
+                reserved_usd=F("reserved_usd") + amount, n_calls=F("n_calls") + n_calls
+            )
+            kept = Reservation.objects.create(
+                spend_ids=list(percents), usd=amount, expires_at=now + RESERVED_FOR
+            )
+            warned = _mark(spends, percents, now=now)
+            return Promise(kept.uuid, max(percents.values()), warned)
+    # Raised after the commit: of a budget that was full at once the counter is new, and who is told
+    # of its end is kept there.
+    budget, spend = full
+    is_told = spend.warned_at_percent >= 100
+    raise BudgetExhausted(budget.level, spend_id=None if is_told else spend.pk)
 
 
 def settle(*, reservation: uuid.UUID | None, usd: Decimal | None) -> None:

@@ -107,6 +107,7 @@ def chat(config: ChatConfig, request: ChatRequest, *, caller: Caller) -> ChatRes
             n_output_characters=len(result.text),
             hop=len(tries),
             degraded="budget" if promise.wants_cheaper else "",
+            credential=result.credential,
         )
         cost = ledger.record_answer(answered, purpose=request.purpose, caller=caller, now=now)
     except NoProviderAnswered as error:
@@ -181,7 +182,7 @@ def transcribe(config: ChatConfig, sound: Sound, *, language: str, caller: Calle
     try:
         for one in (config, *config.fallbacks):
             if refusal := gate.refusal(one):
-                tries.append(Try(one.provider, one.model, "refused", refusal, 0))
+                tries.append(Try(one.provider, one.model, "refused", refusal, 0, one.credential))
                 continue
             began = time.monotonic()
             try:
@@ -200,6 +201,7 @@ def transcribe(config: ChatConfig, sound: Sound, *, language: str, caller: Calle
                 n_output_characters=len(heard.text),
                 hop=len(tries),
                 seconds=heard.seconds,
+                credential=one.credential,
             )
             cost = ledger.record_answer(
                 answered, purpose=Purpose.TRANSCRIBE, caller=caller, now=now
@@ -229,6 +231,7 @@ def _failed(config: ChatConfig, error: Temporary | Permanent, began: float) -> T
         error="temporary" if isinstance(error, Temporary) else "permanent",
         reason=error.reason,
         latency_ms=round((time.monotonic() - began) * 1000),
+        credential=config.credential,
     )
 
 
@@ -300,6 +303,7 @@ class _Metered:
                 usage=Usage(made.n_tokens, None if made.n_tokens is None else 0),
                 latency_ms=round((time.monotonic() - began) * 1000),
                 n_input_characters=n_characters,
+                credential=target.credential,
             )
             cost = ledger.record_answer(answered, purpose=Purpose.EMBED, caller=caller, now=now)
         except (Temporary, Permanent) as error:

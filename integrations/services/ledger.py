@@ -61,6 +61,7 @@ class Answered:
         hop: how many were asked before; 0 is the first choice.
         seconds: of sound; None where it was not a matter of sound, or nobody knows.
         degraded: why another than the chosen model answered; mostly empty.
+        credential: the uuid of the key's row; empty where there is none.
     """
 
     provider: str
@@ -72,6 +73,7 @@ class Answered:
     hop: int = 0
     seconds: float | None = None
     degraded: str = ""
+    credential: str = ""
 
 
 def record_answer(answered: Answered, *, purpose: Purpose, caller: Caller, now: datetime) -> Cost:
@@ -94,6 +96,7 @@ def record_answer(answered: Answered, *, purpose: Purpose, caller: Caller, now: 
         now=now,
         latency_ms=answered.latency_ms,
         hop=answered.hop,
+        credential=answered.credential,
     )
     row.seconds, row.degraded = answered.seconds, answered.degraded
     row.price, row.usd_brl = (price.as_json() if price else {}), prices.rate_on(on)
@@ -117,6 +120,7 @@ def record_tries(tries: Sequence[Try], *, purpose: Purpose, caller: Caller, now:
             now=now,
             latency_ms=one.latency_ms,
             hop=hop,
+            credential=one.credential,
         )
         row.failure = one.reason[:200]
         rows.append(row)
@@ -135,6 +139,7 @@ def _row(
     now: datetime,
     latency_ms: int,
     hop: int,
+    credential: str,
 ) -> ModelCall:
     return ModelCall(
         called_at=now,
@@ -142,6 +147,7 @@ def _row(
         origin=caller.origin,
         provider=provider,
         model=model[:120],
+        credential=credential,
         agent_uuid=caller.agent_uuid,
         agent_name=caller.agent_name[:80],
         contact_uuid=caller.contact_uuid,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.utils.translation import gettext as _
 from django_tenants.utils import tenant_context
 
 from agents.models import Agent, AgentVersion, Experiment
@@ -12,7 +13,8 @@ from agents.services.experiments import Plan
 from conversations.models import Turn
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
-from tests.admin.conftest import NOW, as_role, make_agent, make_conversation
+from tests.admin.conftest import as_role
+from tests.admin.rows import NOW, make_agent, make_conversation
 
 PLAYGROUND = "/admin/conversations/conversation/playground/"
 MAP = "/admin/agents/agent/map/"
@@ -69,6 +71,25 @@ def test_an_owner_goes_back_to_a_version(owner: Client) -> None:
     assert agent.published_version.number == 3
     assert answer.status_code == 200
     assert AuditEntry.objects.filter(action="agent.restored", actor="owner").count() == 2
+
+
+def test_a_version_that_was_only_kept_is_not_among_the_published(owner: Client) -> None:
+    agent = make_versions()
+    kept = publishing.keep_version(agent=agent, actor="bia", now=NOW)
+    never = str(_("never published"))
+
+    def shown() -> list[bool]:
+        page = owner.get(f"/admin/agents/agent/{agent.pk}/change/")
+        [inline] = page.context["inline_admin_formsets"]
+        listed = owner.get("/admin/agents/agentversion/").context["cl"].queryset
+        told = owner.get(versions_of(agent)).content.decode()
+        return [kept in inline.formset.queryset, kept in listed, never not in told]
+
+    before = shown()
+    publishing.answer_with(version=kept, actor="bia", now=NOW)
+
+    assert before == [False, False, False]
+    assert shown() == [True, True, True]
 
 
 @pytest.mark.parametrize("role", ["attendant", "auditor"])

@@ -10,7 +10,7 @@ from django.utils import translation
 
 from conversations.models import Contact, Conversation, Turn, TurnStep
 from conversations.services import takeover, words
-from tests.admin.conftest import NOW, make_agent, make_conversation
+from tests.admin.rows import NOW, make_agent, make_conversation
 
 
 def page_of(turn: Turn) -> str:

@@ -7,7 +7,9 @@ import io
 import json
 from datetime import timedelta
 
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -23,7 +25,8 @@ from conversations.models import (
 from conversations.services import exporting, takeover
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
-from tests.admin.conftest import as_role, make_agent, make_conversation
+from tests.admin.conftest import as_role
+from tests.admin.rows import make_agent, make_conversation
 from tests.factories import ring_endings
 
 ARCHIVE = "/admin/conversations/archivedconversation/"
@@ -126,7 +129,7 @@ def test_a_table_holds_no_formula(owner: Client) -> None:
     answer = owner.get(f"{ARCHIVE}export/csv/")
 
     assert answer["Content-Disposition"].endswith('.csv"')
-    rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    rows = list(csv.reader(io.StringIO(answer.getvalue().decode("utf-8-sig"))))
     assert len(rows) == 3
     assert {row[2] for row in rows[1:]} == {"'=HYPERLINK(1)", "'  @x"}
     assert not [
@@ -147,9 +150,25 @@ def test_a_file_holds_what_the_filter_shows(owner: Client) -> None:
 
     answer = owner.get(f"{ARCHIVE}export/jsonl/?q=limpeza")
 
-    rows = [json.loads(line) for line in answer.content.decode().splitlines()]
+    rows = [json.loads(line) for line in answer.getvalue().decode().splitlines()]
     assert [row["contact_name"] for row in rows] == ["Marina"]
     assert [line["who"] for line in rows[0]["lines"]] == ["contact", "contact", "agent", "note"]
+
+
+def test_a_file_is_made_while_it_is_sent_and_in_order(alpha: Tenant) -> None:
+    for _ in range(2 * exporting.BATCH + 1):
+        make_conversation(n_turns=0)
+    rows = Conversation.objects.order_by("-pk")
+
+    made = exporting.export(rows, kind="csv")
+    with CaptureQueriesContext(connection) as first:
+        parts = [next(made.parts), next(made.parts)]
+    parts += made.parts
+
+    assert made.n_conversations == 2 * exporting.BATCH + 1
+    assert len(parts) == 4
+    assert [part.count(b"\r\n") for part in parts] == [1, exporting.BATCH, exporting.BATCH, 1]
+    assert len(first) == 3  # the conversations of one batch, their addresses and labels
 
 
 def test_pages_are_printed_with_any_letters(owner: Client) -> None:
@@ -159,7 +178,7 @@ def test_pages_are_printed_with_any_letters(owner: Client) -> None:
 
     answer = owner.get(f"{ARCHIVE}export/pdf/")
 
-    assert answer.content.startswith(b"%PDF-")
+    assert answer.getvalue().startswith(b"%PDF-")
     assert answer["Content-Type"] == "application/pdf"
     assert exporting.printable("oi 👍 – ação") == "oi [thumbs up sign] - ação"
 

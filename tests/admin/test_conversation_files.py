@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django_tenants.utils import tenant_context
 
 from conversations.models import Attachment, AttachmentContent, Conversation, InboundMessage
 from tenants.models import Tenant, Timer
-from tests.admin.conftest import NOW, as_role, make_conversation
+from tests.admin.conftest import as_role
+from tests.admin.rows import NOW, make_conversation
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
 
@@ -74,6 +77,37 @@ def test_a_player_gets_the_part_it_asks_for(attendant: Client) -> None:
     assert (part.status_code, part.content) == (206, PNG[2:6])
     assert part["Content-Range"] == f"bytes 2-5/{len(PNG)}"
     assert beyond.status_code == 416
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "first", "last"),
+    [
+        ("bytes=0-", 206, 0, 47),
+        ("bytes=40-999", 206, 40, 47),
+        ("bytes=47-47", 206, 47, 47),
+        ("bytes=5-4", 416, 0, 0),
+        ("bytes=999999999999999-", 416, 0, 0),
+        ("bytes=0-999999999999999", 206, 0, 47),
+        ("bytes=-5", 200, 0, 47),
+        ("lines=0-1", 200, 0, 47),
+    ],
+)
+def test_a_part_is_what_was_asked_for_and_no_more_is_read(
+    attendant: Client, asked: str, status: int, first: int, last: int
+) -> None:
+    found = make_file(make_conversation(), kind="audio", media_type="audio/ogg")
+
+    with CaptureQueriesContext(connection) as captured:
+        part = attendant.get(url_of(found), headers={"range": asked})
+
+    reads = [one["sql"] for one in captured if "attachmentcontent" in one["sql"]]
+    assert len(reads) == 1
+    assert ("substring(" in reads[0]) is (status != 200)
+    assert part.status_code == status
+    if status != 416:
+        assert part.content == PNG[first : last + 1]
+    if status == 206:
+        assert part["Content-Range"] == f"bytes {first}-{last}/48"
 
 
 def test_nobody_else_gets_a_file(alpha: Tenant, beta: Tenant) -> None:

@@ -12,7 +12,8 @@ from conversations.models import Conversation, InboundMessage, OutboundMessage, 
 from conversations.services import replying, takeover, transcripts
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant, Timer
-from tests.admin.conftest import NOW, as_role, make_agent, make_conversation
+from tests.admin.conftest import as_role
+from tests.admin.rows import NOW, make_agent, make_conversation
 
 
 def page_of(conversation: Conversation) -> str:

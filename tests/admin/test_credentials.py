@@ -13,7 +13,8 @@ from agents.models import Agent
 from integrations.models import Breaker, Credential
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
-from tests.admin.conftest import NOW, as_role, make_agent
+from tests.admin.conftest import as_role
+from tests.admin.rows import NOW, make_agent
 from tests.fakes.http import Answer, json_answer
 from tests.fakes.llm import FakeLLM
 

@@ -15,14 +15,8 @@ from channels_whatsapp.models import Device
 from conversations.models import Contact
 from tenants.audit.models import AuditEntry
 from tenants.models import Domain, InboundRoute, Tenant
-from tests.admin.conftest import (
-    PASSWORD,
-    as_role,
-    make_agent,
-    make_conversation,
-    make_device,
-    published,
-)
+from tests.admin.conftest import PASSWORD, as_role, published
+from tests.admin.rows import make_agent, make_conversation, make_device
 
 
 def trail(action: str) -> AuditEntry:

@@ -6,7 +6,7 @@ from django.test import Client
 
 from conversations.models import Turn, TurnStep
 from knowledge.models import Document
-from tests.admin.conftest import make_conversation, make_document
+from tests.admin.rows import make_conversation, make_document
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -12,7 +12,7 @@ from agents.fallbacks import MAX_FALLBACKS
 from agents.models import Agent
 from integrations.models import Credential
 from tenants.models import Tenant
-from tests.admin.conftest import make_agent
+from tests.admin.rows import make_agent
 from tests.admin.test_editing import agent_form
 
 

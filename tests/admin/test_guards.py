@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from django.test import Client
 
 from agents.models import Agent, GuardSettings
@@ -13,13 +10,6 @@ from tenants.audit.models import AuditEntry
 from tests.factories import make_agent
 
 PAGE = "/admin/agents/guardsettings/"
-
-
-@pytest.fixture(autouse=True)
-def _remembers_nothing() -> Iterator[None]:
-    guarding.forget()
-    yield
-    guarding.forget()
 
 
 def test_what_is_set_is_kept_with_a_trace(owner: Client) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from conversations.models import Contact, Conversation, OutboundMessage, Turn
-from tests.admin.conftest import fill_everything
+from tests.admin.rows import fill_everything
 
 TEXTS = (
     "<script>window.bad=1</script>",

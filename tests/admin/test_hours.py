@@ -14,7 +14,8 @@ from conversations.models import HolidayHours, HoursSettings, SpecialDays
 from conversations.services import hours
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
-from tests.admin.conftest import as_role, make_agent
+from tests.admin.conftest import as_role
+from tests.admin.rows import make_agent
 
 PAGE = "/admin/conversations/hourssettings/"
 MONDAY = {"what": "week", "d0_0_from": "08:00", "d0_0_to": "12:00"}

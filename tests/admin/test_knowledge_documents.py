@@ -18,7 +18,8 @@ from knowledge.services import documents, versions
 from tenants.audit.models import AuditEntry
 from tenants.errors import DomainError
 from tenants.models import Tenant
-from tests.admin.conftest import as_role, make_document
+from tests.admin.conftest import as_role
+from tests.admin.rows import make_document
 from tests.admin.test_hostile_texts import TEXTS, _Reader
 from tests.knowledge.factories import number_next_document
 

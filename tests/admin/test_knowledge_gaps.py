@@ -26,7 +26,8 @@ from knowledge.models import (
 from knowledge.services import evaluation, gaps
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
-from tests.admin.conftest import as_role, fill_everything, published
+from tests.admin.conftest import as_role, published
+from tests.admin.rows import fill_everything
 from tests.knowledge.factories import NOW, ready
 from tests.knowledge.test_evaluation import FAQ, content
 from tests.knowledge.test_findings import LIST, PROMO, compare

@@ -27,7 +27,6 @@ PAGES = "/admin/knowledge/websource/"
 
 @pytest.fixture
 def server() -> Iterator[FakeEmbeddings]:
-    clients.forget()
     with FakeEmbeddings() as server:
         yield server
 

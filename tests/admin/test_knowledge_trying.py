@@ -14,7 +14,8 @@ from knowledge.models import Document, KnowledgeSettings, Search
 from knowledge.services import documents, trying
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
-from tests.admin.conftest import as_role, fill_everything, make_document
+from tests.admin.conftest import as_role
+from tests.admin.rows import fill_everything, make_document
 from tests.admin.test_hostile_texts import TEXTS, _Reader
 from tests.knowledge.factories import PRICES, ready
 

@@ -19,7 +19,8 @@ from integrations.prices.models import ExchangeRate, ModelPrice
 from integrations.services import prices, saved_answers, spending_csv
 from integrations.services.budgets import NOBODY
 from tenants.models import Tenant
-from tests.admin.conftest import as_role, make_agent, make_call, make_conversation, make_money
+from tests.admin.conftest import as_role
+from tests.admin.rows import make_agent, make_call, make_conversation, make_money
 from tests.admin.test_hostile_texts import TEXTS, _Reader
 
 SPENDING = "/admin/integrations/modelcall/spending/"

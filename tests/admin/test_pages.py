@@ -12,7 +12,8 @@ from conversations.models import Conversation, OutboundMessage, Turn
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
 from tenants.sites import tenant_site
-from tests.admin.conftest import as_role, fill_everything, make_device, make_event
+from tests.admin.conftest import as_role
+from tests.admin.rows import fill_everything, make_device, make_event
 
 LISTS = sorted(
     f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in tenant_site._registry

@@ -15,7 +15,8 @@ from channels_whatsapp.servers.models import BridgeServer
 from tenants.audit.models import AuditEntry
 from tenants.models import InboundRoute
 from tenants.services import routes
-from tests.admin.conftest import as_role, make_agent, make_device, published
+from tests.admin.conftest import as_role, published
+from tests.admin.rows import make_agent, make_device
 
 QR = "data:image/png;base64,aGk="
 

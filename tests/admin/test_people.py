@@ -13,7 +13,8 @@ from conversations.models import Conversation, Draft, Note, OutboundMessage, Peo
 from conversations.services import worklist
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
-from tests.admin.conftest import as_role, make_agent, make_conversation, make_queue
+from tests.admin.conftest import as_role
+from tests.admin.rows import make_agent, make_conversation, make_queue
 
 QUEUE = "/admin/conversations/conversation/queue/"
 

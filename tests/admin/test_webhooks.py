@@ -12,7 +12,8 @@ from django_tenants.utils import tenant_context
 from integrations.models import Delivery, Notice, WebhookEndpoint
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
-from tests.admin.conftest import as_role, make_told
+from tests.admin.conftest import as_role
+from tests.admin.rows import make_told
 from tests.integrations.events import SECRET, happen, make_endpoint
 
 ENDPOINTS = "/admin/integrations/webhookendpoint/"

@@ -20,7 +20,7 @@ from agents.types import Reply, RunRequest, RunResult, StepKind, TranscriptLine
 from integrations.llm.types import ChatResult, FinishReason, Provider, Usage
 from integrations.models import AnswerSaving, ModelCall, SavedAnswer, SavedCall
 from integrations.prices.models import ModelPrice
-from integrations.services import breakers, calls, prices, saved_answers
+from integrations.services import calls, saved_answers
 from knowledge.services import documents
 from tenants.models import Tenant
 from tests.factories import learn, make_agent
@@ -29,15 +29,6 @@ from tests.fakes.llm import FakeLLM, Mode
 CUSTOMER = ModelCall.Origin.CUSTOMER
 QUESTION = "Quanto custa a limpeza?"
 PRICE_LIST = "# Tabela\n\n## Limpeza\nA limpeza completa custa R$ %s à vista.\n"
-
-
-@pytest.fixture(autouse=True)
-def forget() -> Iterator[None]:
-    for one in (breakers, prices):
-        one.forget()
-    yield
-    for one in (breakers, prices):
-        one.forget()
 
 
 @pytest.fixture

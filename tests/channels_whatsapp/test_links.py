@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django_tenants.utils import tenant_context
 
 from channels_whatsapp.bridge.client import BridgeStatus
@@ -163,6 +165,19 @@ def test_what_the_bridge_answers_is_judged_by_what_went_before(
     assert verdict.state == after
 
 
+@pytest.mark.parametrize(("before", "after"), [("connected", "connected"), ("qr", "paired")])
+def test_a_pairing_that_is_told_after_its_connection_takes_nothing_away(
+    before: str, after: str
+) -> None:
+    device = Device(state=before, phone=NUMBER)
+
+    verdict = states.after_event(
+        device=device, state=State.PAIRED, detail="", now=datetime.now(UTC)
+    )
+
+    assert verdict.state == after
+
+
 @pytest.mark.parametrize(
     ("action", "state"),
     [
@@ -275,6 +290,31 @@ def test_messages_that_nobody_takes_are_seen_behind_a_good_looking_link(world: W
     sent.status, sent.acked_at = "acked", datetime.now(UTC)
     sent.save()
     assert world.look().state == "connected"
+
+
+def test_the_watch_reads_no_more_of_what_was_sent_than_its_indexes_name(alpha: object) -> None:
+    device = make_device(make_agent())
+    receive(device, message_body("oi"))
+    OutboundMessage.objects.create(
+        conversation=Conversation.objects.get(),
+        channel_account_ref=device.uuid,
+        provider_ref="3EB0STUCK",
+        origin="agent",
+        text="olá",
+        status="handed",
+        created_at=ago(minutes=9),
+        handed_at=ago(minutes=9),
+    )
+    with CaptureQueriesContext(connection) as captured:
+        assert watching._is_stalled(device, now=datetime.now(UTC))
+
+    plans = []
+    with connection.cursor() as cursor:
+        cursor.execute("set local enable_seqscan = off; set local enable_bitmapscan = off")
+        for one in captured:
+            cursor.execute("explain " + one["sql"])
+            plans.append(str(cursor.fetchall()))
+    assert ["outbound_not_taken" in plans[0], "outbound_taken" in plans[1]] == [True, True]
 
 
 def test_a_change_is_an_event_and_only_a_change(alpha: object) -> None:

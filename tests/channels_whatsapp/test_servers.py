@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import secrets
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
+from django.test import Client
 from django.utils import timezone
-from django_tenants.utils import schema_context, tenant_context
+from django.utils.translation import override
+from django_tenants.utils import tenant_context
 
 from channels_whatsapp.models import Device
+from channels_whatsapp.sender import WhatsAppAccount, WhatsAppSender
 from channels_whatsapp.servers.models import BridgeServer
 from channels_whatsapp.services import editing, provisioning, servers
+from integrations import http
 from tenants.models import InboundRoute
+from tests.admin import conftest as admin
 from tests.channels_whatsapp.conftest import make_server
+from tests.factories import make_agent, make_device
+from tests.fakes.http import Answer, ScriptedServer, json_answer
 from tests.simulator.conftest import ADMIN_TOKEN, Running
+from tests.workers import at_once
+
+owner = admin.owner
 
 
 def add_device(name: str, **values: Any) -> Device:
@@ -54,27 +64,9 @@ def test_devices_of_all_tenants_go_where_there_is_most_room(alpha: object, beta:
 def test_the_last_place_is_given_once(committed_alpha: object) -> None:
     with transaction.atomic():
         make_server("http://one:8080", max_devices=1)
-    gate = threading.Barrier(3)
-    results: list[str] = []
+    found = at_once(*[partial(add_device, f"aparelho {number}") for number in range(3)])
 
-    def add(number: int) -> None:
-        try:
-            with schema_context("t_alpha"):
-                gate.wait()
-                add_device(f"aparelho {number}")
-            results.append("added")
-        except servers.NoRoom:
-            results.append("full")
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=add, args=(number,)) for number in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert sorted(results) == ["added", "full", "full"]
+    assert sorted(type(one).__name__ for one in found) == ["Device", "NoRoom", "NoRoom"]
     assert InboundRoute.objects.count() == 1
 
 
@@ -94,6 +86,57 @@ def test_the_admin_token_goes_to_the_platforms_bridges_only(
     assert servers.admin_token(bridge.base_url + "/") == ADMIN_TOKEN
     taken = provisioning.provision_device(device_id=device.pk, now=timezone.now())
     assert taken.problem == ""
+
+
+@pytest.mark.parametrize("is_on_platform", [True, False])
+def test_a_copy_at_a_private_address_is_fetched_for_the_platforms_bridges_only(
+    alpha: object, settings: Any, is_on_platform: bool
+) -> None:
+    settings.EGRESS_ALLOWED_PRIVATE = ["127.0.0.1"]
+    download = json_answer({"code": 200, "data": {"Data": "data:a/b;base64,YnJpZGdl"}})
+    with ScriptedServer() as ponte, ScriptedServer() as inside:
+        if is_on_platform:
+            make_server(ponte.url)
+        device = make_device(make_agent(), bridge_url=ponte.url)
+        account = WhatsAppSender().open_account(device.uuid)
+        assert isinstance(account, WhatsAppAccount)
+        inside.script(Answer())
+        http.request("GET", inside.url)  # its connection is kept, and may be taken again
+        if is_on_platform:
+            inside.script(Answer(body=b"kept"))
+        else:
+            ponte.script(download, path="/chat/downloadimage")
+        source = {"url": f"{inside.url}/secret", "route": "image", "message": {}}
+
+        found = account.fetch_file(source=source)
+
+        assert found == (b"kept" if is_on_platform else b"bridge")
+        assert len(inside.received) == (2 if is_on_platform else 1)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["http://ponte.example:8080", "http://PONTE.example.:8080/", "http://ponte.example:8080/x/.."],
+)
+def test_a_tenant_takes_no_place_of_the_platform_by_typing_its_address(
+    owner: Client, typed: str
+) -> None:
+    make_server("http://ponte.example:8080", max_devices=0)
+    with pytest.raises(servers.PlatformBridge):
+        add_device("balcão", bridge_base_url=typed)
+    page = "/admin/channels_whatsapp/device/"
+    waits = {"quiet_s": "5", "max_wait_s": "60", "max_messages": "20", "freshness_s": "900"}
+    given = {"name": "balcão", "bridge_base_url": typed, "bridge_token": "t" * 24, **waits}
+
+    with override("pt-br"):
+        html = owner.post(f"{page}add/", given).content.decode()
+        assert str(servers.PlatformBridge()) in html
+
+    assert not Device.objects.exists()
+    # What is there already keeps its place, and another port is another bridge.
+    there = make_device(make_agent(), name="antigo", bridge_url="http://ponte.example:8080")
+    add_device("antigo", bridge_base_url=there.bridge_base_url, quiet_s=6)
+    add_device("própria", bridge_base_url="http://ponte.example:8081", bridge_token="t" * 24)
 
 
 def test_a_server_is_made_once_and_keeps_its_name(alpha: object, settings: Any) -> None:

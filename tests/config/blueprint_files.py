@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+
+from django.core.management import call_command
+from django.utils import timezone
+
+from config.blueprints import applying, loading
 
 FULL = Path(__file__).parent / "full_blueprint.yaml"
 SECRETS = {
@@ -17,3 +23,16 @@ def rewrite(folder: Path, old: str, new: str) -> None:
     text = file.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def apply(folder: Path) -> applying.Applied:
+    """Apply the blueprint of a folder."""
+    blueprint = loading.load(folder / "blueprint.yaml")
+    return applying.apply(blueprint, folder=folder, now=timezone.now())
+
+
+def command(*arguments: str) -> tuple[str, str]:
+    """Run a command and return what it wrote to stdout and stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    call_command(*arguments, stdout=out, stderr=err)
+    return out.getvalue(), err.getvalue()

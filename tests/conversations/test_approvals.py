@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import threading
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
-from django.db import connection
-from django_tenants.utils import schema_context, tenant_context
+from django_tenants.utils import tenant_context
 
 from agents.models import Agent
 from agents.services import publishing
@@ -21,9 +15,9 @@ from conversations.types import Address
 from tenants import timers
 from tenants.audit.models import AuditEntry
 from tenants.context import database_now
-from tenants.failpoints import EXIT_CODE
 from tenants.models import Timer
 from tests.factories import (
+    PEOPLE_TIMERS,
     learn,
     make_agent,
     make_device,
@@ -34,14 +28,9 @@ from tests.factories import (
     work,
 )
 from tests.fakes.bridge import FakeBridge
+from tests.workers import at_once, die_at
 
 ASKED = "quanto custa a limpeza?"
-
-
-@pytest.fixture
-def bridge():
-    with FakeBridge() as bridge:
-        yield bridge
 
 
 def make_watched(then: str = "people") -> Agent:
@@ -208,29 +197,12 @@ def test_of_a_person_and_the_clock_one_decides(committed_alpha, bridge):
     Draft.objects.update(due_at=past)
     Timer.objects.filter(kind="draft").update(due_at=past)
     bell = timers.claim_due(kind="draft", max_running=10, limit=10)[0]
-    gate, outcomes = threading.Barrier(3), []
 
-    def run(decide) -> None:
-        try:
-            with schema_context("t_alpha"):
-                gate.wait()
-                try:
-                    outcomes.append(str(decide()))
-                except approvals.DraftGone:
-                    outcomes.append("gone")
-        finally:
-            connection.close()
-
-    deciders = (
-        lambda: approvals.decide_due(timer_id=bell.timer_id, token=bell.token).value,
+    outcomes = at_once(
+        lambda: approvals.decide_due(timer_id=bell.timer_id, token=bell.token),
         lambda: approvals.approve(draft_uuid=draft().uuid, actor="ana", now=past).status,
         lambda: approvals.approve(draft_uuid=draft().uuid, actor="bia", now=past).status,
     )
-    threads = [threading.Thread(target=run, args=(one,)) for one in deciders]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
     work()
 
     assert len(bridge.sent) == 1
@@ -277,7 +249,7 @@ def test_a_death_in_the_middle_does_it_neither_half_nor_twice(
     Timer.objects.filter(kind=kind).update(due_at=past)
     bell = timers.claim_due(kind=kind, max_running=10, limit=10)[0]
 
-    kill(kind, bell, failpoint=failpoint)
+    die_at(failpoint, PEOPLE_TIMERS[kind], bell)
     assert not OutboundMessage.objects.filter(origin__in=("agent", "system")).exists()
     Timer.objects.filter(kind=kind).update(lease_until=past)
     assert ring_people(kind) == [f"{kind}:done"]
@@ -290,41 +262,6 @@ def test_a_death_in_the_middle_does_it_neither_half_nor_twice(
         assert Conversation.objects.get().mode == "ai"
     else:
         assert [one.n_escalations for one in Conversation.objects.all()] == [1]
-
-
-def kill(kind: str, bell: timers.Doorbell, *, failpoint: str) -> None:
-    """Let a process work on a doorbell and die at a place."""
-    code = (
-        "import uuid, django; django.setup();"
-        "from django_tenants.utils import schema_context;"
-        "from tests.factories import PEOPLE_TIMERS;"
-        "scope = schema_context('t_alpha'); scope.__enter__();"
-        f"PEOPLE_TIMERS['{kind}'](timer_id={bell.timer_id}, token=uuid.UUID('{bell.token}'))"
-    )
-    place = connection.settings_dict
-    url = (
-        f"postgres://{place['USER']}:{place['PASSWORD']}@{place['HOST']}:{place['PORT']}"
-        f"/{place['NAME']}"
-    )
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "config.settings.test",
-        "DATABASE_URL": url,
-        "REDIS_URL": settings.REDIS_URL,
-        "SECRET_KEY": settings.SECRET_KEY,
-        "FIELD_ENCRYPTION_KEYS": ",".join(settings.FIELD_ENCRYPTION_KEYS),
-        "FAILPOINT": failpoint,
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        cwd=settings.BASE_DIR,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == EXIT_CODE, done.stderr[-2000:]
 
 
 def test_a_draft_of_each_of_two_contacts_who_are_one_becomes_one_draft(alpha, bridge):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -18,14 +16,9 @@ from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
 from tests.factories import learn, make_agent, make_device, message_body, receive, work
 from tests.fakes.bridge import FakeBridge
+from tests.workers import at_once
 
 STOP = "pare de me mandar mensagem"
-
-
-@pytest.fixture
-def bridge() -> Iterator[FakeBridge]:
-    with FakeBridge() as server:
-        yield server
 
 
 def device_of(bridge: FakeBridge) -> Device:
@@ -140,23 +133,13 @@ def test_two_wishes_at_once_are_confirmed_once(committed_alpha: Tenant, bridge: 
     receive(device, message_body("oi", ref="A1"))
     receive(other, message_body("oi", ref="A2"))
     ids = list(Conversation.objects.order_by("pk").values_list("pk", flat=True))
-    barrier = threading.Barrier(2)
 
-    def one(pk: int) -> None:
-        try:
-            with tenant_context(committed_alpha):
-                barrier.wait(10)
-                with transaction.atomic():
-                    row = Conversation.objects.lock([pk], wait=True)[0]
-                    consent.heed(conversation=row, text=STOP, now=timezone.now())
-        finally:
-            connection.close()
+    def wish(pk: int) -> None:
+        with transaction.atomic():
+            row = Conversation.objects.lock([pk], wait=True)[0]
+            consent.heed(conversation=row, text=STOP, now=timezone.now())
 
-    threads = [threading.Thread(target=one, args=(pk,)) for pk in ids]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    at_once(*[partial(wish, pk) for pk in ids])
 
     assert len(ids) == 2
     assert OutboundMessage.objects.count() == 1

@@ -19,15 +19,8 @@ from conversations.types import Address
 from tenants.audit.models import AuditEntry
 from tenants.context import database_now
 from tests.factories import learn, make_agent, make_device, message_body, receive, work
-from tests.fakes.bridge import FakeBridge
 
 GROUP = "120363041234567890@g.us"
-
-
-@pytest.fixture
-def bridge():
-    with FakeBridge() as bridge:
-        yield bridge
 
 
 def group_body(text: str = "@223344556677889 quanto custa a limpeza?", **context: object) -> bytes:

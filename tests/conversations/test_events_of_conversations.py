@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_tenants.utils import tenant_context
@@ -25,12 +24,6 @@ from tests.factories import learn, make_agent, make_device, message_body, receiv
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.http import ScriptedServer, json_answer
 from tests.integrations.events import make_endpoint
-
-
-@pytest.fixture
-def bridge():
-    with FakeBridge() as bridge:
-        yield bridge
 
 
 def listen() -> None:

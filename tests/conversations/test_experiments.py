@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
 from django_tenants.utils import tenant_context
 
 from agents import intervals
@@ -25,10 +23,13 @@ from conversations.models import (
     Turn,
 )
 from conversations.services import experiments as outcomes
+from integrations.models import Notice
+from integrations.services import notices
 from knowledge.models import Search
 from tenants.models import Tenant
 from tests.factories import learn, make_device, message_body, receive, work
 from tests.fakes.bridge import FakeBridge
+from tests.workers import at_once
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -246,6 +247,9 @@ def test_it_ends_early_only_when_the_difference_is_beyond_doubt(alpha: Tenant) -
     assert (experiment.ending, experiment.stopped_by) == ("significant", "timer")
     assert experiment.winner == second
     assert agent.published_version == first  # a winner waits for a click
+    [notice] = notices.unseen()
+    assert (notice.kind, notice.subject) == ("experiment.ended", str(experiment.uuid))
+    assert "2" in notice.text
     experiments.publish_winner(experiment=experiment, actor="ana", now=NOW)
     agent.refresh_from_db()
     assert agent.published_version == second
@@ -266,6 +270,7 @@ def test_it_ends_with_enough_conversations_and_no_winner_where_chance_explains_i
     agent.refresh_from_db()
     assert (experiment.ending, experiment.winner) == ("enough", None)
     assert agent.published_version == first
+    assert (Notice.objects.get().kind, notices.unseen()) == ("experiment.ended", [])
     with pytest.raises(experiments.NothingToPublish):
         experiments.publish_winner(experiment=experiment, actor="ana", now=NOW)
 
@@ -283,6 +288,10 @@ def test_the_winner_is_published_by_itself_where_that_was_chosen(alpha: Tenant) 
     experiment.refresh_from_db()
     assert agent.published_version == second
     assert (experiment.ending, experiment.winner) == ("enough", second)
+    assert (Notice.objects.get().level, Notice.objects.get().page) == (
+        "info",
+        "agents_experiment_changelist",
+    )
 
 
 def test_intervals_are_those_of_the_literature() -> None:
@@ -314,36 +323,13 @@ def test_tenants_with_equal_ids_have_experiments_of_their_own(alpha: Tenant, bet
     assert Experiment.objects.get() == mine
 
 
-def at_once(tenant: Tenant, *works: Callable[[], object]) -> list[object]:
-    """Do things in threads that begin together; return what each returned or raised."""
-    barrier = threading.Barrier(len(works))
-    found: list[object] = []
-
-    def one(work_: Callable[[], object]) -> None:
-        try:
-            with tenant_context(tenant):
-                barrier.wait(10)
-                try:
-                    found.append(work_())
-                except CannotStart as error:
-                    found.append(error.code)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=one, args=(work_,)) for work_ in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    return found
-
-
 def test_of_two_who_start_one_at_once_one_does(committed_alpha: Tenant) -> None:
     agent, first, second = make_arms()
 
-    found = at_once(committed_alpha, *[lambda: start(agent, first, second)] * 4)
+    found = at_once(*[lambda: start(agent, first, second)] * 4)
 
-    assert Counter(type(one) for one in found) == {str: 3, Experiment: 1}
+    assert not Notice.objects.exists()
+    assert Counter(type(one) for one in found) == {CannotStart: 3, Experiment: 1}
     assert Experiment.objects.filter(status="running").count() == 1
 
 
@@ -355,7 +341,6 @@ def test_of_two_who_end_one_at_once_one_does(committed_alpha: Tenant) -> None:
     crowd(experiment, 1, 10, 0)
 
     found = at_once(
-        committed_alpha,
         lambda: outcomes.check_running(now=NOW),
         lambda: outcomes.check_running(now=NOW),
         lambda: int(experiments.stop(experiment=experiment, actor="ana", now=NOW)),

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils.translation import override
-from django_tenants.utils import schema_context, tenant_context
+from django_tenants.utils import tenant_context
 
-from channels_whatsapp.models import Device
+from channels_whatsapp.models import MOST_FILE_MB, Device
 from channels_whatsapp.services import reception
 from conversations.models import (
     Attachment,
@@ -31,12 +29,13 @@ from conversations.services import (
     takeover,
     worklist,
 )
-from integrations.models import ModelCall, ModelChoice
+from integrations.models import Credential, ModelCall, ModelChoice
 from integrations.services.credentials import ensure_credential
 from tenants import timers
 from tenants.context import database_now
 from tenants.models import Timer
 from tests.factories import (
+    due_now,
     learn,
     make_agent,
     make_device,
@@ -45,25 +44,13 @@ from tests.factories import (
     receive,
     work,
 )
-from tests.fakes.bridge import FakeBridge
 from tests.fakes.http import Answer, json_answer
 from tests.fakes.llm import FakeLLM, Mode
+from tests.workers import at_once
 
 OGG = b"OggS" + b"\x00" * 60
 JPEG = b"\xff\xd8\xff\xe0" + b"\x00" * 60
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
-
-
-@pytest.fixture
-def bridge():
-    with FakeBridge() as bridge:
-        yield bridge
-
-
-@pytest.fixture
-def llm():
-    with FakeLLM(Mode.EVIDENCE) as llm:
-        yield llm
 
 
 def choose(llm: FakeLLM, *purposes: str) -> None:
@@ -129,6 +116,7 @@ def test_a_voice_note_is_answered_as_if_it_had_been_typed(alpha, bridge, llm):
     assert "12 s: quanto custa a limpeza?]" in told()
     call = ModelCall.objects.get(purpose="transcribe")
     assert call.conversation_uuid == Conversation.objects.get().uuid
+    assert call.credential == str(Credential.objects.get(name="ouvido").uuid)
 
 
 def test_a_burst_waits_for_the_words_and_no_longer_than_its_limit(alpha, bridge, llm):
@@ -191,7 +179,7 @@ def test_a_bridge_that_is_away_is_asked_again_and_a_file_that_is_gone_is_not(alp
 
     gone = {"code": 500, "error": "failed to download image: status 403", "success": False}
     bridge.script(json_answer(gone, status=500), path="/chat/downloadimage")
-    Timer.objects.update(due_at=database_now() - timedelta(seconds=1))
+    due_now()
     work(rounds=1)
     found = Attachment.objects.get()
     assert (found.status, found.problem) == ("failed", "gone")
@@ -379,27 +367,27 @@ def test_two_tenants_keep_files_of_the_same_ids_apart(alpha, beta):
     assert Device.objects.count() == 1
 
 
+def test_the_largest_file_that_can_be_allowed_gets_through(alpha, bridge):
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    Device.objects.update(file_max_mb=MOST_FILE_MB)
+    data = JPEG + b"\0" * (MOST_FILE_MB * 1024 * 1024 - len(JPEG))
+    bridge.script(downloads(data), path="/chat/downloadimage")
+    receive(device, file_body("image"))
+
+    work()
+
+    assert Attachment.objects.get().status == "stored"
+    assert Attachment.objects.get().n_bytes == len(data)
+
+
 def test_two_workers_transcribe_a_note_once(committed_alpha, llm):
     choose(llm, "transcribe")
     device = make_device(make_agent())
     receive(device, file_body(data=OGG))
     (bell,) = timers.claim_due(kind="media", max_running=9, limit=9)
-    gate, outcomes = threading.Barrier(2), []
     llm.say("oi")
 
-    def run() -> None:
-        try:
-            with schema_context("t_alpha"):
-                gate.wait()
-                outcomes.append(file_work.work_on(timer_id=bell.timer_id, token=bell.token))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    outcomes = at_once(*[lambda: file_work.work_on(timer_id=bell.timer_id, token=bell.token)] * 2)
 
     assert sorted(outcomes) == ["done", "not_ours"]
     assert len([one for one in llm.received if one.path == TRANSCRIPTIONS]) == 1

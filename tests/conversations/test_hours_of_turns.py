@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from django_tenants.utils import schema_context, tenant_context
+from django_tenants.utils import tenant_context
 
 from agents.models import Agent
 from agents.runtime import loop
@@ -22,10 +21,11 @@ from conversations.models import AwayNotice, Contact, Conversation, HoursSetting
 from conversations.services import away, committing, hours, identity, opening, orchestrator, outbox
 from tenants import timers
 from tenants.context import database_now
-from tenants.models import Tenant, Timer
-from tests.factories import learn, make_agent, make_device, message_body, receive, work
+from tenants.models import Tenant
+from tests.factories import due_now, learn, make_agent, make_device, message_body, receive, work
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.http import wait_until
+from tests.workers import at_once
 
 WEEK = [["08:00-12:00", "13:30-18:00"]] * 5 + [["08:00-12:00"], []]
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -33,12 +33,6 @@ FRIDAY = datetime(2026, 7, 10, 9, 0, tzinfo=SAO_PAULO)
 SUNDAY = datetime(2026, 7, 12, 10, 0, tzinfo=SAO_PAULO)
 LUNCH = datetime(2026, 7, 10, 12, 30, tzinfo=SAO_PAULO)
 ANA = "5511988887777"
-
-
-@pytest.fixture
-def bridge() -> Iterator[FakeBridge]:
-    with FakeBridge() as bridge:
-        yield bridge
 
 
 def open_hours(*, region: str = "BR-SP", week: list[list[str]] | None = None) -> None:
@@ -57,7 +51,7 @@ def agent(outside_hours: str = "answer") -> Agent:
 def answer(now: datetime) -> list[str]:
     """Answer what waits in the current tenant as if it were `now` there; return the outcomes."""
     schema = connection.schema_name
-    Timer.objects.update(due_at=database_now() - timedelta(seconds=1))
+    due_now()
     bells = [
         (bell.timer_id, bell.token)
         for bell in timers.claim_due(kind="turn", max_running=100, limit=100)
@@ -282,32 +276,23 @@ def test_of_two_workers_that_answer_one_contact_one_tells(committed_alpha: Tenan
     two = make_device(answering, name="dois", bridge_url=bridge.url)
     for device in (one, two):
         receive(device, message_body("oi"))
-    Timer.objects.update(due_at=database_now() - timedelta(seconds=1))
+    due_now()
     bells = timers.claim_due(kind="turn", max_running=100, limit=100)
     opened = [opening.open_turns(timers.begin([(bell.timer_id, bell.token)])) for bell in bells]
-    barrier = threading.Barrier(2)
-    outcomes: list[str] = []
+    answers = []
+    for found in opened:
+        ((claim, begun),) = found.items()
+        request = replace(begun.request, now=SUNDAY, hours=hours.state_at(now=SUNDAY))
+        context = assembly.run_context(orchestrator.caller_of(begun))
+        answers.append(committing.Answered(claim, begun, loop.answer(request, context)))
 
-    def commit(found: dict) -> None:
-        try:
-            with schema_context("t_alpha"):
-                ((claim, begun),) = found.items()
-                request = replace(begun.request, now=SUNDAY, hours=hours.state_at(now=SUNDAY))
-                context = assembly.run_context(orchestrator.caller_of(begun))
-                answered = committing.Answered(claim, begun, loop.answer(request, context))
-                barrier.wait(timeout=30)
-                committed = committing.commit_turns([answered], alone=True)[answered]
-                outcomes.append(committed.outcome)
-                if committed.handed is not None:
-                    outbox.send_handed(committed.handed)
-        finally:
-            connection.close()
+    def commit(answered: committing.Answered) -> str:
+        committed = committing.commit_turns([answered], alone=True)[answered]
+        if committed.handed is not None:
+            outbox.send_handed(committed.handed)
+        return committed.outcome
 
-    workers = [threading.Thread(target=commit, args=(found,)) for found in opened]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(timeout=60)
+    outcomes = at_once(*[partial(commit, one) for one in answers])
 
     wait_until(lambda: len(bridge.sent) == 1)
     assert outcomes == ["answered"] * 2
@@ -317,20 +302,6 @@ def test_of_two_workers_that_answer_one_contact_one_tells(committed_alpha: Tenan
 
 
 def test_two_workers_that_set_the_hours_first_make_one_row(committed_alpha: Tenant):
-    barrier = threading.Barrier(2)
-
-    def save() -> None:
-        try:
-            with schema_context("t_alpha"):
-                barrier.wait(timeout=30)
-                hours.save_week(week=WEEK, actor="test")
-        finally:
-            connection.close()
-
-    workers = [threading.Thread(target=save) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(timeout=30)
+    at_once(*[lambda: hours.save_week(week=WEEK, actor="test")] * 2)
 
     assert HoursSettings.objects.get().week == WEEK

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime
 
 import pytest
-from django.db import connection
-from django_tenants.utils import schema_context, tenant_context
+from django_tenants.utils import tenant_context
 
 from conversations.models import Contact, Conversation, InboundMessage, Turn
 from conversations.services import bursts, identity
 from conversations.types import Address
 from tenants.models import Timer
 from tests.factories import make_agent, make_device, message_body, receive
+from tests.workers import at_once
 
 PHONE, LID = "5511988887777", "198765432101234"
 BOTH, BY_PHONE, BY_LID = Address(PHONE, LID), Address(phone=PHONE), Address(lid=LID)
@@ -65,23 +64,9 @@ def test_merging_keeps_what_was_answered_answered_and_what_waits_waiting(alpha):
 
 
 def test_two_workers_make_one_contact(committed_alpha):
-    gate, contacts = threading.Barrier(4), []
+    contacts = at_once(*[lambda: identity.ensure_contact(address=BOTH, name="Ana").pk] * 4)
 
-    def run() -> None:
-        try:
-            with schema_context("t_alpha"):
-                gate.wait()
-                contacts.append(identity.ensure_contact(address=BOTH, name="Ana").pk)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
     assert len(set(contacts)) == 1
-    assert len(contacts) == 4
 
 
 def test_a_burst_that_waits_is_answered_though_a_silent_event_merged_it(alpha):

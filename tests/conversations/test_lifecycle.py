@@ -32,12 +32,7 @@ from tests.factories import (
 )
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.llm import FakeLLM
-
-
-@pytest.fixture
-def bridge():
-    with FakeBridge() as bridge:
-        yield bridge
+from tests.workers import at_once
 
 
 def age(hours: float = 25) -> None:
@@ -316,20 +311,7 @@ def test_two_workers_with_one_doorbell_close_once(committed_alpha):
     age()
     lifecycle.sweep()
     bell = timers.claim_due(kind="close", max_running=10, limit=10)[0]
-    outcomes: list[str] = []
 
-    def close() -> None:
-        try:
-            with schema_context("t_alpha"):
-                outcome = lifecycle.close_due(timer_id=bell.timer_id, token=bell.token)
-                outcomes.append(outcome.value)
-        finally:
-            connection.close()
-
-    workers = [threading.Thread(target=close) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(30)
+    outcomes = at_once(*[lambda: lifecycle.close_due(timer_id=bell.timer_id, token=bell.token)] * 2)
 
     assert sorted(outcomes) == ["done", "not_ours"]

@@ -24,20 +24,7 @@ from tests.factories import (
     ring_endings,
     work,
 )
-from tests.fakes.bridge import FakeBridge
 from tests.fakes.llm import FakeLLM, Mode
-
-
-@pytest.fixture
-def bridge():
-    with FakeBridge() as bridge:
-        yield bridge
-
-
-@pytest.fixture
-def llm():
-    with FakeLLM() as llm:
-        yield llm
 
 
 def known() -> dict[str, str]:
@@ -51,7 +38,6 @@ def prompt_of(llm: FakeLLM, place: int = -1) -> str:
 def test_what_a_contact_gives_is_kept_with_its_message_and_told_to_the_model(alpha, bridge, llm):
     learn()
     device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
-    llm.mode = Mode.EVIDENCE
     receive(
         device,
         message_body("me chamo Ana Souza, cpf 529.982.247-25. quanto custa a limpeza?", ref="A1"),
@@ -67,6 +53,7 @@ def test_what_a_contact_gives_is_kept_with_its_message_and_told_to_the_model(alp
 
 
 def test_a_filled_slot_is_never_asked_again(alpha, bridge, llm):
+    llm.mode = Mode.SCRIPTED
     learn()
     device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
     llm.say("A limpeza completa custa R$ 220,00.")
@@ -87,6 +74,7 @@ def test_a_filled_slot_is_never_asked_again(alpha, bridge, llm):
 
 
 def test_a_model_invents_no_fact_and_what_people_wrote_stays(alpha, bridge, llm):
+    llm.mode = Mode.SCRIPTED
     learn()
     device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
     llm.say("Claro, Beatriz! A limpeza completa custa R$ 220,00.")
@@ -111,7 +99,6 @@ def test_a_model_invents_no_fact_and_what_people_wrote_stays(alpha, bridge, llm)
 def test_what_has_expired_is_not_told(alpha, bridge, llm):
     learn()
     device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
-    llm.mode = Mode.EVIDENCE
     receive(device, message_body("cadê o pedido 48213? quanto custa a limpeza?"))
     work()
     assert known() == {"order": "48213"}
@@ -166,7 +153,6 @@ def talk(device, n: int, text: str = "quanto custa a limpeza completa?") -> Conv
 def test_a_long_conversation_is_summed_up_in_the_background(alpha, bridge, llm):
     learn()
     device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
-    llm.mode = Mode.EVIDENCE
     receive(device, message_body("oi"))
     work()
     conversation = talk(device, 60)
@@ -245,7 +231,6 @@ def test_an_agent_is_told_as_much_as_it_shall_remember(
     publishing.publish_agent(agent=Agent.objects.get(pk=agent.pk), actor="t", now=timezone.now())
     desk = make_agent(base_url=llm.base_url, handoffs=[agent])
     device = make_device(desk, bridge_url=bridge.url)
-    llm.mode = Mode.EVIDENCE
     for text in ("tem estacionamento?", "orçamento da limpeza?", "qual o preço da limpeza?"):
         receive(device, message_body(text))
         work()

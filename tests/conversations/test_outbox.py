@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,6 +16,7 @@ from tenants.context import database_now
 from tenants.models import Timer
 from tests.factories import make_agent, make_device, message_body, receive
 from tests.fakes.http import Answer, ScriptedServer, json_answer
+from tests.workers import at_once
 
 OK = {"code": 200, "data": {"Details": "Sent", "Id": "x", "Timestamp": 1}, "success": True}
 SEND = "/chat/send/text"
@@ -218,21 +218,8 @@ def test_of_two_workers_with_one_doorbell_one_sends(committed_alpha, server):
     put(open_conversation(server), "um")
     accept(server)
     bell = timers.claim_due(kind="send", max_running=10, limit=10)[0]
-    gate, outcomes = threading.Barrier(2), []
 
-    def run() -> None:
-        try:
-            with schema_context("t_alpha"):
-                gate.wait()
-                outcomes.append(outbox.send_next(timer_id=bell.timer_id, token=bell.token).value)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    outcomes = at_once(*[lambda: outbox.send_next(timer_id=bell.timer_id, token=bell.token)] * 2)
     assert sorted(outcomes) == ["not_ours", "sent"]
 
 

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-
-import pytest
-from django.db import connection
 from django_tenants.utils import tenant_context
 
 from agents.models import GuardSettings
@@ -17,19 +12,7 @@ from tenants import timers
 from tenants.models import Tenant
 from tests.factories import learn, make_agent, make_device, message_body, receive, work
 from tests.fakes.bridge import FakeBridge
-
-
-@pytest.fixture
-def bridge() -> Iterator[FakeBridge]:
-    with FakeBridge() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _remembers_nothing() -> Iterator[None]:
-    guarding.forget()
-    yield
-    guarding.forget()
+from tests.workers import at_once
 
 
 def test_the_turn_beyond_the_limit_ends_with_a_person_in_silence(
@@ -69,21 +52,8 @@ def test_two_workers_let_no_more_turns_through_than_one(
         work()
     receive(device, message_body("e a limpeza de novo, quanto custa?"))
     bells = timers.claim_due(kind="turn", max_running=1000, limit=1000)
-    barrier = threading.Barrier(2)
 
-    def one() -> None:
-        try:
-            with tenant_context(committed_alpha):
-                barrier.wait(10)
-                orchestrator.run_turns([(bell.timer_id, bell.token) for bell in bells])
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=one) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    at_once(*[lambda: orchestrator.run_turns([(bell.timer_id, bell.token) for bell in bells])] * 2)
 
     assert Turn.objects.filter(outcome="reply").count() == 2
     assert Turn.objects.filter(reason="flood").count() == 1

@@ -18,15 +18,9 @@ from integrations.models import ModelCall
 from knowledge.models import Search
 from tenants.models import Tenant
 from tests.factories import learn, make_agent, make_queue
-from tests.fakes.llm import FakeLLM, Mode
+from tests.fakes.llm import FakeLLM
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # a Friday, noon in São Paulo
-
-
-@pytest.fixture
-def llm() -> Iterator[FakeLLM]:
-    with FakeLLM(Mode.EVIDENCE) as llm:
-        yield llm
 
 
 @pytest.fixture(autouse=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
-from django_tenants.utils import schema_context, tenant_context
+from django_tenants.utils import tenant_context
 
 from conversations.models import Conversation, Note, OutboundMessage, PeopleQueue, StaffMessage
 from conversations.services import desks, due, queue, replying, takeover
@@ -30,15 +28,10 @@ from tests.factories import (
 )
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.http import json_answer
+from tests.workers import at_once
 
 STAFF = "5511977776666"
 CONTACT = "5511988887777"
-
-
-@pytest.fixture
-def bridge():
-    with FakeBridge() as bridge:
-        yield bridge
 
 
 def conversation() -> Conversation:
@@ -303,21 +296,8 @@ def test_of_two_workers_one_passes_on(committed_alpha, bridge):
     Conversation.objects.update(answer_due_at=past)
     Timer.objects.filter(kind="escalate").update(due_at=past)
     bell = timers.claim_due(kind="escalate", max_running=10, limit=10)[0]
-    gate, outcomes = threading.Barrier(2), []
 
-    def run() -> None:
-        try:
-            with schema_context("t_alpha"):
-                gate.wait()
-                outcomes.append(queue.escalate_due(timer_id=bell.timer_id, token=bell.token).value)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    outcomes = at_once(*[lambda: queue.escalate_due(timer_id=bell.timer_id, token=bell.token)] * 2)
 
     assert sorted(outcomes) == ["done", "not_ours"]
     assert conversation().n_escalations == 1

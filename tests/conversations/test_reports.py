@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn
 from conversations.services import reports
 from tenants.models import Tenant
-from tests.admin.conftest import make_conversation
+from tests.admin.rows import make_conversation
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 NOON = datetime(2026, 11, 21, 15, 0, tzinfo=UTC)  # noon in São Paulo

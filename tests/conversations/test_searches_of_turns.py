@@ -3,8 +3,6 @@ door."""
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
@@ -16,15 +14,9 @@ from knowledge import abstention
 from knowledge.models import KnowledgeSettings, Search
 from tenants import timers
 from tests.factories import learn, make_agent, make_device, message_body, receive, work
-from tests.fakes.bridge import FakeBridge
 from tests.fakes.http import Answer, Received
 from tests.fakes.llm import FakeLLM, Mode
-
-
-@pytest.fixture
-def bridge():
-    with FakeBridge() as bridge:
-        yield bridge
+from tests.workers import at_once
 
 
 def unsure() -> None:
@@ -148,23 +140,10 @@ def test_two_workers_at_one_turn_keep_one_search(committed_alpha, bridge):
     device = make_device(make_agent(), bridge_url=bridge.url)
     receive(device, message_body("quanto custa a limpeza?"))
     (bell,) = timers.claim_due(kind="turn", max_running=1000, limit=1000)
-    barrier = threading.Barrier(2)
-    outcomes = []
 
-    def worker() -> None:
-        try:
-            with schema_context("t_alpha"):
-                barrier.wait()
-                outcome = orchestrator.run_turn(timer_id=bell.timer_id, token=bell.token)
-                outcomes.append(outcome.value)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=worker) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    outcomes = at_once(
+        *[lambda: orchestrator.run_turn(timer_id=bell.timer_id, token=bell.token)] * 2
+    )
 
     assert sorted(outcomes) == ["answered", "not_ours"]
     assert Search.objects.count() == 1

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
-import pytest
 from django.utils.translation import override
 
 from conversations.models import Turn
@@ -13,7 +11,7 @@ from conversations.services import explaining
 from integrations.llm.types import Provider
 from integrations.models import Breaker, Budget, ModelCall, SavedCall
 from integrations.prices.models import ModelPrice
-from integrations.services import breakers, prices, saved_answers
+from integrations.services import breakers, saved_answers
 from knowledge.models import Category, Document
 from knowledge.services import faqs, ingesting
 from tenants.context import database_now
@@ -23,27 +21,6 @@ from tests.fakes.bridge import FakeBridge
 from tests.fakes.llm import FakeLLM, Mode
 
 QUESTION = "vocês têm estacionamento?"
-
-
-@pytest.fixture(autouse=True)
-def forget() -> Iterator[None]:
-    breakers.forget()
-    prices.forget()
-    yield
-    breakers.forget()
-    prices.forget()
-
-
-@pytest.fixture
-def bridge() -> Iterator[FakeBridge]:
-    with FakeBridge() as bridge:
-        yield bridge
-
-
-@pytest.fixture
-def llm() -> Iterator[FakeLLM]:
-    with FakeLLM(Mode.EVIDENCE) as llm:
-        yield llm
 
 
 PRICES = "# Tabela\n\n## Limpeza\nA limpeza completa custa R$ 220,00 à vista.\n".encode()

@@ -15,7 +15,7 @@ from channels_whatsapp.models import Device
 from conversations.models import Turn
 from conversations.services import orchestrator
 from integrations.models import Breaker, ModelCall
-from integrations.services import breakers, prices
+from integrations.services import breakers
 from integrations.services.credentials import ensure_credential
 from knowledge.models import Category
 from knowledge.services import faqs, ingesting
@@ -50,21 +50,6 @@ class MortalLLM(FakeLLM):
 
     def revive(self) -> None:
         self.is_mortal, self.mode = False, Mode.EVIDENCE
-
-
-@pytest.fixture(autouse=True)
-def forget() -> Iterator[None]:
-    breakers.forget()
-    prices.forget()
-    yield
-    breakers.forget()
-    prices.forget()
-
-
-@pytest.fixture
-def bridge() -> Iterator[FakeBridge]:
-    with FakeBridge() as bridge:
-        yield bridge
 
 
 @pytest.fixture

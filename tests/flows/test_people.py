@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from agents.models import Agent
 from conversations.models import Conversation, Turn
 from conversations.services import takeover
@@ -27,12 +25,6 @@ from tests.fakes.bridge import FakeBridge
 from tests.fakes.llm import FakeLLM, Mode
 
 QUEUE = "/admin/conversations/conversation/queue/"
-
-
-@pytest.fixture
-def bridge():
-    with FakeBridge() as bridge:
-        yield bridge
 
 
 def texts(bridge: FakeBridge) -> list[str]:

@@ -21,7 +21,7 @@ from config.blueprints import applying, loading
 from conversations.models import Turn
 from integrations.llm.types import ChatConfig, ChatRequest, ChatResult, Purpose
 from integrations.models import ModelCall
-from integrations.services import breakers, calls, prices
+from integrations.services import calls
 from knowledge.models import Document
 from knowledge.services import ingesting
 from tenants.models import Tenant
@@ -73,21 +73,6 @@ TALK = (
         "O clareamento de consultório custa R$ 1.950,00 em 10 vezes.",
     ),
 )
-
-
-@pytest.fixture(autouse=True)
-def forget() -> Iterator[None]:
-    breakers.forget()
-    prices.forget()
-    yield
-    breakers.forget()
-    prices.forget()
-
-
-@pytest.fixture
-def bridge() -> Iterator[FakeBridge]:
-    with FakeBridge() as bridge:
-        yield bridge
 
 
 @pytest.fixture(params=list(SERVERS))

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from django.db import connection
 from django_tenants.utils import tenant_context
 
@@ -13,13 +11,6 @@ from integrations.services import breakers
 from tenants.models import Tenant
 
 CONFIG = ChatConfig("openai", "m-1", credential="c")
-
-
-@pytest.fixture(autouse=True)
-def forget() -> Iterator[None]:
-    breakers.forget()
-    yield
-    breakers.forget()
 
 
 def fail(times: int) -> list[bool]:

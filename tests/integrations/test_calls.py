@@ -4,29 +4,22 @@ import uuid
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django_tenants.utils import tenant_context
 
 from integrations.llm.errors import BudgetExhausted, NoProviderAnswered
 from integrations.llm.types import ChatConfig, ChatMessage, ChatRequest, ChatResult
-from integrations.models import Breaker, Budget, ModelCall, Reservation, Spend
+from integrations.models import Breaker, Budget, ModelCall, Notice, Reservation, Spend
 from integrations.prices.models import ModelPrice
-from integrations.services import breakers, calls, prices
+from integrations.services import breakers, calls
 from integrations.services.calls import Caller
 from tenants.models import Tenant
 from tests.fakes.llm import FakeLLM, Mode, count
 
 PROMPT = (ChatMessage("system", "You answer."), ChatMessage("user", "quanto é a limpeza?"))
 AGENT = uuid.UUID(int=7)
-
-
-@pytest.fixture(autouse=True)
-def forget() -> Iterator[None]:
-    breakers.forget()
-    yield
-    breakers.forget()
-    prices.forget()
 
 
 @pytest.fixture
@@ -107,8 +100,11 @@ def test_each_hop_of_a_fallback_stands_in_the_ledger(
     result = ask(config(llm, fallbacks=(config(other, "fake-2"),)))
 
     assert result.model == "fake-2"
-    hops = ModelCall.objects.order_by("hop").values_list("model", "hop", "failure")
-    assert list(hops) == [("fake-1", 0, "HTTP 401 invalid_api_key"), ("fake-2", 1, "")]
+    hops = ModelCall.objects.order_by("hop").values_list("model", "credential", "hop", "failure")
+    assert list(hops) == [
+        ("fake-1", "fake-1", 0, "HTTP 401 invalid_api_key"),
+        ("fake-2", "fake-2", 1, ""),
+    ]
 
 
 def test_a_provider_that_dies_is_paused_and_the_fallback_answers_meanwhile(
@@ -164,6 +160,21 @@ def test_at_100_percent_nobody_is_asked(alpha: Tenant, llm: FakeLLM) -> None:
 
     assert not llm.received
     assert not ModelCall.objects.exists()
+
+
+@pytest.mark.parametrize("limit", [{"limit_usd": 0}, {"limit_calls": 0}, {"limit_usd": "0.01"}])
+def test_a_budget_that_is_full_from_the_start_is_told_of_once(
+    alpha: Tenant, llm: FakeLLM, limit: dict[str, Any]
+) -> None:
+    priced()
+    Budget.objects.create(level="tenant", **limit)
+
+    for _again in range(2):
+        with pytest.raises(BudgetExhausted):
+            ask(config(llm))
+
+    assert Notice.objects.get().kind == "budget.exhausted"
+    assert llm.received == []
 
 
 def test_what_failed_gives_its_money_back(alpha: Tenant, llm: FakeLLM) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
@@ -15,12 +14,6 @@ from integrations.services.prices import cost_of, price_of
 from tenants.models import Tenant
 
 ON = date(2026, 3, 2)
-
-
-@pytest.fixture(autouse=True)
-def forget() -> Iterator[None]:
-    yield
-    prices.forget()
 
 
 def add(model: str = "m-1", *, input_usd: str = "1", since: date = date(2026, 1, 1)) -> ModelPrice:

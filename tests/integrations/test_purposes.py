@@ -25,7 +25,7 @@ from integrations.llm.types import (
 )
 from integrations.models import Breaker, Budget, ModelCall, ModelChoice, Reservation, Spend
 from integrations.prices.models import ModelPrice
-from integrations.services import breakers, calls, choices, prices
+from integrations.services import breakers, calls, choices
 from integrations.services.credentials import ensure_credential
 from tenants.errors import Permanent, Temporary
 from tenants.models import Tenant
@@ -35,15 +35,6 @@ from tests.fakes.llm import FakeLLM, Mode
 
 PIXEL = Image("image/png", b"\x89PNG\r\n")
 NOTE = Sound("audio/ogg; codecs=opus", b"OggS" * 20, seconds=12)
-
-
-@pytest.fixture(autouse=True)
-def forget() -> Iterator[None]:
-    breakers.forget()
-    prices.forget()
-    yield
-    breakers.forget()
-    prices.forget()
 
 
 @pytest.fixture

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
@@ -18,7 +14,6 @@ from django_tenants.utils import schema_context, tenant_context
 from knowledge import spaces as clients
 from knowledge.models import Chunk, ChunkVector, Document, EmbeddingSpace, WebSource
 from knowledge.services import documents, ingesting, spaces, web, web_reading
-from tenants.failpoints import EXIT_CODE
 from tenants.models import Tenant
 from tenants.timers import Doorbell
 from tests.fakes.embeddings import FakeEmbeddings
@@ -35,6 +30,7 @@ from tests.knowledge.spaces import (
     switch_to,
     work,
 )
+from tests.workers import die_at
 
 DEADLINE_S = 60.0
 MANY = "nome;valor\n" + "".join(f"Item {number};{number},00\n" for number in range(150))
@@ -42,7 +38,6 @@ MANY = "nome;valor\n" + "".join(f"Item {number};{number},00\n" for number in ran
 
 @pytest.fixture
 def server() -> Iterator[FakeEmbeddings]:
-    clients.forget()
     with FakeEmbeddings() as server:
         yield server
 
@@ -107,41 +102,6 @@ def claimed(kind: str) -> Doorbell:
     return found
 
 
-def killed(what: str, found: Doorbell, *, failpoint: str) -> None:
-    """Let a process work on a doorbell and die at a place."""
-    code = (
-        "import uuid, django; django.setup();"
-        "from django_tenants.utils import schema_context;"
-        f"from knowledge.services.{what.rpartition('.')[0]} import {what.rpartition('.')[2]} as go;"
-        "scope = schema_context('t_alpha'); scope.__enter__();"
-        f"go(timer_id={found.timer_id}, token=uuid.UUID('{found.token}'))"
-    )
-    place = connection.settings_dict
-    url = (
-        f"postgres://{place['USER']}:{place['PASSWORD']}@{place['HOST']}:{place['PORT']}"
-        f"/{place['NAME']}"
-    )
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "config.settings.test",
-        "DATABASE_URL": url,
-        "REDIS_URL": settings.REDIS_URL,
-        "SECRET_KEY": settings.SECRET_KEY,
-        "FIELD_ENCRYPTION_KEYS": ",".join(settings.FIELD_ENCRYPTION_KEYS),
-        "FAILPOINT": failpoint,
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        cwd=settings.BASE_DIR,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
-    assert done.returncode == EXIT_CODE, done.stderr[-2000:]
-
-
 def test_of_two_workers_one_fills_the_space(many: Document, server: FakeEmbeddings) -> None:
     space = choose(credential(server))
     found = claimed(spaces.KIND)
@@ -176,7 +136,7 @@ def test_a_killed_worker_loses_nothing(many: Document, server: FakeEmbeddings, p
     before = clients.active_space()
     space = choose(credential(server))
 
-    killed("spaces.fill_space", claimed(spaces.KIND), failpoint=place)
+    die_at(place, spaces.fill_space, claimed(spaces.KIND))
 
     if place == "space_switched":
         assert clients.active_space() == space
@@ -342,7 +302,7 @@ def test_a_killed_reader_goes_on_where_it_stopped(
         site.put(path)
     add(site.sitemap(*paths))
 
-    killed("web_reading.read_web_source", claimed(web.KIND), failpoint=place)
+    die_at(place, web_reading.read_web_source, claimed(web.KIND))
 
     n_stored = 1 if place == "page_fetched:2" else 3
     assert Document.objects.count() == n_stored

@@ -13,9 +13,8 @@ from django_tenants.utils import tenant_context
 
 from integrations.models import Budget, ModelCall
 from integrations.prices.models import ModelPrice
-from integrations.services import breakers, calls, prices
+from integrations.services import calls
 from knowledge import retrieval
-from knowledge import spaces as clients
 from knowledge.models import Document, EmbeddingSpace
 from knowledge.services import documents, estimates, ingesting, spaces, trying
 from knowledge.services.trying import Trial
@@ -25,15 +24,6 @@ from tests.fakes.embeddings import FakeEmbeddings
 from tests.knowledge.spaces import NOW, choose, credential, work
 
 TEXT = b"# Tabela\n\n## Limpeza\nA limpeza custa R$ 220,00.\n\n## Flux\nO fluor custa R$ 80,00.\n"
-
-
-@pytest.fixture(autouse=True)
-def forget() -> Iterator[None]:
-    for one in (breakers, prices, clients):
-        one.forget()
-    yield
-    for one in (breakers, prices, clients):
-        one.forget()
 
 
 @pytest.fixture
@@ -76,6 +66,7 @@ def test_the_ledger_agrees_with_the_estimate_and_the_space(
     cost = sum(one.cost_usd or 0 for one in ModelCall.objects.exclude(pk=proof.pk))
     assert cost == told.cost_usd
     assert set(ModelCall.objects.values_list("origin", flat=True)) == {"knowledge"}
+    assert set(ModelCall.objects.values_list("credential", flat=True)) == {str(key.uuid)}
     with tenant_context(beta):
         assert not ModelCall.objects.exists()
 

@@ -11,7 +11,6 @@ from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from knowledge import spaces as clients
 from knowledge.models import Chunk, Document
 from knowledge.services import ingesting
 from knowledge.services.ingesting import Outcome
@@ -30,7 +29,6 @@ MANY = "nome;valor\n" + "".join(
 @pytest.fixture
 def server(committed_alpha: Tenant) -> Iterator[FakeEmbeddings]:
     """The model in use, behind a gate: a worker is as slow as the test needs it."""
-    clients.forget()
     with FakeEmbeddings() as server:
         switch_to(credential(server))
         yield server

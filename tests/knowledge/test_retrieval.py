@@ -8,7 +8,6 @@ from django.db import transaction
 from django_tenants.utils import tenant_context
 
 from knowledge import retrieval
-from knowledge import spaces as clients
 from knowledge.models import ChunkVector, Document
 from knowledge.services import documents, faqs, indexing, ingesting, vector_indexes
 from knowledge.types import ChunkKind, Decision, SearchOptions
@@ -373,7 +372,6 @@ def test_another_wording_of_a_question_finds_its_answer(alpha: Tenant) -> None:
 
 
 def test_candidates_are_ordered_as_everything_is(alpha: Tenant) -> None:
-    clients.forget()
     lines = [f"Procedimento {name} com retorno.;{n},00" for n, name in enumerate(_names(300))]
     with FakeEmbeddings() as server:
         switch_to(credential(server))

@@ -39,7 +39,6 @@ Status = EmbeddingSpace.Status
 
 @pytest.fixture
 def server() -> Iterator[FakeEmbeddings]:
-    clients.forget()
     with FakeEmbeddings() as server:
         yield server
 
