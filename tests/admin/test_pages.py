@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -41,31 +43,39 @@ filters' choices, the count, the span of the date hierarchy, the rows and what i
 them."""
 
 
-@pytest.mark.parametrize("path", ["/admin/", *LISTS])
-def test_an_owner_sees_every_list(path: str, owner: Client) -> None:
+# One test for all lists where rows have to be there first: these take longer than a page does.
+
+
+def test_an_owner_sees_every_list(owner: Client) -> None:
     fill_everything()
 
-    assert owner.get(path).status_code == 200
+    assert statuses(owner, ["/admin/", *LISTS]) == dict.fromkeys(["/admin/", *LISTS], 200)
 
 
-@pytest.mark.parametrize("path", ["/admin/", *LISTS])
-def test_somebody_who_is_not_logged_in_is_sent_to_the_login(path: str, alpha: Tenant) -> None:
-    answer = Client(headers={"host": "alpha.localhost"}).get(path)
+def test_somebody_who_is_not_logged_in_is_sent_to_the_login(alpha: Tenant) -> None:
+    stranger = Client(headers={"host": "alpha.localhost"})
 
-    assert answer.status_code == 302
-    assert answer.headers["location"].startswith("/admin/login/")
-
-
-@pytest.mark.parametrize("path", LISTS)
-def test_an_attendant_sees_conversations_and_nothing_of_the_machinery(
-    path: str, attendant: Client
-) -> None:
-    assert attendant.get(path).status_code == (200 if path in FOR_ATTENDANTS else 403)
+    for path in ("/admin/", *LISTS):
+        answer = stranger.get(path)
+        assert answer.status_code == 302, path
+        assert answer.headers["location"].startswith("/admin/login/"), path
 
 
-@pytest.mark.parametrize("path", LISTS)
-def test_a_manager_sees_all_but_the_people(path: str, alpha: Tenant) -> None:
-    assert as_role("manager").get(path).status_code == (403 if path in FOR_OWNERS else 200)
+def test_an_attendant_sees_conversations_and_nothing_of_the_machinery(attendant: Client) -> None:
+    expected = {path: 200 if path in FOR_ATTENDANTS else 403 for path in LISTS}
+
+    assert statuses(attendant, LISTS) == expected
+
+
+def test_a_manager_sees_all_but_the_people(alpha: Tenant) -> None:
+    expected = {path: 403 if path in FOR_OWNERS else 200 for path in LISTS}
+
+    assert statuses(as_role("manager"), LISTS) == expected
+
+
+def statuses(client: Client, paths: Sequence[str]) -> dict[str, int]:
+    """Return what a client gets for each page."""
+    return {path: client.get(path).status_code for path in paths}
 
 
 def test_an_auditor_sees_and_changes_nothing(alpha: Tenant) -> None:
@@ -79,17 +89,15 @@ def test_an_auditor_sees_and_changes_nothing(alpha: Tenant) -> None:
     assert auditor.get("/admin/agents/agent/add/").status_code == 403
 
 
-@pytest.mark.parametrize("path", LISTS)
-def test_a_list_costs_the_same_queries_however_long_it_is(path: str, owner: Client) -> None:
+def test_a_list_costs_the_same_queries_however_long_it_is(owner: Client) -> None:
     fill_everything()
-    owner.get(path)
-    n_short = count_queries(owner, path)
+    statuses(owner, LISTS)  # what is read once is read
+    short = {path: count_queries(owner, path) for path in LISTS}
     fill_everything(n=5)
 
-    n_long = count_queries(owner, path)
+    long = {path: count_queries(owner, path) for path in LISTS}
 
-    assert n_long <= n_short
-    assert n_long <= MOST_QUERIES
+    assert {path: n for path, n in long.items() if n > min(short[path], MOST_QUERIES)} == {}
 
 
 def count_queries(client: Client, path: str) -> int:
@@ -99,18 +107,15 @@ def count_queries(client: Client, path: str) -> int:
     return sum(not query["sql"].startswith("SET search_path") for query in captured)
 
 
-@pytest.mark.parametrize("path", LISTS)
-def test_the_first_row_opens(path: str, owner: Client) -> None:
+def test_the_first_row_opens(owner: Client) -> None:
     fill_everything()
-    model = next(
-        m
-        for m in tenant_site._registry
-        if path == f"/admin/{m._meta.app_label}/{m._meta.model_name}/"
-    )
-    first = model._default_manager.order_by("pk").first()
-    assert first is not None
+    pages = []
+    for model in tenant_site._registry:
+        first = model._default_manager.order_by("pk").first()
+        assert first is not None, model
+        pages.append(f"/admin/{model._meta.app_label}/{model._meta.model_name}/{first.pk}/change/")
 
-    assert owner.get(f"{path}{first.pk}/change/").status_code == 200
+    assert statuses(owner, pages) == dict.fromkeys(pages, 200)
 
 
 @pytest.mark.parametrize("model", [Turn, OutboundMessage, BridgeEvent, AuditEntry])
