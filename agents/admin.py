@@ -121,6 +121,7 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             "keywords",
             "categories",
             "handoffs",
+            "tools",
             "chat_credential",
             "chat_model",
             "timeout_s",
@@ -140,6 +141,7 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             "approval_then",
             "return_after_min",
             "history",
+            "leads",
         )
         widgets = {"chat_model": SuggestingInput}
         help_texts = {
@@ -153,7 +155,7 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in {"categories", "handoffs"} & self.fields.keys():
+        for name in {"categories", "handoffs", "tools"} & self.fields.keys():
             # A menu beside each list would say more about rows than about this agent, and through
             # its wrapper the page takes the boxes for one and unticks them.
             wrapper: Any = self.fields[name].widget
@@ -245,10 +247,21 @@ class AgentAdmin(VersionPages, MapPages, PanelAdmin):
         ),
         (_("Knowledge"), {"fields": ("categories",)}),
         (
+            _("Tools"),
+            {
+                "fields": ("tools",),
+                "description": _(
+                    "What this agent may do in other systems. An agent of kind integration answers"
+                    " with them alone; the others need something in the documents too."
+                ),
+            },
+        ),
+        (
             _("Model"),
             {"fields": ("chat_credential", "chat_model", "timeout_s", "fallbacks")},
         ),
         (_("Memory"), {"fields": ("history",)}),
+        (_("Leads"), {"fields": ("leads",)}),
         (_("When people are away"), {"fields": ("outside_hours",)}),
         (
             _("Checks"),
@@ -279,6 +292,7 @@ class AgentAdmin(VersionPages, MapPages, PanelAdmin):
                 "policies",
                 "handoffs",
                 "categories",
+                "tools",
                 "chat_credential",
                 "chat_model",
                 "timeout_s",
@@ -286,6 +300,7 @@ class AgentAdmin(VersionPages, MapPages, PanelAdmin):
                 "outside_hours",
                 "guards",
                 "history",
+                "leads",
             ),
             "kind != 'human'",
         ),

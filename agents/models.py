@@ -15,10 +15,12 @@ from agents import validators
 from agents.models_experiments import Experiment as Experiment
 from agents.models_experiments import Variant as Variant
 from agents.types import AgentKind, History, OutsideHours
+from agents.types_leads import LeadsMode
 from integrations.models import Credential
 from knowledge.models import EmbeddingSpace
 
 if TYPE_CHECKING:
+    from integrations.models import HttpTool
     from knowledge.models import Category
 
 MAX_TIMEOUT_S = 60
@@ -57,6 +59,16 @@ class Agent(models.Model):
         )
         AWAY = OutsideHours.AWAY.value, _("Only the away text; people answer when they are back")
 
+    class Leads(models.TextChoices):
+        """When its conversations fill the fields of a lead."""
+
+        OFF = LeadsMode.OFF.value, _("No")
+        END = LeadsMode.END.value, _("When the conversation is over, from what was said")
+        LIVE = (
+            LeadsMode.LIVE.value,
+            _("While it answers: it asks what is missing, and keeps what is told"),
+        )
+
     class HistoryMode(models.TextChoices):
         """What it is told of what was said before."""
 
@@ -92,6 +104,9 @@ class Agent(models.Model):
         symmetrical=False,
         blank=True,
         related_name="handed_from",
+    )
+    tools: models.ManyToManyField[HttpTool, models.Model] = models.ManyToManyField(
+        "integrations.HttpTool", verbose_name=_("tools"), blank=True, related_name="agents"
     )
     chat_credential = models.ForeignKey(
         Credential,
@@ -169,6 +184,13 @@ class Agent(models.Model):
         default=HistoryMode.WHOLE,
         db_default=HistoryMode.WHOLE.value,
     )
+    leads = models.CharField(
+        _("fills leads"),
+        max_length=4,
+        choices=Leads.choices,
+        default=Leads.OFF,
+        db_default=Leads.OFF.value,
+    )
 
     class Meta:
         verbose_name = _("agent")
@@ -185,6 +207,10 @@ class Agent(models.Model):
             models.CheckConstraint(
                 name="agent_known_history",
                 condition=models.Q(history__in=[one.value for one in History]),
+            ),
+            models.CheckConstraint(
+                name="agent_known_leads",
+                condition=models.Q(leads__in=[one.value for one in LeadsMode]),
             ),
             models.CheckConstraint(
                 name="agent_known_outside_hours",

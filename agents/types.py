@@ -11,6 +11,7 @@ from typing import Literal
 
 from agents.guards import PLATFORM, Policy
 from agents.types_hours import ALWAYS_OPEN, HoursState
+from agents.types_leads import LeadFound, LeadsMode
 from integrations.llm import purposes
 from integrations.llm.types import ChatConfig, Evidence, Purpose, Usage
 from knowledge.types import Decision as Decision
@@ -131,6 +132,8 @@ class AgentProfile:
         guards: the checks as they are in force for it.
         owners: whom a personal agent serves, as `agents.owners` writes them.
         history: what it is told of what was said before.
+        tools: UUIDs of the HTTP tools that it may call.
+        leads: when its conversations fill the fields of a lead.
     """
 
     agent_id: int
@@ -152,6 +155,8 @@ class AgentProfile:
     owners: frozenset[str] = frozenset()
     approval: Approval | None = None
     history: History = History.WHOLE
+    tools: tuple[str, ...] = ()
+    leads: LeadsMode = LeadsMode.OFF
 
     def model_for(self, purpose: Purpose) -> ChatConfig | None:
         """Return whom this agent asks for a purpose; None where no model is, and rules must do."""
@@ -246,6 +251,21 @@ class Handed:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose conversation it is, as code knows it; empty for what it does not know.
+
+    Args:
+        phone: digits with the country's code.
+        burst: names the messages that are answered; the same when the turn is made again.
+    """
+
+    contact_uuid: str = ""
+    conversation_uuid: str = ""
+    phone: str = ""
+    burst: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunRequest:
     """One burst to be answered.
 
@@ -269,6 +289,7 @@ class RunRequest:
         summary: of what was said before the transcript; data, not to be trusted.
         summarised_until: the instant up to which the summary tells; None for no summary.
         handed_at: when the present agent was handed the conversation; None where it never was.
+        identity: what tools are told of the contact, whatever a model says.
     """
 
     tenant_name: str
@@ -292,6 +313,7 @@ class RunRequest:
     summary: str = ""
     summarised_until: datetime | None = None
     handed_at: datetime | None = None
+    identity: Identity = field(default_factory=Identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,6 +415,7 @@ class Reason(StrEnum):
     HANDOFF_LOOP = "handoff_loop"  # two agents kept passing it to each other
     TOOL_LOOP = "tool_loop"  # the model asked a tool the same again and again
     TOOL_APPROVAL = "tool_approval"  # the model asked for what only a person may do
+    TOOL_UNSURE = "tool_unsure"  # nobody can say whether a tool has changed something
     ANGRY = "angry"
     LEGAL = "legal"  # a court, a consumer office, a claim to personal data
     ASKED_AGAIN = "asked_again"  # the same question again: the answer to it was none
@@ -447,6 +470,7 @@ class RunResult:
         asked_back: the reply is a question about what the contact means.
         handoffs: in order; the last one may lead to people.
         approval: of the agent that answered; None where its answers are sent at once.
+        leads: what the contact told of the fields of a lead.
         confidence: of the retrieval, 0 to 1; 0 where nothing was searched.
         model: empty where no model was asked.
     """
@@ -465,6 +489,7 @@ class RunResult:
     asked_back: bool = False
     handoffs: tuple[Handed, ...] = ()
     approval: Approval | None = None
+    leads: tuple[LeadFound, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -293,4 +293,5 @@ def _shortened(value: Any) -> Any:
 
 # Registers what has modules of its own; at the end, because one holds pages of the other site.
 from channels_whatsapp import admin_reception as admin_reception  # noqa: E402
+from channels_whatsapp import admin_sending as admin_sending  # noqa: E402
 from channels_whatsapp import admin_servers as admin_servers  # noqa: E402

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.models import Agent
 from channels_whatsapp.servers.models import HTTP_ADDRESS
 from conversations.types import BurstSettings, MediaRules, MessageKind
+from conversations.types_sending import NumberRules
 from tenants import crypto
 
 PAIRING_TIME = timedelta(minutes=10)
@@ -25,6 +26,22 @@ FILE_KINDS = (
     (MessageKind.DOCUMENT.value, _("documents")),
     (MessageKind.STICKER.value, _("stickers")),
 )
+
+
+class QuoteChoices(models.TextChoices):
+    """See `conversations.types_sending.Quotes`."""
+
+    NEVER = "never", _("never")
+    UNCLEAR = "unclear", _("where it would not be clear what is answered")
+    ALWAYS = "always", _("always")
+
+
+class ReadChoices(models.TextChoices):
+    """See `conversations.types_sending.Reads`."""
+
+    NEVER = "never", _("never shown by the assistant")
+    ANSWER = "answer", _("shown when the answer is sent")
+
 
 MOST_FILE_MB = 20
 """The largest file that may be allowed, in MB: the bridge hands one over as base64, a third larger,
@@ -145,6 +162,61 @@ class Device(models.Model):
     caught_up_chat = models.CharField(max_length=200, blank=True, default="", db_default="")
     n_caught_up = models.PositiveIntegerField(_("messages recovered"), default=0, db_default=0)
     removing_at = models.DateTimeField(null=True, blank=True)
+    # How it sends; see `services.sending` and `conversations.services.veto`.
+    gap_s = models.FloatField(
+        _("pause between two messages (s)"),
+        default=0.0,
+        db_default=0.0,
+        validators=[MinValueValidator(0), MaxValueValidator(60)],
+        help_text=_("At least so long, and up to two thirds more at random. 0: no pause."),
+    )
+    day_cap = models.PositiveIntegerField(
+        _("most messages a day"),
+        default=0,
+        db_default=0,
+        help_text=_("Answers too; what is beyond it goes to people. 0: no limit."),
+    )
+    unasked_cap = models.PositiveIntegerField(
+        _("most planned messages a day"),
+        default=50,
+        db_default=50,
+        validators=[MaxValueValidator(2_000)],
+        help_text=_("Messages to contacts who have not just written. 0: none."),
+    )
+    warms_up = models.BooleanField(
+        _("begin slowly with a new number"),
+        default=True,
+        db_default=True,
+        help_text=_(
+            "At most 20 planned messages a day at first, 50 from the 5th day on, 100 from the"
+            " 9th, 200 from the 16th; without this limit after a month."
+        ),
+    )
+    bubble_chars = models.PositiveSmallIntegerField(
+        _("divide answers longer than (characters)"),
+        default=600,
+        db_default=600,
+        validators=[MaxValueValidator(4_000)],
+        help_text=_("Into up to four messages, with typing in between. 0: never."),
+    )
+    quotes = models.CharField(
+        _("quote the question"),
+        max_length=8,
+        choices=QuoteChoices.choices,
+        default=QuoteChoices.UNCLEAR,
+        db_default=QuoteChoices.UNCLEAR.value,
+    )
+    reads = models.CharField(
+        _("blue ticks"),
+        max_length=8,
+        choices=ReadChoices.choices,
+        default=ReadChoices.NEVER,
+        db_default=ReadChoices.NEVER.value,
+    )
+    # How WhatsApp seems to see it; see `services.health`.
+    health = models.PositiveSmallIntegerField(_("health"), default=100, db_default=100)
+    health_causes = models.JSONField(default=list, db_default=[], blank=True)
+    health_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("device")
@@ -186,6 +258,24 @@ class Device(models.Model):
         )
 
     @property
+    def number_rules(self) -> NumberRules:
+        """How this device sends."""
+        is_cut_off = self.state in (Device.State.LOGGED_OUT, Device.State.BANNED)
+        return NumberRules(
+            gap_s=self.gap_s,
+            day_cap=self.day_cap,
+            unasked_cap=self.unasked_cap,
+            warms_up=self.warms_up,
+            since=self.number_since or self.created_at,
+            bubble_chars=self.bubble_chars,
+            quotes=self.quotes,
+            reads=self.reads,
+            health=self.health,
+            is_cut_off=is_cut_off,
+            cut_off_until=self.state_until if is_cut_off else None,
+        )
+
+    @property
     def token_context(self) -> str:
         """The place of the bridge token, for encryption."""
         return f"device:{self.uuid}:token"
@@ -216,6 +306,15 @@ class Reception(Device):
         proxy = True
         verbose_name = _("reception")
         verbose_name_plural = _("what is received")
+
+
+class Sending(Device):
+    """A device, as far as it says how it sends."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("sending")
+        verbose_name_plural = _("how it is sent")
 
 
 class BridgeEvent(models.Model):

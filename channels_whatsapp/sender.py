@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from channels_whatsapp.bridge import outgoing
 from channels_whatsapp.bridge.client import Bridge
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import servers
 from channels_whatsapp.services.devices import new_message_ref
+from conversations.channels import AccountName
 from conversations.types import Address
+from conversations.types_sending import Content, Leave, NumberRules
 from tenants.errors import Permanent
 
 
@@ -36,8 +39,16 @@ class WhatsAppSender:
             raise Permanent("the device was removed or switched off")
         bridge = Bridge(base_url=device.bridge_base_url, token=device.bridge_token())
         return WhatsAppAccount(
-            bridge, max_bytes=device.rules.max_bytes, is_on_platform=device.is_on_platform
+            bridge,
+            max_bytes=device.rules.max_bytes,
+            is_on_platform=device.is_on_platform,
+            number=device.number_rules,
         )
+
+    def accounts(self) -> list[AccountName]:
+        """Return the devices that are switched on; see `ChannelSender`."""
+        found = Device.objects.filter(is_enabled=True).order_by("name", "pk")
+        return [AccountName(one.uuid, one.name, one.entry_agent_id) for one in found]
 
 
 @dataclass(frozen=True)
@@ -51,25 +62,35 @@ class WhatsAppAccount:
     bridge: Bridge
     max_bytes: int = 16 * 1024 * 1024
     is_on_platform: bool = False
+    number: NumberRules = field(default_factory=NumberRules)
 
-    def send_text(self, *, to: Address, text: str, ref: str) -> None:
-        """Send one message; see `ChannelAccount.send_text`."""
-        # A phone is resolved to its LID by the bridge, which knows the better address.
-        phone = to.phone or _jid(to)
-        self.bridge.send_text(phone=phone, body=text, ref=ref)
+    def send(self, *, to: Address, content: Content, ref: str, leave: Leave) -> None:
+        """Send one message; see `ChannelAccount.send`."""
+        self.bridge.send(outgoing.message(content, to=to, ref=ref), leave=leave)
 
-    def show_typing(self, *, to: Address) -> None:
+    def was_sent(self, *, to: Address, ref: str) -> bool | None:
+        """Look for a message in what the bridge keeps; see `ChannelAccount.was_sent`."""
+        return self.bridge.was_sent(chats=outgoing.jids(to), ref=ref)
+
+    def edit(self, *, to: Address, ref: str, text: str, leave: Leave) -> None:
+        """Replace a message's text; see `ChannelAccount.edit`."""
+        self.bridge.send(outgoing.edit(to=to, ref=ref, text=text), leave=leave)
+
+    def delete(self, *, to: Address, ref: str, leave: Leave) -> None:
+        """Take a message back; see `ChannelAccount.delete`."""
+        self.bridge.send(outgoing.delete(to=to, ref=ref), leave=leave)
+
+    def show_typing(self, *, to: Address, leave: Leave) -> None:
         """Show that an answer is being written; see `ChannelAccount.show_typing`."""
-        self.bridge.show_typing(jid=_jid(to))
+        self.bridge.show(outgoing.typing(to=to), leave=leave)
+
+    def show_read(self, *, to: Address, refs: Sequence[str], leave: Leave) -> None:
+        """Show messages as read; in a group the bridge wants each author, and none is shown."""
+        if not to.group:
+            self.bridge.show(outgoing.read(to=to, refs=refs), leave=leave)
 
     def fetch_file(self, *, source: Mapping[str, object]) -> bytes:
         """Fetch a file from the bridge's store or through the bridge; see `ChannelAccount`."""
         return self.bridge.fetch_file(
             source, max_bytes=self.max_bytes, public_only=not self.is_on_platform
         )
-
-
-def _jid(to: Address) -> str:
-    if to.group:
-        return f"{to.group}@g.us"
-    return f"{to.phone}@s.whatsapp.net" if to.phone else f"{to.lid}@lid"

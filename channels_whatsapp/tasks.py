@@ -8,6 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from channels_whatsapp.services import (
+    health,
     pairing,
     provisioning,
     receiving,
@@ -63,3 +64,9 @@ def watch_all(**_: object) -> str:
 def clear_old_events(**_: object) -> str:
     """Forget the bodies of old bridge events."""
     return str(retention.clear_old_events(now=timezone.now()))
+
+
+@shared_task
+def judge_numbers(**_: object) -> str:
+    """Judge the health of every number; rung every quarter of an hour for each tenant."""
+    return str(health.judge_numbers(now=timezone.now()))

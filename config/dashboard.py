@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from agents.models import Agent
 from channels_whatsapp.services import links
-from conversations.services import hours, reports, words
+from conversations.services import hours, ladder, reports, words
 from integrations.services import budget_use, notices, pauses
 from integrations.services import words as money_words
 from knowledge.models import Document
@@ -74,7 +74,7 @@ def tenant(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if may("conversations.view_conversation"):
         now = timezone.now()
         report = reports.today(now=now, zone=ZoneInfo(timezone.get_current_timezone_name()))
-        context["tiles"] = _tiles(report)
+        context["tiles"] = [*_tiles(report), _lost_tile(request, now=now)]
         context["opening"] = _opening(request, now=now)
         context["bars"] = _bars(report.days)
         context["report"] = report
@@ -133,6 +133,22 @@ def _tiles(report: reports.Today) -> list[Tile]:
             "bad" if report.n_unsent else "",
         ),
     ]
+
+
+def _lost_tile(request: HttpRequest, *, now: datetime) -> Tile:
+    """Return the week's lost messages: none is the promise, so none is said too."""
+    found = ladder.week(today=timezone.localtime(now).date())
+    page = ""
+    if request.user.has_perm("channels_whatsapp.view_sending"):
+        page = reverse("admin:channels_whatsapp_sending_changelist")
+    return Tile(
+        _("Lost in 7 days"),
+        str(found.n_lost) if found.is_counted else words.not_measured(),
+        _("of %(sent)s sent; %(delivered)s delivered")
+        % {"sent": found.n_acked, "delivered": found.n_delivered},
+        page,
+        "bad" if found.n_lost else "",
+    )
 
 
 def _opening(request: HttpRequest, *, now: datetime) -> Opening | None:

@@ -43,6 +43,9 @@ def tenant(request: HttpRequest) -> list[Item]:
                 _model(_("Conversations"), "forum", "conversations.conversation"),
                 _model(_("Archive"), "inventory_2", "conversations.archivedconversation"),
                 _model(_("Contacts"), "group", "conversations.contact"),
+                _page(
+                    _("Leads"), "view_kanban", "conversations_lead_board", "conversations.view_lead"
+                ),
             ],
         ),
         _group(
@@ -62,8 +65,11 @@ def tenant(request: HttpRequest) -> list[Item]:
                 _model(_("Queues of people"), "diversity_3", "conversations.peoplequeue"),
                 _model(_("Devices"), "smartphone", "channels_whatsapp.device"),
                 _model(_("What is received"), "move_to_inbox", "channels_whatsapp.reception"),
+                _model(_("How it is sent"), "send", "channels_whatsapp.sending"),
                 _model(_("Opening hours"), "schedule", "conversations.hourssettings"),
                 _model(_("The business"), "storefront", "agents.businessfacts"),
+                _model(_("Score of leads"), "leaderboard", "conversations.leadsettings"),
+                _model(_("Fields of leads"), "list_alt", "conversations.leadfield"),
                 _model(
                     _("End of conversations"),
                     "timer_off",
@@ -89,7 +95,10 @@ def tenant(request: HttpRequest) -> list[Item]:
             request,
             _("Other systems"),
             [
+                _model(_("Tools"), "construction", "integrations.httptool"),
+                _model(_("Calls of tools"), "manufacturing", "integrations.httptoolcall"),
                 _model(_("Webhooks"), "webhook", "integrations.webhookendpoint"),
+                _model(_("Sources of leads"), "input", "conversations.leadsource"),
                 _model(_("Deliveries"), "local_shipping", "integrations.delivery"),
             ],
         ),

@@ -3,10 +3,12 @@
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+from conversations.webhooks import bring_lead
 from tenants.sites import tenant_site
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", tenant_site.urls),
+    path("hooks/leads/<uuid:source_uuid>/", bring_lead, name="bring_lead"),
     path("i18n/", include("django.conf.urls.i18n")),
 ]

@@ -22,22 +22,34 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from conversations import admin_files
+from conversations import admin_files, admin_sending
 from conversations.admin_contacts import short_name
 from conversations.admin_people import PeoplePages, refusal
 from conversations.admin_playground import PlaygroundPages
+from conversations.admin_sending import SendingPages
 from conversations.models import (
     Conversation,
     InboundMessage,
     OutboundMessage,
     Turn,
 )
-from conversations.services import attaching, explaining, queue, replying, takeover, words
+from conversations.services import (
+    attaching,
+    changing,
+    explaining,
+    queue,
+    replying,
+    takeover,
+    veto,
+    words,
+)
+from conversations.services.lead_reports import lead_of
 from conversations.types import MAX_TEXT
 from tenants.errors import DomainError
 from tenants.panel import PanelAdmin, ReadOnlyAdmin, actor, badge
 from tenants.sites import tenant_site
 
+_VIEW_LEAD = "conversations.view_lead"
 _SENT_TONES = {
     OutboundMessage.Status.ACKED: "good",
     OutboundMessage.Status.DELIVERED: "good",
@@ -76,7 +88,7 @@ class WhoAnswersFilter(admin.SimpleListFilter):
 
 
 @admin.register(Conversation, site=tenant_site)
-class ConversationAdmin(PeoplePages, PlaygroundPages, PanelAdmin):
+class ConversationAdmin(PeoplePages, SendingPages, PlaygroundPages, PanelAdmin):
     """Conversations: who waits for a person comes first; each opens as a transcript."""
 
     list_display = ("contact_name", "who_answers", "agent", "last_text", "last_message_at")
@@ -146,6 +158,7 @@ class ConversationAdmin(PeoplePages, PlaygroundPages, PanelAdmin):
             ("archive", require_POST(self.archive_view)),
             ("reply", require_POST(self.reply_view)),
             *self.people_views(),
+            *self.sending_views(),
         )
         files: tuple[tuple[str, str, Callable[..., HttpResponse]], ...] = (
             ("file", "", self.file_view),
@@ -190,6 +203,8 @@ class ConversationAdmin(PeoplePages, PlaygroundPages, PanelAdmin):
             "max_text": MAX_TEXT,
             **self.live_context(request, conversation, before=before),
             **self.desk_context(request, conversation),
+            **self.planning_context(request, conversation),
+            "lead": lead_of(conversation) if request.user.has_perm(_VIEW_LEAD) else None,
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "conversations/conversation.html", context)
@@ -218,6 +233,8 @@ class ConversationAdmin(PeoplePages, PlaygroundPages, PanelAdmin):
                 actor=actor,
                 now=now,
                 may_undo=True,
+                file=admin_sending.file_of(request),
+                place=admin_sending.place_of(request),
             )
             sent.append(message)
 
@@ -225,14 +242,14 @@ class ConversationAdmin(PeoplePages, PlaygroundPages, PanelAdmin):
         if "fetch" not in request.GET:
             return answer
         if sent:
-            return JsonResponse({"message": str(sent[0].uuid), "undo_s": replying.UNDO_S})
+            return JsonResponse({"message": str(sent[0].uuid), "undo_s": changing.UNDO_S})
         refused = " ".join(str(one) for one in messages.get_messages(request))
         return JsonResponse({"refused": refused})
 
     def file_view(self, request: HttpRequest, pk: int, file_uuid: uuid.UUID) -> HttpResponse:
         """Give out a file that the contact sent."""
         conversation = self._find(request, str(pk), may="view")
-        return admin_files.answer(request, admin_files.attachment(conversation, file_uuid))
+        return admin_files.answer(request, admin_files.any_file(conversation, file_uuid))
 
     def file_again_view(self, request: HttpRequest, pk: int, file_uuid: uuid.UUID) -> HttpResponse:
         """Have a file fetched or put into words once more."""
@@ -390,7 +407,8 @@ class OutboundMessageAdmin(ReadOnlyAdmin):
     @admin.display(description=_("why"))
     def why(self, obj: OutboundMessage) -> str:
         """Why it was not sent, or not yet."""
-        return words.reason(obj.failure_reason) or self.empty_value_display
+        held = words.reason(veto.reason_of(obj.held_by)) if obj.held_by else ""
+        return held or words.reason(obj.failure_reason) or self.empty_value_display
 
 
 # Registers the pages of comparisons, which have a module of their own.
@@ -398,6 +416,10 @@ from conversations import admin_experiments as admin_experiments  # noqa: E402
 
 # Registers the page of the hours, which has a module of its own.
 from conversations import admin_hours as admin_hours  # noqa: E402
+
+# Registers the pages of leads.
+from conversations import admin_lead_setup as admin_lead_setup  # noqa: E402
+from conversations import admin_leads as admin_leads  # noqa: E402
 
 # It registers its page on the tenant's site when it is imported.
 from conversations import admin_queues as admin_queues  # noqa: E402

@@ -13,7 +13,7 @@ from django.db.models import BinaryField, F, Func, IntegerField, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.http import content_disposition_header
 
-from conversations.models import Attachment, AttachmentContent, Conversation
+from conversations.models import Attachment, AttachmentContent, Conversation, OutboundFile
 from conversations.services import file_types
 from tenants.context import release_connection
 
@@ -21,6 +21,8 @@ _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})\Z")
 
 _MOST = 2**30
 """The largest place and length that are asked of the database, in bytes; no file is larger."""
+
+Stored = QuerySet[AttachmentContent] | QuerySet[OutboundFile]
 
 _ENDINGS = {
     "image/jpeg": "jpg",
@@ -52,7 +54,19 @@ def attachment(conversation: Conversation, file_uuid: uuid.UUID) -> Attachment:
     return found
 
 
-def answer(request: HttpRequest, found: Attachment) -> HttpResponse:
+def any_file(conversation: Conversation, file_uuid: uuid.UUID) -> Attachment | OutboundFile:
+    """Return a file of this conversation, received or sent.
+
+    Raises:
+        Http404: there is none, or it belongs to another conversation.
+    """
+    sent = OutboundFile.objects.filter(uuid=file_uuid, message__conversation=conversation)
+    return sent.select_related("message").defer("data").first() or attachment(
+        conversation, file_uuid
+    )
+
+
+def answer(request: HttpRequest, found: Attachment | OutboundFile) -> HttpResponse:
     """Return a file, or the part of it that a player asks for.
 
     Raises:
@@ -60,7 +74,11 @@ def answer(request: HttpRequest, found: Attachment) -> HttpResponse:
     """
     is_shown = found.media_type in file_types.SHOWN
     asked = _RANGE.match(request.headers.get("Range", "")) if is_shown else None
-    stored = AttachmentContent.objects.filter(pk=found.pk)
+    stored: Stored = (
+        OutboundFile.objects.filter(pk=found.pk)
+        if isinstance(found, OutboundFile)
+        else AttachmentContent.objects.filter(pk=found.pk)
+    )
     response = _part(stored, asked) if asked else _whole(stored)
     # Until the last byte is sent the request counts as running, and a phone on a slow line would
     # hold one of this process's few connections all the while.
@@ -75,14 +93,14 @@ def answer(request: HttpRequest, found: Attachment) -> HttpResponse:
     return response
 
 
-def _whole(stored: QuerySet[AttachmentContent]) -> HttpResponse:
+def _whole(stored: Stored) -> HttpResponse:
     data = stored.values_list("data", flat=True).first()
     if data is None:
         raise Http404
     return HttpResponse(bytes(data))
 
 
-def _part(stored: QuerySet[AttachmentContent], asked: re.Match[str]) -> HttpResponse:
+def _part(stored: Stored, asked: re.Match[str]) -> HttpResponse:
     """Return the one part that a player asks for; no more of the file is read.
 
     Players ask many times: for the end, which holds the duration, and again after each jump.
@@ -105,7 +123,7 @@ def _part(stored: QuerySet[AttachmentContent], asked: re.Match[str]) -> HttpResp
     return response
 
 
-def _name(found: Attachment) -> str:
+def _name(found: Attachment | OutboundFile) -> str:
     """Return the name under which a file is saved; without the paths and signs of its sender."""
     plain = re.sub(r"[^\w.() -]+", "_", found.name.rpartition("/")[2]).strip(". ")
     if plain:

@@ -8,9 +8,8 @@ from datetime import datetime
 from hashlib import blake2s
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -19,13 +18,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from conversations.admin_archive import outcome_badge
-from conversations.models import Conversation, Draft, OutboundMessage, Turn
+from conversations.models import Conversation, Draft, Turn
 from conversations.services import (
     approvals,
     attaching,
+    changing,
     describing,
     desks,
     explaining,
+    follow_ups,
     labels,
     lifecycle,
     queue,
@@ -36,6 +37,7 @@ from conversations.services import (
     worklist,
 )
 from conversations.services.worklist import View
+from conversations.types_sending import MAX_FILE_BYTES
 from tenants.errors import DomainError
 from tenants.panel import actor
 
@@ -52,6 +54,14 @@ def refusal(error: DomainError) -> str:
             "This draft no longer waits: a newer message came, or somebody has decided already."
         ),
         approvals.NoAnswer: _("This text is too long for WhatsApp."),
+        changing.TooLate: _("It is too late for that: WhatsApp no longer lets it be changed."),
+        follow_ups.BadPlan: _(
+            "Write a text and choose an instant in the next half year; up to %(n)s messages may be"
+            " planned for one conversation."
+        )
+        % {"n": follow_ups.MAX_PLANNED},
+        replying.BadFile: _("Send a file of up to %(n)s MB, or a place with both numbers.")
+        % {"n": MAX_FILE_BYTES // 1024**2},
         desks.NotOfThisQueue: _("Only the people of this queue may do that."),
         queue.NoSuchPerson: _("Choose a person or a queue of this business."),
         queue.NothingToNote: _("Write up to %(n)s characters.") % {"n": queue.MAX_NOTE},
@@ -98,7 +108,6 @@ class PeoplePages(_Base):
             ("note-remove", require_POST(self.note_remove_view)),
             ("approve", require_POST(self.approve_view)),
             ("reject", require_POST(self.reject_view)),
-            ("take-back", require_POST(self.take_back_view)),
             ("reopen", require_POST(self.reopen_view)),
             ("label", require_POST(self.label_view)),
         )
@@ -349,24 +358,6 @@ class PeoplePages(_Base):
             return approvals.reject(draft_uuid=draft_uuid, actor=actor, now=now)
 
         return self._do(request, pk, reject, _("The draft is gone. You answer now."))
-
-    def take_back_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Call off a message that has just been written."""
-        conversation = self._find(request, str(pk), may="change")
-        message = OutboundMessage.objects.filter(
-            uuid=_uuid(request.POST.get("message", "")), conversation=conversation
-        ).first()
-        if message is None:
-            raise Http404
-        is_back = replying.take_back(
-            message_uuid=message.uuid, actor=actor(request), now=timezone.now()
-        )
-        if "fetch" in request.GET:
-            return JsonResponse({"is_back": is_back, "text": message.text if is_back else ""})
-        if not is_back:
-            self.message_user(request, _("It has left already."), messages.ERROR)
-        url = reverse("admin:conversations_conversation_change", args=[pk])
-        return HttpResponseRedirect(f"{url}#end")
 
 
 def _draft_of(request: HttpRequest, conversation_uuid: uuid.UUID) -> uuid.UUID:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from conversations.types import Address
+from conversations.types_sending import Content, Leave, NumberRules
 
 
 class ChannelSender(Protocol):
     """What a channel must be able to do.
 
-    `open_account` reads the database; the other two go to the network and must not touch it.
+    `open_account` and `accounts` read the database; what an account does goes to the network and
+    must not touch it.
     """
 
     def new_ref(self) -> str:
@@ -30,17 +33,63 @@ class ChannelSender(Protocol):
         """
         ...
 
+    def accounts(self) -> Sequence[AccountName]:
+        """Return the accounts that can be written from, by name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AccountName:
+    """An account as people choose it.
+
+    Args:
+        entry_agent_id: who answers a contact who begins there; None for nobody.
+    """
+
+    account_ref: uuid.UUID
+    name: str
+    entry_agent_id: int | None
+
 
 class ChannelAccount(Protocol):
     """One account of a channel, with what its calls need."""
 
-    def send_text(self, *, to: Address, text: str, ref: str) -> None:
+    @property
+    def number(self) -> NumberRules:
+        """How this account sends; what `conversations.services.veto` judges by."""
+        ...
+
+    def send(self, *, to: Address, content: Content, ref: str, leave: Leave) -> None:
         """Send one message; returns when the channel has accepted it.
 
+        Args:
+            leave: that it may be sent; only the veto point gives one.
+
         Raises:
-            Temporary: it may or may not have been sent; repeat with the same `ref`.
+            Temporary: it was not sent; where it `is_unknown`, it may have been.
             Permanent: it was refused for good.
         """
+        ...
+
+    def was_sent(self, *, to: Address, ref: str) -> bool | None:
+        """Tell whether the channel has sent a message of ours; None where it cannot say.
+
+        Raises:
+            Temporary: it could not be asked.
+        """
+        ...
+
+    def edit(self, *, to: Address, ref: str, text: str, leave: Leave) -> None:
+        """Replace the text of a message that was sent.
+
+        Raises:
+            Temporary: it may or may not have been replaced; repeat it.
+            Permanent: it was refused for good.
+        """
+        ...
+
+    def delete(self, *, to: Address, ref: str, leave: Leave) -> None:
+        """Take a message that was sent back for everyone; raises as `edit` does."""
         ...
 
     def fetch_file(self, *, source: Mapping[str, object]) -> bytes:
@@ -55,8 +104,16 @@ class ChannelAccount(Protocol):
         """
         ...
 
-    def show_typing(self, *, to: Address) -> None:
+    def show_typing(self, *, to: Address, leave: Leave) -> None:
         """Show that an answer is being written; a failure is nobody's problem.
+
+        Raises:
+            Temporary, Permanent: it could not be shown.
+        """
+        ...
+
+    def show_read(self, *, to: Address, refs: Sequence[str], leave: Leave) -> None:
+        """Show messages of a contact as read; a failure is nobody's problem.
 
         Raises:
             Temporary, Permanent: it could not be shown.

@@ -10,8 +10,13 @@ from django.utils import timezone
 
 from conversations.services import (
     approvals,
+    changing,
     experiments,
     file_work,
+    follow_ups,
+    ladder,
+    lead_sources,
+    leads,
     lifecycle,
     memory,
     orchestrator,
@@ -71,6 +76,24 @@ def tell_staff(*, bells: list[tuple[int, str]], **_: object) -> str:
 
 
 @shared_task
+def send_follow_ups(*, bells: list[tuple[int, str]], **_: object) -> str:
+    """Send what people have planned."""
+    return _each(follow_ups.send_due, bells)
+
+
+@shared_task
+def change_messages(*, bells: list[tuple[int, str]], **_: object) -> str:
+    """Edit or take back messages that were sent."""
+    return _each(changing.carry_out, bells)
+
+
+@shared_task
+def count_deliveries(**_: object) -> str:
+    """Count what became of messages, and wake lines that sleep; rung for each tenant."""
+    return str(ladder.reconcile(now=timezone.now()))
+
+
+@shared_task
 def remember(*, bells: list[tuple[int, str]], **_: object) -> str:
     """Sum conversations up."""
     return _each(memory.remember, bells)
@@ -92,6 +115,18 @@ def find_silent(**_: object) -> str:
 def check_experiments(**_: object) -> str:
     """End the experiments that have shown what they can; rung every 5 minutes for each tenant."""
     return str(experiments.check_running(now=timezone.now()))
+
+
+@shared_task
+def score_leads(**_: object) -> str:
+    """Score open leads anew: their points have changed."""
+    return f"changed {leads.score_all(now=timezone.now())}"
+
+
+@shared_task
+def clear_incoming_leads(**_: object) -> str:
+    """Forget under which keys leads were brought in long ago; rung once a day for each tenant."""
+    return f"cleared {lead_sources.clear_old(now=timezone.now())}"
 
 
 def _each(work: _Work, bells: list[tuple[int, str]]) -> str:

@@ -70,6 +70,11 @@ _V6_SPECIAL = tuple(
 )
 _V4_SPECIAL = tuple(IPv4Network(block) for block in ("192.0.0.0/24", "192.88.99.0/24"))
 
+
+class NotReached(Temporary):
+    """No connection came about, so the other side has certainly done nothing."""
+
+
 _deadline: ContextVar[float | None] = ContextVar("http_deadline", default=None)
 
 
@@ -178,10 +183,22 @@ def network_errors() -> Iterator[None]:
         yield
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError) as error:
         raise Permanent("the request cannot be sent: bad address or header") from error
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+        raise NotReached(_no_connection(error)) from error
     except httpx2.TimeoutException as error:
-        raise Temporary("timed out") from error
+        is_unknown = not isinstance(error, httpx2.ConnectTimeout | httpx2.PoolTimeout)
+        raise Temporary("timed out", is_unknown=is_unknown) from error
     except httpx2.TransportError as error:
-        raise Temporary(f"network trouble: {type(error).__name__}") from error
+        # Without a connection nothing was asked for; once there was one, nobody knows.
+        is_unknown = not isinstance(error, httpx2.ConnectError)
+        text = f"network trouble: {type(error).__name__}"
+        raise Temporary(text, is_unknown=is_unknown) from error
+
+
+def _no_connection(error: httpx2.TransportError) -> str:
+    if isinstance(error, httpx2.TimeoutException):
+        return "timed out"
+    return f"network trouble: {type(error).__name__}"
 
 
 @lru_cache(maxsize=1024)  # the same few are called again and again, and one call asks twice
@@ -276,10 +293,10 @@ def resolve(host: str, port: int, *, public_only: bool = False) -> list[str]:
     try:
         answers = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
-        raise Temporary("the host name does not resolve") from error
+        raise NotReached("the host name does not resolve") from error
     addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
     if not addresses:
-        raise Temporary("the host name does not resolve")
+        raise NotReached("the host name does not resolve")
     for text in addresses:
         address = ip_address(text)
         if any(one.holds(address, port) for one in exemptions):

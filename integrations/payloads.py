@@ -165,6 +165,96 @@ class ContactOptedOut(Payload):
     contact_phone: str | None = Field(max_length=32, description="digits with country code")
 
 
+class _Lead(InConversation):
+    """What is known of a lead; own fields of the business come as `custom_<short name>`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, str | None] = Field(init=False)
+
+    lead_id: uuid.UUID = Field(description="the lead; stays the same over its events")
+    stage: str = Field(max_length=40, description="the column of the board")
+    stage_means: str = Field(max_length=9, description="`open`, `qualified`, `won` or `lost`")
+    score: int = Field(description="0 to 100")
+    is_qualified: bool = Field(description="whether it was told of as qualified")
+    source: str = Field(
+        max_length=80, description="the form or system that brought it; empty for a conversation"
+    )
+    changed: str = Field(
+        max_length=500, description="what is new, divided by commas: fields, `stage`, `score`"
+    )
+    contradictions: str = Field(
+        max_length=500,
+        description="fields for which the contact said different things, divided by commas",
+    )
+    need: str | None = Field(max_length=500, description="what the contact wants to solve or buy")
+    need_words: str | None = Field(max_length=500, description="the contact's own words for it")
+    need_confidence: int | None = Field(description="0 to 100; 100 where a person wrote it")
+    need_message_id: uuid.UUID | None = Field(description="the message that says so")
+    budget: str | None = Field(max_length=500, description="how much they can spend")
+    budget_words: str | None = Field(max_length=500, description="the contact's own words for it")
+    budget_confidence: int | None = Field(description="0 to 100; 100 where a person wrote it")
+    budget_message_id: uuid.UUID | None = Field(description="the message that says so")
+    authority: str | None = Field(max_length=500, description="whether they decide")
+    authority_words: str | None = Field(
+        max_length=500, description="the contact's own words for it"
+    )
+    authority_confidence: int | None = Field(description="0 to 100; 100 where a person wrote it")
+    authority_message_id: uuid.UUID | None = Field(description="the message that says so")
+    timing: str | None = Field(max_length=500, description="until when")
+    timing_words: str | None = Field(max_length=500, description="the contact's own words for it")
+    timing_confidence: int | None = Field(description="0 to 100; 100 where a person wrote it")
+    timing_message_id: uuid.UUID | None = Field(description="the message that says so")
+    name: str | None = Field(
+        max_length=500, description="the contact's name; where they told none, as on the channel"
+    )
+    name_words: str | None = Field(max_length=500, description="the contact's own words for it")
+    name_confidence: int | None = Field(description="0 to 100; 100 where a person wrote it")
+    name_message_id: uuid.UUID | None = Field(description="the message that says so")
+    email: str | None = Field(max_length=500, description="their e-mail")
+    email_words: str | None = Field(max_length=500, description="the contact's own words for it")
+    email_confidence: int | None = Field(description="0 to 100; 100 where a person wrote it")
+    email_message_id: uuid.UUID | None = Field(description="the message that says so")
+    phone: str | None = Field(
+        max_length=500, description="their phone; where they told none, the one they write from"
+    )
+    phone_words: str | None = Field(max_length=500, description="the contact's own words for it")
+    phone_confidence: int | None = Field(description="0 to 100; 100 where a person wrote it")
+    phone_message_id: uuid.UUID | None = Field(description="the message that says so")
+    company: str | None = Field(max_length=500, description="their company")
+    company_words: str | None = Field(max_length=500, description="the contact's own words for it")
+    company_confidence: int | None = Field(description="0 to 100; 100 where a person wrote it")
+    company_message_id: uuid.UUID | None = Field(description="the message that says so")
+
+
+class LeadCreated(_Lead):
+    """A contact has become a lead."""
+
+    type: ClassVar[str] = "lead.created"
+    explained: ClassVar[str] = (
+        "A contact has told the first thing of their project, or came in by a form. Own fields of"
+        " the business come beside the others, as `custom_` with their short name."
+    )
+
+
+class LeadQualified(_Lead):
+    """A lead has become worth a seller's time."""
+
+    type: ClassVar[str] = "lead.qualified"
+    explained: ClassVar[str] = (
+        "The score has reached the mark, or a person has moved the lead to a stage that means so."
+        " Once for each lead. Own fields as in `lead.created`."
+    )
+
+
+class LeadUpdated(_Lead):
+    """A lead has changed."""
+
+    type: ClassVar[str] = "lead.updated"
+    explained: ClassVar[str] = (
+        "A field, the score or the stage of a lead has changed. Own fields as in `lead.created`."
+    )
+
+
 class DeviceStatusChanged(Payload):
     """A device's link to WhatsApp is another."""
 

@@ -7,7 +7,7 @@ import uuid
 from celery import shared_task
 from django.utils import timezone
 
-from integrations.services import budgets, deliveries, notices
+from integrations.services import budgets, deliveries, http_tools, notices
 
 
 @shared_task
@@ -38,5 +38,6 @@ def wake_deliveries(**_: object) -> str:
 
 @shared_task
 def clear_old_events(**_: object) -> str:
-    """Forget events that nobody will ask for again; rung every day for each tenant."""
-    return f"cleared {deliveries.clear_old(now=timezone.now())}"
+    """Forget events and calls that nobody will ask for again; rung every day for each tenant."""
+    now = timezone.now()
+    return f"cleared {deliveries.clear_old(now=now) + http_tools.clear_old(now=now)}"

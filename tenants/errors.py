@@ -19,12 +19,16 @@ class Temporary(Exception):
     Args:
         reason: a short cause without any secret, for logs and staff.
         retry_after_s: how long the other side asked us to wait, in seconds; None if it did not.
+        is_unknown: what was asked for may have been done; only the answer is missing.
     """
 
-    def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, reason: str, *, retry_after_s: float | None = None, is_unknown: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after_s = retry_after_s
+        self.is_unknown = is_unknown
 
 
 class Permanent(Exception):

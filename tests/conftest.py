@@ -23,7 +23,11 @@ from tests import database
 from tests.fakes.bridge import FakeBridge
 
 SLUGS = ("alpha", "beta")
-SHARING_A_STACK = {"tests/flows/test_browser.py", "tests/flows/test_knowledge.py"}
+SHARING_A_STACK = {
+    "tests/flows/test_browser.py",
+    "tests/flows/test_knowledge.py",
+    "tests/flows/test_story.py",
+}
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 

@@ -69,6 +69,11 @@ def brief(request: RunRequest, *, said: Said | None = None, before: Brief | None
     )
 
 
+def is_deadline(line: str) -> bool:
+    """Test whether a line says until when something is needed."""
+    return _DEADLINE.search(words.fold(line)) is not None
+
+
 def tone(burst: Sequence[str]) -> str:
     """Return how the contact writes, as far as a rule can tell."""
     text = "\n".join(burst)
@@ -87,6 +92,10 @@ def _facts(request: RunRequest, before: Brief | None) -> tuple[BriefFact, ...]:
     found: dict[tuple[str, str], BriefFact] = {}
     for text, ref in lines:
         for kind, value, shown in _given(text):
+            if any(
+                (one.kind, one.text, one.source) == (kind, shown, ref) for one in found.values()
+            ):
+                continue  # "from 8 to 12" is two times that are written as one
             found.setdefault((kind, value), BriefFact(shown, kind, ref, _short(text, MAX_WORDS)))
     for fact in before.facts if before else ():
         known = {one.text for one in found.values()}
@@ -108,7 +117,7 @@ def _given(text: str) -> Iterable[tuple[str, str, str]]:
 def _deadline(burst: Sequence[str]) -> str:
     for text in reversed(burst):
         for line in text.splitlines():
-            if _DEADLINE.search(words.fold(line)):
+            if is_deadline(line):
                 return _short(line, MAX_WORDS)
     return ""
 

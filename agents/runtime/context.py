@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from agents.runtime.tools import Tool
-from agents.types import AgentProfile, RetrieveResult
+from agents.types import AgentProfile, RetrieveResult, RunRequest
+from agents.types_leads import LeadField
 from integrations.llm.types import ChatConfig, ChatRequest, ChatResult
 
 
@@ -51,8 +52,12 @@ def _nothing_is_alike(text: str, agent_ids: Collection[int]) -> Mapping[int, flo
     return {}
 
 
-def _no_tools(agent: AgentProfile) -> Sequence[Tool]:
-    del agent
+def _no_tools(agent: AgentProfile, request: RunRequest) -> Sequence[Tool]:
+    del agent, request
+    return ()
+
+
+def _no_fields() -> Sequence[LeadField]:
     return ()
 
 
@@ -70,6 +75,7 @@ class RunContext:
         liken: likeness of a text to each agent's examples, by agent, -1 to 1; none while the
             vectors are not there.
         tools: what an agent may ask for beside what every agent may.
+        lead_fields: what an agent that fills leads is to find out.
     """
 
     profile_of: Callable[[int], AgentProfile]
@@ -79,4 +85,5 @@ class RunContext:
     limits: Limits = field(default_factory=Limits)
     saved: SavedAnswers | None = None
     liken: Callable[[str, Collection[int]], Mapping[int, float]] = _nothing_is_alike
-    tools: Callable[[AgentProfile], Sequence[Tool]] = _no_tools
+    tools: Callable[[AgentProfile, RunRequest], Sequence[Tool]] = _no_tools
+    lead_fields: Callable[[], Sequence[LeadField]] = _no_fields

@@ -27,6 +27,9 @@ fewer."""
 MAX_REFS = 3
 """Passages named for one sentence; the rest would only repeat them."""
 
+TOOL_REF = "tool/"
+"""How the reference of a tool's result begins."""
+
 SAID_BEFORE = "said"
 BUSINESS = "business"
 CONTACT = "contact"
@@ -177,7 +180,13 @@ def _sentence(
     if states_nothing := _states_nothing(text, terms):  # "Fica R$ 220,00." has a fact all the same
         sources = [ref for ref in ranked if held[ref]]
     else:
-        sources = [ref for ref in ranked if covers[ref] >= LEAST_COVER]
+        answers = {
+            # A tool's result is about this very question: who says its facts may word them anew.
+            ref
+            for ref in texts
+            if ref.startswith(TOOL_REF) and facts and held[ref] == frozenset(facts)
+        }
+        sources = [ref for ref in ranked if covers[ref] >= LEAST_COVER or ref in answers]
         # Whose price is another one contradicts the sentence, however many of its words it shares.
         if not all(any(ref not in texts for ref in fact.refs) for fact in facts):
             sources = [ref for ref in sources if held[ref]]

@@ -106,6 +106,7 @@ class Guard:
         agent: AgentProfile,
         passages: Sequence[Evidence],
         given: Sequence[str],
+        changed: bool,
         data: dict[str, object],
     ) -> tuple[Verdict, ...]:
         """Check a draft of `agent`, which may be another than the request's, and keep the verdicts.
@@ -113,6 +114,7 @@ class Guard:
         Args:
             passages: what a reply may rest on, the facts about the business among it.
             given: what the contact wrote before.
+            changed: a tool has changed something for this burst.
         """
         request, policy = self.request, agent.guards
         ours = [line.text for line in request.transcript if line.role != "contact"]
@@ -148,7 +150,7 @@ class Guard:
             "strangers": lambda _: guardrails.strangers(text, known=[*known, *contact]),
             "payment_data": lambda _: guardrails.payment_data(text),
             "grounding": lambda _: guardrails.grounding(shown),
-            "promises": lambda _: guardrails.promises(shown, known=[*read, *ours]),
+            "promises": lambda _: guardrails.promises(shown, known=[*read, *ours], changed=changed),
             "discount": lambda one: guardrails.discount(text, limit=one.limit),
             "parroting": lambda _: guardrails.parroting(
                 shown,

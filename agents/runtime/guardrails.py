@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from agents.guards import BY_NAME
 from agents.runtime import claims, injections, sayings
-from agents.runtime.evidence import CONTACT, Examination, Sentence
+from agents.runtime.evidence import CONTACT, TOOL_REF, Examination, Sentence
 from integrations.llm import pii, quoting, words
 
 MAX_REPLY = BY_NAME["length"].loosest
@@ -76,7 +76,13 @@ _PROMISES = tuple(
         r"alguns) (?:minutos|"
         r"dias|instantes)|tomorrow|right away|today)\b",
         r"\b(?:aprovad[oa]s?|liberad[oa]s?|autorizad[oa]s?|approved)\b",
-        # Nothing was done: this runtime has no tool that does it.
+    )
+)
+"""Families of promises. A reply may use one where the business's own texts use it too."""
+
+_DONE = tuple(
+    re.compile(pattern)
+    for pattern in (
         r"\b(?:ja )?(?:agendei|marquei|reservei|cancelei|confirmei|registrei|alterei|"
         r"remarquei|enviei|"
         r"processei|solicitei|abri (?:um|o) chamado|i(?: have|ve)? (?:booked|cancelled|"
@@ -85,7 +91,8 @@ _PROMISES = tuple(
         r"confirmad|remarcad)[oa]s?\b",
     )
 )
-"""Families of promises. A reply may use one where the business's own texts use it too."""
+"""Families of what is said to have been done. Only a tool does anything: a reply may use one where
+a tool has made a change for this burst, or says so itself."""
 
 _REDUCES = re.compile(r"\b(?:desconto|off|abatimento|reducao|cupom|discount|mais barato|a menos)\b")
 _SHARE = re.compile(r"(\d{1,3}(?:[.,]\d+)?) ?(?:%|por cento|percent)")
@@ -253,17 +260,19 @@ def payment_data(reply: str) -> Verdict:
     return Verdict("payment_data", not found, found)
 
 
-def promises(examined: Examination, *, known: Iterable[str]) -> Verdict:
+def promises(examined: Examination, *, known: Iterable[str], changed: bool = False) -> Verdict:
     """Check that what a reply promises is promised by the business's own texts.
 
     Args:
         known: passages, and what our people wrote; no contact and no instruction makes a promise.
+        changed: a tool has changed something for this burst.
     """
     folded = ""
     found: list[str] = []
     for sentence in examined.sentences:
         plain = words.fold(sentence.text)
-        for pattern in _PROMISES:
+        is_done = changed or any(ref.startswith(TOOL_REF) for ref in sentence.refs)
+        for pattern in _PROMISES if is_done else (*_PROMISES, *_DONE):
             match = pattern.search(plain)
             if match is None or _NEGATES.search(plain[: match.start()]):
                 continue

@@ -157,6 +157,7 @@ class _Run:
             asked_back=self.asked_back,
             handoffs=tuple(self.passing.handing.done),
             approval=self.agent.approval,
+            leads=tuple(self.passing.leads),
         )
 
     def _guarded(self) -> RunOutcome | None:
@@ -194,7 +195,7 @@ class _Run:
             if not self.chosen and (talk := routing.small_talk(self.text)) is not None:
                 data["reason"] = talk.value
                 return Reply(self._small_talk(talk))
-            if routing.about_own_account(self.text):
+            if routing.about_own_account(self.text) and not self.passing.may_look_up():
                 data["reason"] = Reason.ACCOUNT_DATA.value
                 return self.person(Reason.ACCOUNT_DATA)
             if self.agent.kind == AgentKind.HUMAN:
@@ -222,7 +223,8 @@ class _Run:
             self.agent, self.passages, self.confidence, self.searched = done, (), 0.0, None
 
     def _from_knowledge(self) -> RunOutcome | AgentProfile:
-        if self.passing.handing.brief is not None:  # the prompt tells of this contact
+        # The prompt tells of this contact, or each message is to be read for what it tells.
+        if self.passing.handing.brief is not None or self.passing.lead_fields():
             self.saving = ""
         found, box = self._retrieve(), self.passing.toolbox()
         is_known = found is not None and found.passages and found.decision is not Decision.UNKNOWN
@@ -358,6 +360,7 @@ class _Run:
             local_now=self._local_now(),
             is_timeless=bool(self.saving),
             canary=self.guard.canary,
+            lead_fields=self.passing.lead_fields(),
         )
 
     def _generate(
@@ -428,6 +431,7 @@ class _Run:
                 agent=self.agent,
                 passages=(*self.passages, *prompting.business_evidence(self.request.business)),
                 given=self.passing.given(),
+                changed=self.passing.has_changed(),
                 data=data,
             )
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from agents.runtime import builtin_tools, choosing, handing, outputs, searching, tools
+from collections.abc import Sequence
+
+from agents.runtime import (
+    builtin_tools,
+    choosing,
+    handing,
+    outputs,
+    qualifying,
+    searching,
+    tools,
+)
 from agents.runtime.briefing import Said
 from agents.runtime.choosing import Choice
 from agents.runtime.run import Run
@@ -17,6 +27,7 @@ from agents.types import (
     Step,
     StepKind,
 )
+from agents.types_leads import LeadField, LeadFound, LeadsMode
 from integrations.llm.types import ChatConfig, ChatRequest, Provider, add_usage
 from tenants.errors import Permanent, Temporary
 
@@ -29,12 +40,14 @@ class Passing:
 
     Attributes:
         to_people: the agent of kind ``human`` that a tool led to; None for any person.
+        leads: what the contact told of the fields of a lead.
     """
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self.handing = handing.Handing(run.request, run.context)
         self.to_people: int | None = None
+        self.leads: list[LeadFound] = []
         self._cause, self._why = HandoffCause.RULE, ""
         self._score: float | None = None
         self._said: Said | None = None
@@ -70,11 +83,12 @@ class Passing:
         """
         run = self._run
         allowed = self.handing.allowed(run.agent)
-        own = tuple(run.context.tools(run.agent))
+        own = tuple(run.context.tools(run.agent, run.request))
         n_left = run.context.limits.n_tool_calls - sum(box.n_calls for box in self._boxes)
         box = tools.Toolbox((), n_left, run.step)
         self._boxes.append(box)
-        if run.agent.chat.provider == Provider.OFFLINE or not (allowed or own):
+        lead_fields = self.lead_fields()
+        if run.agent.chat.provider == Provider.OFFLINE or not (allowed or own or lead_fields):
             return box
         built_in: list[tools.Tool] = [builtin_tools.NeedPerson(self._need_person)]
         if allowed:
@@ -89,12 +103,38 @@ class Passing:
                     )
                 )
             )
+        if lead_fields:
+            said = qualifying.lines_of(run.request)
+            built_in.append(qualifying.RecordLead(lead_fields, said, self.leads.append))
         box.tools = (*own, *built_in)
         return box
 
+    def may_look_up(self) -> bool:
+        """Test whether the present agent, or one that it may pass to, can ask another system."""
+        run = self._run
+        return bool(run.context.tools(run.agent, run.request)) or any(
+            ref.kind == AgentKind.INTEGRATION for ref in self.handing.allowed(run.agent)
+        )
+
+    def has_changed(self) -> bool:
+        """Test whether a tool has changed something for this burst."""
+        return any(box.changed for box in self._boxes)
+
+    def lead_fields(self) -> Sequence[LeadField]:
+        """Return what the present agent is to find out while it answers."""
+        is_live = self._run.agent.leads is LeadsMode.LIVE
+        return self._run.context.lead_fields() if is_live else ()
+
     def can_act(self, box: tools.Toolbox) -> bool:
-        """Test whether the present agent may answer without any passage, from its tools."""
-        own = {one.name for one in box.tools} - {"transfer", "need_person", "search_knowledge"}
+        """Test whether the present agent may answer without any passage.
+
+        From its tools, or because a contact who is asked about their project tells what stands in
+        no document.
+        """
+        names = {one.name for one in box.tools}
+        if "record_lead" in names:
+            return True
+        own = names - {"transfer", "need_person", "search_knowledge"}
         return self._run.agent.kind == AgentKind.INTEGRATION and bool(own)
 
     def noted(self, outcome: RunOutcome) -> RunOutcome:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from agents.runtime import evidence, hours, prompts, remembering
 from agents.types import AgentProfile, Brief, Business, RunRequest
+from agents.types_leads import LeadField
 from integrations.llm.types import Evidence
 
 N_MESSAGES = 2
@@ -50,6 +52,7 @@ def system(
     local_now: datetime,
     is_timeless: bool,
     canary: str,
+    lead_fields: Sequence[LeadField] = (),
 ) -> prompts.SystemPrompt:
     """Return the rules and who the agent is.
 
@@ -57,6 +60,7 @@ def system(
         local_now: in the business's zone.
         is_timeless: the day is told and the hour is not.
         canary: what no reply may hold.
+        lead_fields: what it is to find out; only of whom it may call a tool to keep that.
     """
     return prompts.SystemPrompt(
         tenant_name=request.tenant_name,
@@ -69,6 +73,7 @@ def system(
         canary=canary,
         persona=agent.persona,
         business=request.business,
+        lead_fields=tuple((one.key, one.about or one.label) for one in lead_fields),
     )
 
 

@@ -76,6 +76,7 @@ class SystemPrompt:
     Args:
         now: date and time in the tenant's zone, as text.
         canary: a word that is in no other prompt; a reply that holds it was copied from this one.
+        lead_fields: names and meanings of what is to be found out.
     """
 
     template: ClassVar[str] = "system.j2"
@@ -90,6 +91,7 @@ class SystemPrompt:
     canary: str = ""
     persona: Persona = field(default_factory=Persona)
     business: Business = field(default_factory=Business)
+    lead_fields: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,27 @@ class SummaryPrompt:
 
     template: ClassVar[str] = "summary_question.j2"
     before: str
+    history: tuple[TranscriptLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeadRules:
+    """What a model is told that finds the fields of a lead in a conversation that is over.
+
+    Args:
+        lead_fields: names and meanings.
+    """
+
+    template: ClassVar[str] = "lead.j2"
+    language_name: str
+    lead_fields: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeadPrompt:
+    """What was said, fenced, in the user role."""
+
+    template: ClassVar[str] = "lead_question.j2"
     history: tuple[TranscriptLine, ...]
 
 
@@ -262,6 +285,8 @@ Prompt = (
     | AskedAgainPrompt
     | SummaryRules
     | SummaryPrompt
+    | LeadRules
+    | LeadPrompt
     | GreetingText
     | CourtesyText
     | PromiseText

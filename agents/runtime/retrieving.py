@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agents.runtime import clarifying, outputs, prompting, prompts, searching
 from agents.runtime.run import Run
 from agents.types import Decision, RetrieveResult, Searched, StepKind
+from agents.types_leads import LeadsMode
 from integrations.llm.types import Purpose, add_usage
 from tenants.errors import Permanent, Temporary
 
@@ -34,7 +35,8 @@ def retrieve(run: Run) -> Retrieved | None:
             return None
         results = [_search(run, query, before) for query in queries]
         found, question = searching.merged(results), queries[0]
-        whole = _rewritten(run, data) if before and found.decision != Decision.ANSWER else ""
+        is_unsure = before and found.decision != Decision.ANSWER
+        whole = _rewritten(run, data) if is_unsure and not _replies(run) else ""
         if whole:
             results.append(_search(run, whole, ""))
             if results[-1].confidence > found.confidence:
@@ -48,6 +50,16 @@ def retrieve(run: Run) -> Retrieved | None:
             found,
             searching.searched(found, question=question, before=before, agent=run.agent),
         )
+
+
+def _replies(run: Run) -> bool:
+    """Test whether the contact answers what they were asked about themselves.
+
+    That is no question, and a model that rewrites it would only be waited for.
+    """
+    last = run.request.transcript[-1] if run.request.transcript else None
+    is_asked = last is not None and last.role != "contact" and last.text.rstrip().endswith("?")
+    return run.agent.leads is LeadsMode.LIVE and is_asked
 
 
 def _search(run: Run, query: str, before: str) -> RetrieveResult:

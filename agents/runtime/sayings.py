@@ -33,7 +33,8 @@ def named(text: str, phrases: Sequence[str]) -> tuple[str, ...]:
 _COURTESY = re.compile(
     r"\b(?:disposicao|ajud[aeo]r?|prazer|contato|sinto muito|desculpas?|obrigad[oa]|agradec\w+|"
     r"bem[ -]?vind[oa]s?|otim[oa] (?:dia|tarde|noite|semana)|boas? (?:compras?|festas?)|"
-    r"fico feliz|claro|chamar|(?:nao (?:consegui|foi possivel)) (?:consultar|verificar|acessar)|"
+    r"fico feliz|claro|chamar|anotad[oa]s?|anotei|"
+    r"(?:nao (?:consegui|foi possivel)) (?:consultar|verificar|acessar)|"
     r"happy to help|welcome|sorry)\b"
 )
 

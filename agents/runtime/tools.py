@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agents.runtime import prompts
+from agents.runtime.evidence import TOOL_REF
 from agents.types import AgentProfile, Reason, StepKind
+from integrations.llm import pii
 from integrations.llm.types import ChatMessage, ChatResult, Evidence, ToolCall, ToolSpec
 from tenants.errors import Permanent, Temporary
 
@@ -33,6 +35,11 @@ again."""
 
 MAX_FAILURES = 3
 """Failures of one tool after which it is called out of order, whatever the arguments."""
+
+
+MAX_SAME = 4
+"""How often in a row a tool may find the same, asked in different words. Then it is asked no more:
+what it finds does not depend on what is being changed."""
 
 
 class Risk(StrEnum):
@@ -109,6 +116,19 @@ class Tool(Protocol):
         """
 
 
+@runtime_checkable
+class Proposes(Protocol):
+    """A tool of risk `APPROVAL` that keeps what it is asked for until a person decides."""
+
+    def propose(self, arguments: Mapping[str, object]) -> None:
+        """Keep it; nothing is done.
+
+        Raises:
+            TryAgain: the arguments are wrong.
+            ToolFailed: it cannot be done.
+        """
+
+
 StepOf = Callable[[StepKind], AbstractContextManager[dict[str, object]]]
 
 
@@ -119,6 +139,7 @@ class Toolbox:
     Args:
         limit: calls that may still be made.
         step: opens the step that keeps a call.
+        changed: a call has changed something.
     """
 
     tools: Sequence[Tool]
@@ -126,9 +147,11 @@ class Toolbox:
     step: StepOf
     evidence: list[Evidence] = field(default_factory=list)
     n_calls: int = 0
+    changed: bool = False
     _seen: Counter[tuple[str, str]] = field(default_factory=Counter)
     _results: dict[tuple[str, str], str] = field(default_factory=dict)
     _failures: Counter[str] = field(default_factory=Counter)
+    _same: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def specs(self) -> tuple[ToolSpec, ...]:
         """Return the tools as a model is told of them."""
@@ -149,9 +172,9 @@ class Toolbox:
 
     def _call(self, call: ToolCall) -> str:
         with self.step(StepKind.TOOL) as data:
-            data.update(tool=call.name, arguments=call.arguments[:MAX_KEPT])
+            data.update(tool=call.name, arguments=pii.bare(call.arguments)[:MAX_KEPT])
             text = self._result(call, data)
-            data["result"] = text[:MAX_KEPT]
+            data["result"] = pii.bare(text)[:MAX_KEPT]
             return prompts.render(prompts.ToolResultPrompt(call.name, text))
 
     def _result(self, call: ToolCall, data: dict[str, object]) -> str:
@@ -175,9 +198,9 @@ class Toolbox:
         if self._failures[call.name] >= MAX_FAILURES:
             data["refused"] = "out_of_order"
             return "This tool does not work now. Go on without it."
-        if tool.risk is Risk.APPROVAL:
-            data["refused"] = "approval"
-            raise NeedsHuman(Reason.TOOL_APPROVAL)
+        if self._same.get(call.name, ("", 0))[1] >= MAX_SAME:
+            data["refused"] = "no_progress"
+            return "This tool keeps finding the same. Go on with what you know."
         self._count(data)
         return self._made(tool, arguments, key, data)
 
@@ -195,7 +218,14 @@ class Toolbox:
         data: dict[str, object],
     ) -> str:
         try:
+            if tool.risk is Risk.APPROVAL:
+                if isinstance(tool, Proposes):
+                    tool.propose(arguments)
+                raise NeedsHuman(Reason.TOOL_APPROVAL)  # noqa: TRY301 - with what `call` may raise
             result = tool.call(arguments)
+        except NeedsHuman as need:
+            data["refused"] = need.reason.value
+            raise
         except TryAgain as error:
             self._failures[tool.name] += 1
             data["refused"] = "try_again"
@@ -205,7 +235,13 @@ class Toolbox:
             data["refused"] = "failed"
             return f"It failed: {error}. Do not say that it worked."
         self._results[key] = text = result.text[:MAX_RESULT]
-        found = result.evidence or (Evidence(f"tool/{tool.name}/{self.n_calls}", text, tool.name),)
+        self.changed |= tool.risk is Risk.WRITE
+        if tool.risk is Risk.READ:
+            before, n_same = self._same.get(tool.name, ("", 0))
+            self._same[tool.name] = (text, n_same + 1 if text == before else 1)
+        found = result.evidence or (
+            Evidence(f"{TOOL_REF}{tool.name}/{self.n_calls}", text, tool.name),
+        )
         self.evidence += found
         data["passages"] = [
             {"ref": one.ref, "source": one.source, "title": one.title, "text": one.text[:MAX_KEPT]}

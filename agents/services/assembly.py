@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from agents.runtime import loop
 from agents.runtime.context import RunContext
-from agents.services import examples, profiles, variants
+from agents.services import acting, examples, profiles, variants
 from agents.types import AgentProfile, RetrievedPassage, RetrieveResult
+from agents.types_leads import LeadField
 from integrations.llm import factory
 from integrations.llm.types import ChatConfig, ChatRequest, ChatResult, Evidence
 from integrations.models import ModelCall
@@ -21,11 +22,14 @@ from knowledge import anticipating, retrieval
 from knowledge.types import ChunkKind, Passage
 
 
-def run_context(caller: Caller) -> RunContext:
+def run_context(
+    caller: Caller, *, lead_fields: Callable[[], Sequence[LeadField]] = tuple
+) -> RunContext:
     """Return what `agents.runtime.loop.answer` needs, for the current schema.
 
     Args:
         caller: for whom models are asked; the agent is filled in with each call.
+        lead_fields: what agents that fill leads are to find out.
     """
 
     def chat(config: ChatConfig, request: ChatRequest, agent: AgentProfile) -> ChatResult:
@@ -39,6 +43,8 @@ def run_context(caller: Caller) -> RunContext:
         clock=timezone.now,
         saved=_Saved(caller) if gives_again else None,
         liken=partial(examples.likeness, caller=caller),
+        tools=partial(acting.tools_of, caller=caller),
+        lead_fields=lead_fields,
     )
 
 

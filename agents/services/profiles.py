@@ -18,6 +18,7 @@ from agents.types import (
     OutsideHours,
     Persona,
 )
+from agents.types_leads import LeadsMode
 from integrations.llm.types import ChatConfig, Purpose
 from integrations.models import Credential
 from integrations.services import choices, credentials
@@ -94,6 +95,8 @@ def profile_of(agent: Agent, shot: Mapping[str, Any], *, number: int) -> AgentPr
         owners=_owners(shot),
         approval=Approval(**shot["approval"]) if "approval" in shot else None,
         history=History(shot.get("history", History.WHOLE)),
+        tools=tuple(one["uuid"] for one in shot.get("tools", ())),
+        leads=LeadsMode(shot.get("leads", LeadsMode.OFF)),
     )
 
 

@@ -25,6 +25,8 @@ _NEW: dict[str, object] = {
     "examples": [],
     "owner_numbers": [],
     "history": "whole",
+    "tools": [],
+    "leads": "off",
 }
 """What a version says that is older than these fields."""
 
@@ -134,6 +136,7 @@ def snapshot(agent: Agent) -> dict[str, object]:
     """Return an agent as JSON: names and references, sorted, so that equal agents are equal."""
     categories = agent.categories.order_by("name", "pk")
     handoffs = agent.handoffs.order_by("name", "pk")
+    tools = agent.tools.order_by("name", "pk")
     credential = agent.chat_credential
     return {
         "name": agent.name,
@@ -158,6 +161,8 @@ def snapshot(agent: Agent) -> dict[str, object]:
         "examples": list(agent.examples),
         "owner_numbers": list(agent.owner_numbers),
         "history": agent.history,
+        "tools": [{"uuid": str(one.uuid), "name": one.name} for one in tools],
+        "leads": agent.leads,
         **_approval(agent),
     }
 

@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from agents.guard_names import guard_name
 from agents.models import Agent, AgentVersion, ApprovalThen
 from agents.services import publishing
-from integrations.models import Credential
+from integrations.models import Credential, HttpTool
 from knowledge.models import Category
 from tenants.audit.record import record
 
@@ -119,7 +119,7 @@ def _fields(shot: Mapping[str, Any], credentials: Mapping[str, str]) -> list[_Fi
         match name:
             case "chat":
                 found += _chat(value, credentials)
-            case "categories" | "handoffs":
+            case "categories" | "handoffs" | "tools":
                 found.append((name, label(name), tuple(one["name"] for one in value)))
             case "guards":
                 found.append((name, label(name), tuple(map(_check, sorted(value.items())))))
@@ -232,7 +232,7 @@ def _write(agent: Agent, shot: Mapping[str, Any]) -> list[str]:
     values = {
         name: value
         for name, value in shot.items()
-        if name not in ("chat", "approval", "categories", "handoffs")
+        if name not in ("chat", "approval", "categories", "handoffs", "tools")
     }
     if Agent.objects.filter(name=shot["name"]).exclude(pk=agent.pk).exists():
         left_out.append(_("the name “%(name)s”, which another agent has") % {"name": shot["name"]})
@@ -257,7 +257,10 @@ def _write(agent: Agent, shot: Mapping[str, Any]) -> list[str]:
     handoffs = Agent.objects.filter(uuid__in=_uuids(shot["handoffs"])).exclude(pk=agent.pk)
     agent.categories.set(categories)
     agent.handoffs.set(handoffs)
+    tools = HttpTool.objects.filter(uuid__in=_uuids(shot["tools"]))
+    agent.tools.set(tools)
     left_out += _missing(shot["categories"], {str(one.uuid) for one in categories})
+    left_out += _missing(shot["tools"], {str(one.uuid) for one in tools})
     return left_out + _missing(shot["handoffs"], {str(one.uuid) for one in handoffs})
 
 

@@ -6,13 +6,15 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from channels_whatsapp.bridge.outgoing import Order
+from conversations.types_sending import Leave
 from integrations import http
 from tenants.errors import Permanent, Temporary
 
@@ -55,6 +57,11 @@ HISTORY_KEPT = 100
 chat that is busier than this between two comparisons loses what is beyond."""
 
 MAX_HISTORY_BYTES = 16 * 1024 * 1024
+
+_UNKNOWN = "timed out waiting for message send response"
+"""What WuzAPI says where WhatsApp may have taken a message without saying so."""
+
+_NO_HISTORY = "message history is disabled"
 
 _HOPELESS = ("could not parse phone", "no lid found", "ambiguous bare identifier", "missing ")
 
@@ -114,24 +121,39 @@ class Bridge:
     base_url: str
     token: str = field(repr=False)
 
-    def send_text(self, *, phone: str, body: str, ref: str) -> None:
-        """Send a text under an id of ours.
+    def send(self, order: Order, *, leave: Leave) -> None:
+        """Make a call that a contact sees.
+
+        Args:
+            leave: given by the veto point alone; there is no other way to send anything.
 
         Raises:
-            Temporary: it may or may not have been sent.
+            Temporary: it was not done; where it `is_unknown`, it may have been.
             Permanent: WhatsApp or the bridge will never take it.
         """
-        self._post(
-            "/chat/send/text",
-            {"Phone": phone, "Body": body, "Id": ref},
-            timeout_s=SEND_TIMEOUT_S,
-        )
+        del leave
+        self._post(order.path, order.body, timeout_s=SEND_TIMEOUT_S)
 
-    def show_typing(self, *, jid: str) -> None:
-        """Show that we are typing in a chat."""
-        self._post(
-            "/chat/presence", {"Phone": jid, "State": "composing"}, timeout_s=TYPING_TIMEOUT_S
-        )
+    def show(self, order: Order, *, leave: Leave) -> None:
+        """Make a call that says nothing to anybody, such as typing; it is not waited for long."""
+        del leave
+        self._post(order.path, order.body, timeout_s=TYPING_TIMEOUT_S)
+
+    def was_sent(self, *, chats: Sequence[str], ref: str) -> bool | None:
+        """Tell whether a message of ours is in what the bridge keeps of some chats.
+
+        Returns:
+            None where the bridge keeps nothing.
+        """
+        try:
+            found = [row.message_ref for chat in chats for row in self.history(chat)]
+        except Permanent:
+            return None
+        except Temporary as error:
+            if _NO_HISTORY in error.reason:
+                return None
+            raise
+        return ref in found
 
     def fetch_file(
         self, source: Mapping[str, object], *, max_bytes: int, public_only: bool = True
@@ -445,7 +467,11 @@ def _raise_for(response: http.Response) -> None:
         raise Permanent(reason)
     if 400 <= response.status < 500 and response.status not in (408, 409, 425, 429):
         raise Permanent(reason)
-    raise Temporary(reason, retry_after_s=_retry_after(response))
+    raise Temporary(
+        reason,
+        retry_after_s=_retry_after(response),
+        is_unknown=response.status in (502, 504) or _UNKNOWN in lowered,
+    )
 
 
 def _reason(response: http.Response) -> str:

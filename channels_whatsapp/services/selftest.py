@@ -9,8 +9,12 @@ from enum import StrEnum
 
 from django.utils.translation import gettext, override
 
+from channels_whatsapp.bridge import outgoing
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import devices
+from conversations.services import veto
+from conversations.types import Address
+from conversations.types_sending import Content
 from tenants.audit.record import record
 from tenants.context import current_schema, release_connection
 from tenants.errors import Permanent, Temporary
@@ -105,7 +109,8 @@ def run_if_due(*, device: Device, now: datetime) -> bool:
     bridge = devices.bridge_of(device)
     release_connection()
     try:
-        bridge.send_text(phone=device.phone, body=text, ref=ref)
+        order = outgoing.message(Content(text), to=Address(phone=device.phone), ref=ref)
+        bridge.send(order, leave=veto.exempt("self_test"))
     except (Temporary, Permanent) as error:
         logger.warning("device test failed", extra={"reason": error.reason})
         Device.objects.filter(pk=device.pk, selftest_ref=ref).update(

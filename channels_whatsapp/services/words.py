@@ -43,6 +43,22 @@ _WHY: Mapping[str, object] = {
 }
 
 
+_HEALTH: Mapping[str, object] = {
+    "banned": gettext_lazy("WhatsApp banned it for a time, now or a few days ago"),
+    "offline": gettext_lazy("it is not connected"),
+    "new": gettext_lazy("the number is here for less than a week"),
+    "failed": gettext_lazy("%(percent)s%% of a day's messages could not be sent"),
+    "stuck": gettext_lazy("%(percent)s%% of a day's messages reached no phone within an hour"),
+    "opted_out": gettext_lazy("%(percent)s%% of a week's contacts asked for no more messages"),
+    "unanswered": gettext_lazy("%(percent)s%% of a week's planned messages got no answer"),
+}
+
+
+def health(code: str, percent: int) -> str:
+    """Say what lowers a number's health; an unknown cause is shown as it is."""
+    return str(_HEALTH[code]) % {"percent": percent} if code in _HEALTH else code
+
+
 def why(reason: str) -> str:
     """Say why an event woke nobody; an unknown reason is shown as it is."""
     return str(_WHY[reason]) if reason in _WHY else reason

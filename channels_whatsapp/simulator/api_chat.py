@@ -144,6 +144,7 @@ class ChatApi:
                 place=payload.text("Name") if kind == "location" else "",
                 vcard=payload.text("Vcard"),
                 quoted_id=quoted_id,
+                gap_s=simulator.since_last_send(user, simulator.now()),
             )
         )
         _stop_typing(simulator, user, target.chat)
@@ -406,6 +407,7 @@ class _Call:
             status=500,
             payload=shown,
         )
+        self._record.gap_s = simulator.since_last_send(user, self._record.at)
 
     async def before(self, error_start: str) -> None:
         """Act out what happens before the message is shown.

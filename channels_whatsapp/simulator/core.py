@@ -214,6 +214,12 @@ class Simulator:
         """Return the keys of a user's chats."""
         return [chat for owner, chat in self._chats if owner == user_id]
 
+    def since_last_send(self, user: User, at: float) -> float:
+        """Return for how many seconds a user had sent nothing at an instant; -1 where never."""
+        calls = (one.at for one in reversed(self.sends) if one.user_id == user.id)
+        last = next(calls, None)
+        return -1.0 if last is None else round(max(0.0, at - last), 3)
+
     def record_send(self, record: SendRecord) -> None:
         """Remember a call of a sending route."""
         self.sends.append(record)

@@ -181,8 +181,10 @@ class Media:
 class Message:
     """One message of one chat. `seq` orders everything that happened; `at` is unix seconds.
 
-    `status` climbs sent, delivered, read. For a contact's message, `delivery` tells what became
-    of its webhook: waiting, sending, accepted, failed, lost or unsubscribed.
+    `status` climbs sent, delivered, read. `gap_s`: of what the API sent, how long after the
+    number's message before it, in any chat; -1 for its first. For a contact's message,
+    `delivery` tells what became of its webhook: waiting, sending, accepted, failed, lost or
+    unsubscribed.
     """
 
     seq: int
@@ -212,6 +214,7 @@ class Message:
     view_once: bool = False
     mentions: list[str] = field(default_factory=list)
     target: str = ""
+    gap_s: float = -1.0
 
 
 @dataclass
@@ -219,6 +222,7 @@ class SendRecord:
     """One call of a sending route, as test checkers want to read it.
 
     `outcome`: accepted, refused (nothing was shown) or answer_dropped (shown, caller not told).
+    `gap_s`: seconds since the user's call before it; -1 for the first. It makes a pace visible.
     """
 
     seq: int
@@ -233,6 +237,7 @@ class SendRecord:
     outcome: str
     status: int
     payload: dict[str, object] = field(default_factory=dict)
+    gap_s: float = -1.0
 
 
 @dataclass

@@ -14,13 +14,15 @@ from django_tenants.utils import tenant_context
 from agents.models import Agent
 from agents.services import guarding, publishing
 from channels_whatsapp.models import Device
-from channels_whatsapp.services import devices, reception, servers
+from channels_whatsapp.services import devices, reception, sending, servers
 from config.blueprints import (
     applying_agents,
     applying_llm,
     applying_people,
     conversations,
     hours,
+    leads,
+    tools,
     webhooks,
 )
 from config.blueprints.loading import BadBlueprint
@@ -94,7 +96,10 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
         categories = _apply_knowledge(blueprint, applied, folder=folder, now=now)
         if blueprint.guards is not None and guarding.save(checks=blueprint.guards):
             applied.note("guards", is_new=False, fields=sorted(blueprint.guards) or ["all"])
-        agents = _apply_agents(blueprint, applied, credentials=by_name, categories=categories)
+        tool_ids = tools.apply(blueprint.tools, note=applied.noted)
+        agents = _apply_agents(
+            blueprint, applied, credentials=by_name, categories=categories, tool_ids=tool_ids
+        )
         applying_people.apply_queues(blueprint.agents, agents=agents, note=applied.noted)
         applying_llm.apply_budgets(blueprint.llm, agents=agents, note=applied.noted)
         conversations.apply(blueprint.conversations, note=applied.noted)
@@ -103,6 +108,7 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
         for section in blueprint.devices:
             _apply_device(section, applied, entry_agent=agents[section.entry_agent], now=now)
         webhooks.apply(blueprint.webhooks, note=applied.noted, now=now)
+        leads.apply(blueprint.leads, note=applied.noted)
     return applied
 
 
@@ -324,6 +330,7 @@ def _apply_agents(
     *,
     credentials: dict[str, Credential],
     categories: dict[str, Category],
+    tool_ids: dict[str, int],
 ) -> dict[str, Agent]:
     """Write the agents without publishing: first the rows, then what connects them."""
     agents, notes = {}, {}
@@ -345,6 +352,7 @@ def _apply_agents(
         is_new, fields = notes[section.name]
         fields += _set_links(agent, "categories", [categories[n].pk for n in section.categories])
         fields += _set_links(agent, "handoffs", [agents[n].pk for n in section.handoffs])
+        fields += _set_links(agent, "tools", [tool_ids[n] for n in section.tools])
         applied.agent_ids.append(agent.pk)
         applied.note(f"agent {section.name}", is_new=is_new, fields=fields)
     return agents
@@ -361,6 +369,7 @@ def _agent_fields(
         "is_active": section.is_active,
         "outside_hours": section.outside_hours,
         "history": section.history,
+        "leads": section.leads,
         "guards": section.guards,
         **applying_agents.persona_fields(section),
         "chat_credential": credentials[chat.credential] if chat else None,
@@ -425,4 +434,7 @@ def _apply_device(
             ),
             actor=ACTOR,
         )
+    if (sends := section.sends) is not None:
+        edit = sending.SendingEdit(**sends.model_dump())
+        changed += sending.set_sending(device=device, edit=edit, actor=ACTOR)
     applied.note(f"device {section.name}", is_new=is_new, fields=[] if is_new else changed)

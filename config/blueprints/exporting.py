@@ -18,7 +18,16 @@ from django_tenants.utils import tenant_context
 from agents.models import Agent
 from agents.services import business, guarding
 from channels_whatsapp.models import Device
-from config.blueprints import conversations, exporting_llm, exporting_people, hours, webhooks
+from channels_whatsapp.services import sending
+from config.blueprints import (
+    conversations,
+    exporting_llm,
+    exporting_people,
+    hours,
+    leads,
+    tools,
+    webhooks,
+)
 from config.blueprints.applying_agents import PERSONA
 from integrations.models import Credential
 from knowledge import spaces
@@ -96,10 +105,14 @@ def export(tenant: Tenant) -> dict[str, Any]:
             "devices": _devices(variables),
             **_business(),
         }
+        if described := tools.export(variables.name):
+            data["tools"] = described
         if found := webhooks.export(variables.name):
             data["webhooks"] = found
         if (opening := hours.export()) is not None:
             data["hours"] = opening
+        if (found_leads := leads.export(variables.name)) is not None:
+            data["leads"] = found_leads
         if (ending := conversations.export()) is not None:
             data["conversations"] = ending
         if kept := guarding.stored():
@@ -232,7 +245,7 @@ def _agent(
     entry: dict[str, Any] = {"name": agent.name, "kind": agent.kind}
     if agent.instructions:
         entry["instructions"] = agent.instructions
-    for name in ("categories", "handoffs"):
+    for name in ("categories", "handoffs", "tools"):
         linked = list(getattr(agent, name).order_by("name").values_list("name", flat=True))
         if linked:
             entry[name] = linked
@@ -243,10 +256,10 @@ def _agent(
         entry["chat"] = chat
     if not agent.is_active:
         entry["is_active"] = False
-    if agent.outside_hours != Agent.Outside.ANSWER:
-        entry["outside_hours"] = agent.outside_hours
-    if agent.history != Agent.HistoryMode.WHOLE:
-        entry["history"] = agent.history
+    defaults = Agent()
+    for name in ("outside_hours", "history", "leads"):
+        if (value := getattr(agent, name)) != getattr(defaults, name):
+            entry[name] = value
     if agent.guards:
         entry["guards"] = agent.guards
     entry.update(exporting_people.section(agent))
@@ -276,6 +289,11 @@ def _devices(variables: _Variables) -> list[dict[str, Any]]:
                 "file_max_mb": device.file_max_mb,
                 "sound_max_s": device.sound_max_s,
                 "file_wait_s": device.file_wait_s,
+            },
+            "sends": {
+                name: _number(value) if isinstance(value, float) else value
+                for name in sending.FIELDS
+                if (value := getattr(device, name)) is not None
             },
             "bridge": {
                 "kind": "wuzapi",

@@ -74,6 +74,8 @@ def surroundings(raw: object, *, folder: Path) -> Surroundings:
             "agent": names("agents"),
             "device": names("devices"),
             "webhook": names("webhooks"),
+            "tool": names("tools"),
+            "lead_source": names("leads", "sources"),
         },
         modelless=frozenset(
             str(entry.get("name"))
@@ -276,6 +278,7 @@ Url = Annotated[str, AfterValidator(is_url)]
 CredentialRef = Annotated[str, AfterValidator(used("credential"))]
 CategoryRef = Annotated[str, AfterValidator(used("category"))]
 AgentRef = Annotated[str, AfterValidator(used("agent"))]
+ToolRef = Annotated[str, AfterValidator(used("tool"))]
 
 
 class Section(BaseModel):

@@ -19,6 +19,7 @@ from config.blueprints.fields import (
     Name,
     Secret,
     Section,
+    ToolRef,
     Url,
     are_guards,
     around,
@@ -32,9 +33,11 @@ from config.blueprints.fields import (
     matching_files,
     refuse,
 )
+from config.blueprints.leads import LeadsSection
 from config.blueprints.schema_hours import HoursSection
 from config.blueprints.schema_llm import ChatSection, LlmSection
 from config.blueprints.schema_people import ApprovalSection, QueueSection, ReturnMinutes
+from config.blueprints.tools import ToolSection
 from config.blueprints.webhooks import WebhookSection
 
 Lines = Annotated[
@@ -134,6 +137,7 @@ class AgentSection(Section):
     instructions: str = Field("", max_length=20_000)
     categories: list[CategoryRef] = []
     handoffs: list[AgentRef] = []
+    tools: list[ToolRef] = []
     keywords: list[Annotated[str, Field(min_length=2, max_length=60)]] = Field([], max_length=100)
     chat: ChatSection | None = None
     is_active: bool = True
@@ -154,6 +158,7 @@ class AgentSection(Section):
     return_after_min: ReturnMinutes = 30
     queue: QueueSection | None = None
     history: Literal["whole", "handoff", "none"] = "whole"
+    leads: Literal["off", "end", "live"] = "off"
 
     @model_validator(mode="after")
     def _check(self) -> AgentSection:
@@ -213,6 +218,18 @@ class ReceptionSection(Section):
     file_wait_s: int = Field(25, ge=0, le=120)
 
 
+class SendingSection(Section):
+    """How a number sends; `0` is no limit and no dividing, but no planned messages at all."""
+
+    gap_s: float = Field(0, ge=0, le=60)
+    day_cap: int = Field(0, ge=0)
+    unasked_cap: int = Field(50, ge=0, le=2_000)
+    warms_up: bool = True
+    bubble_chars: int = Field(600, ge=0, le=4_000)
+    quotes: Literal["never", "unclear", "always"] = "unclear"
+    reads: Literal["never", "answer"] = "never"
+
+
 class DeviceSection(Section):
     """One WhatsApp number; `route_key` is part of its webhook address, random when null."""
 
@@ -228,6 +245,7 @@ class DeviceSection(Section):
     freshness_s: float = Field(900, ge=1, le=7 * 86_400)
     route_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")] | None = None
     receives: ReceptionSection | None = None
+    sends: SendingSection | None = None
     bridge: BridgeSection
 
     @model_validator(mode="after")
@@ -247,8 +265,10 @@ class Blueprint(Section):
     knowledge: KnowledgeSection = KnowledgeSection()
     agents: list[AgentSection] = []
     devices: list[DeviceSection] = []
+    tools: list[ToolSection] = []
     webhooks: list[WebhookSection] = []
     hours: HoursSection | None = None
     guards: Annotated[dict[str, Any], AfterValidator(are_guards)] | None = None
     business: BusinessSection | None = None
     conversations: ConversationsSection | None = None
+    leads: LeadsSection | None = None

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from config.blueprints.fields import EnvName, Name, Secret, Section, Url, defined
+from config.blueprints.fields import EnvName, Name, Secret, Section, Url, defined, refuse
+from integrations import mapping
 from integrations.models import WebhookEndpoint
 from integrations.payloads import EventType
 from integrations.services import endpoints
+
+Ready = Literal["generic", "rdstation", "hubspot", "pipedrive", "n8n"]
 
 
 class HeaderSection(Section):
@@ -36,11 +39,22 @@ class WebhookSection(Section):
     secret_env: EnvName | None = None
     events: list[EventType] = Field(min_length=1)
     headers: list[HeaderSection] = []
+    body: Ready | dict[str, Any] | None = None
     is_active: bool = True
+
+    @property
+    def template(self) -> mapping.Json:
+        """The body that is sent; None for the event itself."""
+        return mapping.READY[self.body] if isinstance(self.body, str) else self.body
 
     @model_validator(mode="after")
     def _check(self) -> WebhookSection:
         self.one_of("secret", required=True)
+        if isinstance(self.body, dict):
+            try:
+                mapping.check(self.body)
+            except mapping.BadTemplate as error:
+                raise refuse(f"body: {error}") from error
         return self
 
 
@@ -62,6 +76,7 @@ def apply(
             types=section.events,
             secret=section.reveal("secret"),
             headers={one.name: one.reveal("value") or "" for one in section.headers},
+            template=section.template,
             is_active=section.is_active,
             now=now,
         )
@@ -86,7 +101,13 @@ def export(variable: Callable[..., str]) -> list[dict[str, Any]]:
             entry["headers"] = [
                 {"name": one, "value_env": variable("webhook", endpoint.name, one)} for one in names
             ]
+        if endpoint.template is not None:
+            entry["body"] = _ready(endpoint.template) or endpoint.template
         if not endpoint.is_active:
             entry["is_active"] = False
         exported.append(entry)
     return exported
+
+
+def _ready(template: mapping.Json) -> str | None:
+    return next((name for name, one in mapping.READY.items() if one == template), None)

@@ -211,6 +211,7 @@ CELERY_TASK_ROUTES = {
     "channels_whatsapp.tasks.*": {"queue": "inbound"},
     "conversations.tasks.run_turns": {"queue": "turns"},
     "conversations.tasks.send_lines": {"queue": "outbound"},
+    "conversations.tasks.change_messages": {"queue": "outbound"},
     # Answers wait for the words of a voice note, so files stand in the line of the answers.
     "conversations.tasks.work_on_files": {"queue": "turns"},
     "integrations.tasks.deliver": {"queue": "webhooks"},
@@ -228,6 +229,8 @@ TIMER_TASKS = {
     "escalate": "conversations.tasks.escalate",
     "draft": "conversations.tasks.decide_drafts",
     "tell": "conversations.tasks.tell_staff",
+    "follow_up": "conversations.tasks.send_follow_ups",
+    "change": "conversations.tasks.change_messages",
     "memory": "conversations.tasks.remember",
     "close": "conversations.tasks.close_silent",
     "embed_space": "knowledge.tasks.fill_space",
@@ -247,6 +250,8 @@ TIMER_MAX_RUNNING = {
     "escalate": 50,
     "draft": 50,
     "tell": 20,
+    "follow_up": 20,
+    "change": 20,
     "memory": 20,  # each waits for a model, and no contact for it
     "close": 20,
     # Long work on the queue of the knowledge: room is left for the documents that people wait for.
@@ -263,7 +268,10 @@ TENANT_SWEEPS = {
     "channels_whatsapp.tasks.clear_old_events": 24 * 3600,
     "channels_whatsapp.tasks.watch_all": 30,
     "conversations.tasks.find_silent": 300,
+    "conversations.tasks.count_deliveries": 300,
+    "channels_whatsapp.tasks.judge_numbers": 900,
     "conversations.tasks.check_experiments": 300,
+    "conversations.tasks.clear_incoming_leads": 24 * 3600,
     "integrations.tasks.settle_abandoned": 60,
     "integrations.tasks.wake_deliveries": 60,
     "integrations.tasks.mail_notices": 60,
@@ -273,6 +281,8 @@ SEARCH_RETENTION_DAYS = env.number("SEARCH_RETENTION_DAYS", default=180, minimum
 EVENT_RETENTION_DAYS = env.number("EVENT_RETENTION_DAYS", default=30, minimum=1)
 # Knows the names of what calls of models are made for; see `integrations/services/subjects.py`.
 SPENDING_SUBJECTS = "config.subjects"
+# Has real leads by which the body for another system is tried.
+LEAD_SAMPLES = "conversations.services.lead_samples"
 CHANNEL_SENDERS = {"whatsapp": "channels_whatsapp.sender.WhatsAppSender"}
 
 # What owners are told goes out by this; without it nothing is mailed, and the panel tells it.

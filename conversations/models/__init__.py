@@ -8,6 +8,14 @@ from conversations.models.hours import AwayNotice as AwayNotice
 from conversations.models.hours import HolidayHours as HolidayHours
 from conversations.models.hours import HoursSettings as HoursSettings
 from conversations.models.hours import SpecialDays as SpecialDays
+from conversations.models.leads import IncomingLead as IncomingLead
+from conversations.models.leads import Lead as Lead
+from conversations.models.leads import LeadField as LeadField
+from conversations.models.leads import LeadMove as LeadMove
+from conversations.models.leads import LeadSettings as LeadSettings
+from conversations.models.leads import LeadSource as LeadSource
+from conversations.models.leads import LeadStage as LeadStage
+from conversations.models.leads import LeadValue as LeadValue
 from conversations.models.memory import ArchivedConversation as ArchivedConversation
 from conversations.models.memory import ArchiveText as ArchiveText
 from conversations.models.memory import ArchiveWord as ArchiveWord
@@ -20,5 +28,10 @@ from conversations.models.people import Draft as Draft
 from conversations.models.people import Note as Note
 from conversations.models.people import PeopleQueue as PeopleQueue
 from conversations.models.people import StaffMessage as StaffMessage
+from conversations.models.sending import DeliveryDay as DeliveryDay
+from conversations.models.sending import FollowUp as FollowUp
+from conversations.models.sending import NumberPace as NumberPace
+from conversations.models.sending import OutboundFile as OutboundFile
+from conversations.models.sending import VetoCount as VetoCount
 from conversations.models.turns import Turn as Turn
 from conversations.models.turns import TurnStep as TurnStep

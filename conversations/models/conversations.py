@@ -130,6 +130,8 @@ class Conversation(models.Model):
         blank=True,
     )
     topics = models.JSONField(_("topics"), default=list, db_default=[], blank=True)
+    # When the next planned message is due: here, so that what comes in needs no query for it.
+    follow_up_at = models.DateTimeField(null=True, blank=True)
 
     objects = ConversationQuerySet.as_manager()
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -122,6 +123,28 @@ class OutboundMessage(models.Model):
     read_at = models.DateTimeField(_("read at"), null=True, blank=True)
     # The user who wrote it, where a person did in the panel.
     written_by = models.CharField(_("written by"), max_length=150, blank=True, default="")
+    kind = models.CharField(_("kind"), max_length=12, default="text", db_default="text")
+    # The channel's id of the contact's message that it answers, where it quotes one.
+    quoted_ref = models.CharField(
+        _("reply to"), max_length=100, blank=True, default="", db_default=""
+    )
+    # Of a location its place; of a part of an answer, whether another part follows.
+    details = models.JSONField(default=dict, db_default={}, blank=True)
+    # The contact did not ask for it: a message that was planned, and not an answer.
+    is_unasked = models.BooleanField(_("unasked"), default=False, db_default=False)
+    # The rule that makes it wait, see `services.veto`; empty where none does.
+    held_by = models.CharField(max_length=20, blank=True, default="", db_default="")
+    # Since when nobody knows whether a call has sent it.
+    unknown_at = models.DateTimeField(null=True, blank=True)
+    # What a person wants done with it after it was sent, and what became of that.
+    change = models.CharField(max_length=6, blank=True, default="", db_default="")
+    changed_text = models.TextField(blank=True, default="", db_default="")
+    change_problem = models.CharField(max_length=300, blank=True, default="", db_default="")
+    edited_at = models.DateTimeField(_("edited at"), null=True, blank=True)
+    deleted_at = models.DateTimeField(_("deleted at"), null=True, blank=True)
+    # When the channel was asked whether it still knows it, and since when it does not.
+    compared_at = models.DateTimeField(null=True, blank=True)
+    lost_at = models.DateTimeField(_("lost since"), null=True, blank=True)
 
     objects = OutboundMessageQuerySet.as_manager()
 
@@ -156,6 +179,9 @@ class OutboundMessage(models.Model):
                 name="outbound_taken",
                 condition=Q(acked_at__isnull=False),
             ),
+            # Read every few minutes by the count of what was sent: the last two days. Of blocks,
+            # because they lie in order of time, and one that costs nothing when a status changes.
+            BrinIndex(fields=["created_at"], name="outbound_created", autosummarize=True),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from conversations.models import Conversation, Draft, OutboundMessage, Turn
-from conversations.services import drafts, due, outbox, takeover
+from conversations.services import drafts, due, outbox, takeover, writing
 from conversations.services.due import DueOutcome
 from conversations.types import MAX_TEXT
 from tenants import timers
@@ -49,7 +49,7 @@ def approve(*, draft_uuid: uuid.UUID, actor: str, now: datetime, text: str = "")
         message = _message(conversation, draft, text=text if is_edited else draft.text, now=now)
         if is_edited:
             message.origin, message.written_by = OutboundMessage.Origin.PERSON, actor
-        outbox.add_messages([message], now=now)
+        outbox.add_messages(writing.write_out([message]), now=now)
         draft.message = message
         _decide(conversation, draft, status=status, actor=actor, now=now)
     return draft
@@ -90,7 +90,7 @@ def _decide_if_due(conversation: Conversation, now: datetime) -> bool:
     if draft.then == "send":
         status = Draft.Status.SENT_LATE
         draft.message = _message(conversation, draft, text=draft.text, now=now)
-        outbox.add_messages([draft.message], now=now)
+        outbox.add_messages(writing.write_out([draft.message]), now=now)
         _decide(conversation, draft, status=status, actor="timer", now=now)
     else:
         _decide(conversation, draft, status=Draft.Status.LEFT, actor="timer", now=now)

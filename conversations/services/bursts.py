@@ -11,6 +11,7 @@ from django.db import connection
 from agents.types import TranscriptLine
 from conversations.models import Conversation, InboundMessage, OutboundMessage
 from conversations.services.describing import describe
+from conversations.types import MessageKind
 
 TRANSCRIPT_LINES = 40
 """Earlier messages that are read for a turn. Short ones fit into a prompt all together; of long
@@ -37,9 +38,10 @@ cross join lateral (
         where m.conversation_id = asked.id and m.id < asked.before and m.deleted_at is null
         order by m.id desc limit %(n)s
     ) union all (
-        select o.origin, 'text', o.text, o.created_at, '', '{}'::jsonb, '', ''
+        select o.origin, o.kind, o.text, o.created_at, '', o.details, '', ''
         from conversations_outboundmessage o
         where o.conversation_id = asked.id and o.status <> all(%(unsent)s)
+            and o.deleted_at is null
             and not (o.origin = 'phone' and o.text ~* %(command)s)
         order by o.id desc limit %(n)s
     )
@@ -75,7 +77,7 @@ def latest_lines(
                 "contact" if origin == "contact" else "person" if origin in people else "agent"
             )
             shown = text
-            if role == "contact":
+            if role == "contact" or kind != MessageKind.TEXT:
                 facts = json.loads(media) if isinstance(media, str) else media
                 shown = describe(kind=kind, text=text, facts=facts, reading=reading, words=words)
             lines.setdefault(conversation_id, []).append(TranscriptLine(role, shown, at, ref))

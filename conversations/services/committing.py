@@ -17,9 +17,11 @@ from conversations.services import (
     drafts,
     facts,
     handoffs,
+    leads,
     outbox,
     searching,
     takeover,
+    writing,
 )
 from conversations.services.opening import Open
 from conversations.types import TurnOutcome
@@ -92,6 +94,8 @@ def commit_turns(items: Sequence[Answered], *, alone: bool) -> dict[Answered, Co
             facts.learn(
                 (fact for one in mine if one.opened.turn.outcome for fact in learnt[one]), now=now
             )
+            done = (one for one in mine if one.opened.turn.status == Turn.Status.DONE)
+            leads.in_turns(((one.result, conversations[one.claim.ref]) for one in done), now=now)
             if mine:
                 timers.finish(*(one.claim for one in mine))
             begun = outbox.hand_over(conversations=replying[:n_places], now=now)
@@ -190,7 +194,8 @@ def _write_turns(
         for one, text in zip(done, said, strict=True)
         if text and one not in held
     ]
-    outbox.add_messages(replies, now=now)
+    asked = {one.claim.ref: one.opened.message_ids for one in done}
+    outbox.add_messages(writing.write_out(replies, asked=asked), now=now)
     drafts.hold([(one.opened.turn, one.result) for one in held], conversations, now=now)
     searching.record_turns(((one.opened.turn, one.result) for one in done), now=now)
     for one in done:

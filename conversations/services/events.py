@@ -29,7 +29,7 @@ class _Where(TypedDict):
     device_id: UUID
 
 
-def _where(conversation: Conversation) -> _Where:
+def where(conversation: Conversation) -> _Where:
     """Return what all events of a conversation say of it."""
     contact = conversation.contact
     return {
@@ -50,7 +50,7 @@ def received(message: InboundMessage, *, conversation: Conversation, now: dateti
     """Tell that a contact has written."""
     if events.wanted("message.received"):
         data = payloads.MessageReceived(
-            **_where(conversation),
+            **where(conversation),
             message_id=message.uuid,
             text=payloads.cut(message.text),
             kind=message.kind,
@@ -73,7 +73,7 @@ def sent(message_ids: Iterable[int], *, now: datetime) -> None:
         [
             Happened(
                 payloads.MessageSent(
-                    **_where(row.conversation),
+                    **where(row.conversation),
                     message_id=row.uuid,
                     text=payloads.cut(row.text),
                     origin=row.origin,
@@ -90,7 +90,7 @@ def failed(message: OutboundMessage, *, conversation: Conversation, now: datetim
     """Tell that a message can't be sent."""
     if events.wanted("message.failed"):
         data = payloads.MessageFailed(
-            **_where(conversation),
+            **where(conversation),
             message_id=message.uuid,
             text=payloads.cut(message.text),
             origin=message.origin,
@@ -102,27 +102,27 @@ def failed(message: OutboundMessage, *, conversation: Conversation, now: datetim
 def opened(conversation: Conversation, *, now: datetime) -> None:
     """Tell that a conversation has begun."""
     if events.wanted("conversation.opened"):
-        _publish(conversation, payloads.ConversationOpened(**_where(conversation)), now=now)
+        _publish(conversation, payloads.ConversationOpened(**where(conversation)), now=now)
 
 
 def handed_off(conversation: Conversation, *, reason: str, now: datetime) -> None:
     """Tell that the assistant has left a conversation to people."""
     if events.wanted("conversation.handed_off"):
-        data = payloads.ConversationHandedOff(**_where(conversation), reason=reason[:200])
+        data = payloads.ConversationHandedOff(**where(conversation), reason=reason[:200])
         _publish(conversation, data, now=now)
 
 
 def taken_over(conversation: Conversation, *, person: str, now: datetime) -> None:
     """Tell that a person has taken a conversation over."""
     if events.wanted("conversation.taken_over"):
-        data = payloads.ConversationTakenOver(**_where(conversation), person=person[:150])
+        data = payloads.ConversationTakenOver(**where(conversation), person=person[:150])
         _publish(conversation, data, now=now)
 
 
 def returned(conversation: Conversation, *, person: str, now: datetime) -> None:
     """Tell that the assistant answers again; `person` is empty where time did it."""
     if events.wanted("conversation.returned"):
-        data = payloads.ConversationReturned(**_where(conversation), person=person[:150])
+        data = payloads.ConversationReturned(**where(conversation), person=person[:150])
         _publish(conversation, data, now=now)
 
 
@@ -130,6 +130,6 @@ def closed(conversation: Conversation, *, person: str, reason: str, now: datetim
     """Tell that a conversation is over; `person` is empty where time did it."""
     if events.wanted("conversation.closed"):
         data = payloads.ConversationClosed(
-            **_where(conversation), person=person[:150], reason=reason[:200]
+            **where(conversation), person=person[:150], reason=reason[:200]
         )
         _publish(conversation, data, now=now)

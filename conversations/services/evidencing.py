@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from agents.runtime.evidence import TOOL_REF
 from conversations.models import TurnStep
 from integrations.llm import quoting
 from knowledge.models import Document
@@ -104,13 +105,14 @@ def _sentence(
 
 def _source(passage: Mapping[str, Any], documents: Mapping[str, int]) -> SourceView:
     text = str(passage.get("text", ""))
-    document, _slash, rest = str(passage.get("ref", "")).partition("/")
+    ref = str(passage.get("ref", ""))
+    document, _slash, rest = ref.partition("/")
     return SourceView(
         name=str(passage.get("source", "")),
         # Of a row its own name: all rows of a table stand under one title.
         title=quoting.row_name(text) or str(passage.get("title", "")),
         text=text,
-        version=rest.partition("/")[0],
+        version="" if ref.startswith(TOOL_REF) else rest.partition("/")[0],
         document_pk=documents.get(document),
     )
 

@@ -186,15 +186,19 @@ def _handoff_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _tool_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
+    refused = str(data.get("refused", ""))
     return [
         (_("Tool"), words.tool(str(data.get("tool", "")))),
         (_("Asked with"), str(data.get("arguments", ""))),
-        (_("Refused"), words.tool_refusal(str(data.get("refused", "")))),
-        (_("Result"), str(data.get("result", ""))),
+        (_("Refused"), words.tool_refusal(refused)),
+        # What a model is told of a refusal is for it alone; the line above says the same to people.
+        (_("Result"), "" if refused in words.TOLD_BY_CODE else str(data.get("result", ""))),
     ]
 
 
 def _retrieve_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
+    if data.get("category_ids") == []:
+        return [(_("Decision"), _("nothing was searched: this agent reads no documents"))]
     confidence, threshold = data.get("confidence"), data.get("threshold") or 0
     rewriting = data["rewriting"] if isinstance(data.get("rewriting"), dict) else {}
     return [

@@ -12,15 +12,17 @@ from conversations.models import (
     ContactFact,
     Conversation,
     Draft,
+    FollowUp,
     Handoff,
     InboundMessage,
     Label,
+    Lead,
     Note,
     OutboundMessage,
     StaffMessage,
     Turn,
 )
-from conversations.services import drafts
+from conversations.services import drafts, lead_merging
 from conversations.types import Address, Silence
 from tenants import timers
 from tenants.audit.record import record
@@ -73,6 +75,12 @@ def find_contact_id(address: Address) -> int | None:
         return None
     rows = ContactAddress.objects.filter(_either(wanted)).order_by("contact_id")
     return rows.values_list("contact_id", flat=True).first()
+
+
+def find_contact(address: Address) -> Contact | None:
+    """Return the contact of an address; None where nobody is known under it."""
+    contact_id = find_contact_id(address)
+    return None if contact_id is None else Contact.objects.get(pk=contact_id)
 
 
 def address_of(contact: Contact) -> Address:
@@ -187,6 +195,7 @@ def merge_contacts(*, keep: Contact, twin: Contact, actor: str) -> None:
     AwayNotice.objects.filter(contact=twin).exclude(period__in=told).update(contact=keep)
     known = ContactFact.objects.filter(contact=keep).values("kind")
     ContactFact.objects.filter(contact=twin).exclude(kind__in=known).update(contact=keep)
+    lead_merging.merge(keep=keep, twin=twin, now=database_now())
     if twin.opted_out_at and not keep.opted_out_at:
         keep.opted_out_at = twin.opted_out_at
     keep.is_blocked = keep.is_blocked or twin.is_blocked
@@ -222,9 +231,10 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     Handoff.objects.filter(conversation=source).update(conversation=target)
     InboundMessage.objects.filter(conversation=source).update(conversation=target)
     OutboundMessage.objects.filter(conversation=source).update(conversation=target)
-    for model in (Note, StaffMessage):
+    for model in (Note, StaffMessage, FollowUp):
         model._default_manager.filter(conversation=source).update(conversation=target)
     Draft.objects.filter(conversation=source).update(conversation=target)
+    Lead.objects.filter(conversation=source).update(conversation=target)
     target.labels.add(*Label.objects.filter(conversations=source))
     # Handled without a turn: a person dealt with it before the assistant was let in again.
     unhandled.filter(conversation=target).exclude(pk__in=pending).update(
@@ -239,11 +249,22 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     target.handled_upto = (
         (min(pending) - 1) if pending else max(target.handled_upto, source.handled_upto)
     )
+    planned = [c.follow_up_at for c in (target, source) if c.follow_up_at is not None]
+    target.follow_up_at = min(planned, default=None)
     target.save(
-        update_fields=["n_pending", "first_pending_at", "handled_upto", "has_draft", *_IN_HANDS]
+        update_fields=[
+            "n_pending",
+            "first_pending_at",
+            "handled_upto",
+            "has_draft",
+            "follow_up_at",
+            *_IN_HANDS,
+        ]
     )
     source.delete()
     timers.arm(kind="send", ref=target.pk, due_at=database_now())
+    if target.follow_up_at is not None:
+        timers.arm(kind="follow_up", ref=target.pk, due_at=target.follow_up_at)
     if target.mode == Conversation.Mode.HUMAN:
         # Both look at the row for what is due, and when.
         for kind in ("return", "escalate"):

@@ -20,8 +20,9 @@ from agents.runtime import clarifying, prompting, prompts, remembering, routing,
 from agents.runtime.summing import Summed
 from agents.services import profiles
 from agents.types import AgentProfile, TranscriptLine
+from agents.types_leads import LeadFound
 from conversations.models import Conversation, Note, OutboundMessage
-from conversations.services import archive, bursts, facts
+from conversations.services import archive, bursts, facts, leads, qualifying
 from conversations.services.due import DueOutcome
 from integrations.llm import pii
 from integrations.llm.errors import BudgetExhausted
@@ -115,6 +116,7 @@ def remember(*, timer_id: int, token: uuid.UUID) -> DueOutcome:
     with keep(claim):
         read = _read(claim.ref)
         summed = None if read is None else _summed(read)
+        found = _qualified(read)
         reach("memory_before_commit")
         with transaction.atomic(durable=True):
             # The conversation first, which is everybody's order of locks.
@@ -125,7 +127,7 @@ def remember(*, timer_id: int, token: uuid.UUID) -> DueOutcome:
                 return DueOutcome.LEASE_LOST
             did = False
             if row is not None and read is not None and summed is not None:
-                did = _keep(row, read, summed, now=database_now())
+                did = _keep(row, read, summed, found, now=database_now())
             timers.finish(claim)
     if row is None:
         return DueOutcome.GONE
@@ -171,6 +173,15 @@ def _summed(read: _Read) -> Summed | None:
         by_model,
         outcome=by_model.outcome or by_rules.outcome,
         topics=by_model.topics or by_rules.topics,
+    )
+
+
+def _qualified(read: _Read | None) -> list[LeadFound]:
+    """Return what a conversation that is over tells about a lead."""
+    if read is None or not read.is_over:
+        return []
+    return qualifying.at_end(
+        read.conversation, read.lines, profile=read.profile, tenant=read.tenant
     )
 
 
@@ -237,7 +248,14 @@ def _by_model(read: _Read, config: ChatConfig) -> Summed | None:
     return summing.read(answered.text, read.lines, before=read.before, outcomes=codes)
 
 
-def _keep(row: Conversation, read: _Read, summed: Summed, *, now: datetime) -> bool:
+def _keep(
+    row: Conversation,
+    read: _Read,
+    summed: Summed,
+    found: Sequence[LeadFound],
+    *,
+    now: datetime,
+) -> bool:
     """Write what was found, if the conversation is still as it was read."""
     was = read.conversation
     same = ("status", "closed_at", "summarised_until")
@@ -254,6 +272,8 @@ def _keep(row: Conversation, read: _Read, summed: Summed, *, now: datetime) -> b
         fields += ["outcome", "topics"]
         _index(row, read.lines)
     row.save(update_fields=fields)
+    if found:
+        leads.record([(row, found)], now=now)
     return True
 
 

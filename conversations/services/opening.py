@@ -11,9 +11,9 @@ from django.utils.translation import override
 
 from agents.models import Agent
 from agents.services import business, profiles, reception, variants
-from agents.types import AgentProfile, RunRequest
+from agents.types import AgentProfile, Identity, RunRequest
 from conversations.channels import Accounts
-from conversations.models import Conversation, InboundMessage, Turn
+from conversations.models import ContactAddress, Conversation, InboundMessage, Turn
 from conversations.services import (
     attaching,
     bursts,
@@ -176,6 +176,7 @@ def _with_requests(
             contact_facts=facts.known(conversation.contact, now=now),
             summary=conversation.summary,
             summarised_until=conversation.summarised_until,
+            identity=_identity(conversation, messages),
             handed_at=conversation.last_handoff.created_at if conversation.last_handoff else None,
         )
         account = accounts.open(conversation.channel_kind, conversation.channel_account_ref)
@@ -186,6 +187,21 @@ def _with_requests(
             typing.show(account=account, to=identity.address_of(conversation.contact)),
         )
     return opened
+
+
+def _identity(conversation: Conversation, messages: Sequence[InboundMessage]) -> Identity:
+    phones = (
+        one.value
+        for one in conversation.contact.addresses.all()
+        if one.kind == ContactAddress.Kind.PHONE
+    )
+    return Identity(
+        contact_uuid=str(conversation.contact.uuid),
+        conversation_uuid=str(conversation.uuid),
+        phone=next(phones, ""),
+        # The oldest stays in the burst until it is answered, however often that is begun anew.
+        burst=str(min(messages, key=lambda one: one.pk).uuid),
+    )
 
 
 def _profile(conversation: Conversation) -> AgentProfile | None:

@@ -18,7 +18,7 @@ from django.db import transaction
 from agents.runtime import loop
 from agents.services import assembly
 from conversations.models import Turn
-from conversations.services import outbox
+from conversations.services import lead_fields, outbox
 from conversations.services.committing import Answered, commits
 from conversations.services.opening import Open, open_turns
 from conversations.types import TurnOutcome
@@ -97,7 +97,10 @@ def _run_turn(claim: timers.Claim, opened: Open | TurnOutcome | None) -> TurnOut
         reach("turn_before_llm")
         try:
             with _beginnings.place():
-                result = loop.answer(opened.request, assembly.run_context(caller_of(opened)))
+                context = assembly.run_context(
+                    caller_of(opened), lead_fields=lead_fields.for_agents
+                )
+                result = loop.answer(opened.request, context)
         finally:
             opened.typing.end()
         reach("turn_after_llm")

@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import assert_never
 
 from django.db import transaction
 from django.db.models import Case, F, Value, When, prefetch_related_objects
 
-from conversations.channels import Accounts, ChannelAccount, sender_for
+from conversations.channels import ChannelAccount, sender_for
 from conversations.models import Conversation, OutboundMessage, Turn
-from conversations.services import events, identity, takeover
+from conversations.services import contents, events, identity, takeover, veto
 from conversations.types import Address
+from conversations.types_sending import Content, Leave
 from tenants import parallel, timers
 from tenants.combining import Combiner
 from tenants.context import database_now, release_connection
@@ -29,9 +31,6 @@ from tenants.rows import update_each
 logger = logging.getLogger(__name__)
 
 TIMER = "send"
-STALE_AFTER = timedelta(minutes=15)
-"""An answer older than this goes to a person instead of the contact, who has moved on by then."""
-
 MAX_RETRY_S = 30.0
 """The longest pause between two tries, in seconds; doubling it doubles the wait after an outage."""
 
@@ -68,8 +67,10 @@ class _Call:
     message_id: int
     account: ChannelAccount
     to: Address
-    text: str
+    content: Content
     ref: str
+    leave: Leave
+    before: contents.Before
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,11 +271,18 @@ def _next_calls(
 ) -> dict[timers.Claim, _Call | SendOutcome]:
     """Hand the heads of lines over, setting aside what must not be sent; joins a transaction."""
     steps: dict[timers.Claim, _Call | SendOutcome] = {}
-    accounts = Accounts()
-    ready: list[tuple[timers.Claim, OutboundMessage, ChannelAccount]] = []
+    judge = veto.Judge(now=now)
+    ready: list[tuple[timers.Claim, OutboundMessage, ChannelAccount, Leave]] = []
     while lines:
         refs = [claim.ref for claim in lines]
         heads = {head.conversation_id: head for head in OutboundMessage.objects.heads(refs)}
+        judge.meet(
+            [
+                (head, conversation)
+                for conversation in lines.values()
+                if (head := heads.get(conversation.pk)) and not head.is_waiting(now)
+            ]
+        )
         shortened = {}
         for claim, conversation in lines.items():
             head = heads.get(claim.ref)
@@ -283,50 +291,80 @@ def _next_calls(
             elif head.is_waiting(now):
                 timers.retry(claim, due_at=head.next_attempt_at or now)
                 steps[claim] = SendOutcome.WAITING
-            elif account := _account_for(head, conversation, accounts, now=now):
-                ready.append((claim, head, account))
             else:
-                shortened[claim] = conversation
+                found = _judge(head, conversation, judge, now=now)
+                if found is None:
+                    shortened[claim] = conversation
+                elif isinstance(found, veto.Wait):
+                    timers.retry(claim, due_at=found.until)
+                    steps[claim] = SendOutcome.WAITING
+                else:
+                    ready.append((claim, head, *found))
             if head is not None:
                 head.conversation = conversation
         lines = shortened
-    for _, head, _ in ready:
+    judge.close()
+    befores = contents.befores([(head, account.number) for _, head, account, _ in ready], now=now)
+    for _, head, _, _ in ready:
         head.status, head.handed_at = OutboundMessage.Status.HANDED, now
+        head.failure_reason = head.held_by = ""
         head.n_attempts = min(head.n_attempts + 1, 32_000)  # a person's text is tried for ever
-    update_each([head for _, head, _ in ready], ["status", "handed_at", "n_attempts"])
-    contacts = [head.conversation.contact for _, head, _ in ready]
+    update_each([head for _, head, _, _ in ready], _HANDED)
+    contacts = [head.conversation.contact for _, head, _, _ in ready]
     prefetch_related_objects(contacts, "addresses")
-    for (claim, head, account), contact in zip(ready, contacts, strict=True):
+    said = contents.contents([head for _, head, _, _ in ready])
+    for (claim, head, account, leave), contact in zip(ready, contacts, strict=True):
         steps[claim] = _Call(
             message_id=head.pk,
             account=account,
             to=identity.address_of(contact),
-            text=head.text,
+            content=said[head.pk],
             ref=head.provider_ref,
+            leave=leave,
+            before=befores[head.pk],
         )
     return steps
 
 
-def _account_for(
-    head: OutboundMessage, conversation: Conversation, accounts: Accounts, *, now: datetime
-) -> ChannelAccount | None:
-    """Return what a head may be sent with; one that may not be sent is set aside."""
-    if refusal := _veto(head=head, conversation=conversation, now=now):
-        head.status, head.failure_reason = OutboundMessage.Status.CANCELLED, refusal
-        head.save(update_fields=["status", "failure_reason"])
-        return None
-    try:
-        return accounts.open(conversation.channel_kind, conversation.channel_account_ref)
-    except Permanent as error:
-        _fail(head=head, conversation=conversation, reason=error.reason, now=now)
-        return None
+_HANDED = ("status", "handed_at", "failure_reason", "held_by", "n_attempts")
+
+
+def _judge(
+    head: OutboundMessage, conversation: Conversation, judge: veto.Judge, *, now: datetime
+) -> tuple[ChannelAccount, Leave] | veto.Wait | None:
+    """Return what a head may be sent with, or until when it waits; else it is set aside."""
+    verdict = judge.verdict(head, conversation)
+    match verdict:
+        case veto.Refuse(rule=rule):
+            if rule in veto.LEFT_TO_PEOPLE:
+                reason = "an answer could not be sent in time"
+                takeover.leave_to_people(conversation=conversation, reason=reason, now=now)
+            head.status, head.failure_reason = OutboundMessage.Status.CANCELLED, veto.REASONS[rule]
+            head.save(update_fields=["status", "failure_reason"])
+            return None
+        case veto.Wait(until=until, rule=rule):
+            head.next_attempt_at, head.held_by = until, rule
+            head.save(update_fields=["next_attempt_at", "held_by"])
+            return verdict
+        case veto.Allow(leave=leave):
+            account = judge.account(conversation)
+            if isinstance(account, Permanent):
+                _fail(head=head, conversation=conversation, reason=account.reason, now=now)
+                return None
+            return account, leave
+        case _:
+            assert_never(verdict)
 
 
 def _call(call: _Call) -> Temporary | Permanent | None:
+    content = contents.complete(call.message_id, call.content)
     release_connection()
     reach("send_before_call")
     try:
-        call.account.send_text(to=call.to, text=call.text, ref=call.ref)
+        if contents.was_sent(call.account, to=call.to, ref=call.ref, before=call.before):
+            return None
+        call.account.send(to=call.to, content=content, ref=call.ref, leave=call.leave)
+        contents.after(call.account, to=call.to, before=call.before)
     except (Temporary, Permanent) as error:
         return error
     reach("send_after_call")
@@ -346,6 +384,7 @@ def _write_results(
             status=Case(is_open, default=F("status")),
             acked_at=now,
             next_attempt_at=None,
+            unknown_at=None,
             failure_reason="",
         )
         events.sent(sent, now=now)
@@ -378,9 +417,10 @@ def _postpone_or_fail(
     wait_s = min(MAX_RETRY_S, 2.0 ** min(message.n_attempts - 1, 10)) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
     if error.retry_after_s is not None:
         wait_s = max(wait_s, min(error.retry_after_s, 2 * MAX_RETRY_S))
+    message.unknown_at = (message.unknown_at or now) if error.is_unknown else None
     message.next_attempt_at = now + timedelta(seconds=wait_s)
     message.failure_reason = error.reason[:300]
-    message.save(update_fields=["next_attempt_at", "failure_reason"])
+    message.save(update_fields=["next_attempt_at", "failure_reason", "unknown_at"])
 
 
 def _fail(*, head: OutboundMessage, conversation: Conversation, reason: str, now: datetime) -> None:
@@ -390,29 +430,6 @@ def _fail(*, head: OutboundMessage, conversation: Conversation, reason: str, now
     takeover.leave_to_people(
         conversation=conversation, reason=f"an answer could not be sent: {reason}", now=now
     )
-
-
-def _veto(*, head: OutboundMessage, conversation: Conversation, now: datetime) -> str:
-    """Return why this message must not be sent, or nothing; every send passes here."""
-    contact = conversation.contact
-    if contact.is_blocked:
-        return "the contact is blocked"
-    # What confirms the opting out bears its instant, and is the last that goes.
-    if contact.opted_out_at is not None and head.created_at != contact.opted_out_at:
-        return "the contact asked not to be written to"
-    is_unsent = head.status == OutboundMessage.Status.CREATED
-    is_of_agent = head.origin == OutboundMessage.Origin.AGENT
-    # One that may have been sent is not repeated either, once a person is writing.
-    is_with_people = conversation.mode == Conversation.Mode.HUMAN
-    if is_of_agent and is_with_people and (is_unsent or conversation.claimed_by):
-        return "a person has taken the conversation over"
-    is_of_person = head.origin == OutboundMessage.Origin.PERSON
-    if not is_of_person and now - head.created_at > STALE_AFTER:
-        takeover.leave_to_people(
-            conversation=conversation, reason="an answer could not be sent in time", now=now
-        )
-        return "it became too old to be sent"
-    return ""
 
 
 _RANK = {

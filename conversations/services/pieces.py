@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Q
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
-from conversations.models import Attachment, Conversation, InboundMessage
+from conversations.models import Attachment, Conversation, InboundMessage, OutboundMessage
 from conversations.services import attaching, describing, file_types, words
 from conversations.types import MessageKind
 
@@ -87,6 +88,40 @@ def pieces(message: InboundMessage) -> Pieces:
         place_url=_map_url(facts) if is_place else "",
         people=tuple(_people(cards)),
         marks=tuple(_marks(facts)),
+    )
+
+
+def outbound_pieces(message: OutboundMessage, *, quote: str = "") -> Pieces:
+    """Return the parts of a message of ours; its file is fetched with it.
+
+    Args:
+        quote: the contact's message that it answers, in words.
+    """
+    kind, facts = MessageKind(message.kind), message.details
+    if kind == MessageKind.LOCATION:
+        place = describing.place(message.text, facts)
+        return Pieces(text="", quote=quote, place=place, place_url=_map_url(facts))
+    file = None if kind == MessageKind.TEXT else _sent_file(message, kind)
+    return Pieces(text=message.text, quote=quote, file=file)
+
+
+def _sent_file(message: OutboundMessage, kind: MessageKind) -> FileView | None:
+    try:
+        found = message.file
+    except ObjectDoesNotExist:
+        return None
+    shapes = {MessageKind.IMAGE: "image", MessageKind.AUDIO: "audio"}
+    return FileView(
+        uuid=found.uuid,
+        kind=kind,
+        shown_as=shapes.get(kind, "file"),
+        name=found.name,
+        size=filesizeformat(found.n_bytes),
+        length="",
+        state="",
+        words="",
+        is_under_way=False,
+        may_try_again=False,
     )
 
 

@@ -38,7 +38,15 @@ from agents.types import (
 from agents.types_hours import HoursReason, HoursState, Span
 from conversations.models import Conversation, Turn, TurnStep
 from conversations.models.people import MAX_ESCALATIONS
-from conversations.services import committing, consent, desks, evidencing, explaining, hours
+from conversations.services import (
+    committing,
+    consent,
+    desks,
+    evidencing,
+    explaining,
+    hours,
+    lead_fields,
+)
 from conversations.services.explaining import TurnView
 from integrations.llm.errors import NoProviderAnswered
 from integrations.llm.types import ChatConfig, ChatRequest, ChatResult, Provider, Try
@@ -244,7 +252,7 @@ def _contact_ids(trial: Trial) -> frozenset[str]:
 
 
 def _context(trial: Trial, caller: Caller) -> RunContext:
-    context = assembly.run_context(caller)
+    context = assembly.run_context(caller, lead_fields=lead_fields.for_agents)
     usual_profile, usual_chat = context.profile_of, context.chat
 
     def profile_of(agent_id: int) -> AgentProfile:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Max
 
-from conversations.models import Conversation, InboundMessage, OutboundMessage
-from conversations.services import desks, outbox, takeover
-from conversations.types import MAX_TEXT
+from conversations.models import Conversation, InboundMessage, OutboundFile, OutboundMessage
+from conversations.services import desks, file_types, outbox, takeover
+from conversations.types import MAX_TEXT, MessageKind
+from conversations.types_sending import MAX_FILE_BYTES
 from tenants.audit.record import record
 from tenants.errors import DomainError
 
 UNDO_S = 5
 """Seconds in which a person's message can still be taken back. Longer, and a contact who is there
 waits visibly; shorter, and nobody is quick enough."""
+
+
+_SENT_AS_IMAGE = frozenset({"image/jpeg", "image/png"})
+"""What the bridge can make a preview of; other images are sent as documents."""
+
+
+class BadFile(DomainError):
+    """This file is empty or too large, or this place is none."""
+
+    code = "bad_file"
+    http_status = 422
 
 
 class NotInPeoplesHands(DomainError):
@@ -32,6 +45,21 @@ class NothingToSend(DomainError):
     http_status = 422
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a person sends.
+
+    Attributes:
+        text: up to `MAX_TEXT` characters; what stands below a file or names a place.
+        file: its name and its bytes.
+        place: latitude and longitude in degrees.
+    """
+
+    text: str
+    file: tuple[str, bytes] | None = None
+    place: tuple[float, float] | None = None
+
+
 def reply_as_person(
     *,
     conversation_uuid: uuid.UUID,
@@ -39,6 +67,9 @@ def reply_as_person(
     actor: str,
     now: datetime,
     may_undo: bool = False,
+    file: tuple[str, bytes] | None = None,
+    place: tuple[float, float] | None = None,
+    quoted_uuid: uuid.UUID | None = None,
 ) -> OutboundMessage:
     """Put a person's message at the end of the conversation's line.
 
@@ -46,16 +77,20 @@ def reply_as_person(
         text: up to `MAX_TEXT` characters; what is longer is refused and not cut.
         actor: the user name of who writes.
         may_undo: wait `UNDO_S` before it is sent, so that it can still be taken back.
+        file: its name and its bytes; the text stands below it then.
+        place: latitude and longitude in degrees; the text is its name then.
+        quoted_uuid: the contact's message that it answers.
 
     Raises:
-        NothingToSend: no text, or too much of it.
+        NothingToSend: nothing at all, or too much text.
+        BadFile: a file that is empty or too large, or a place that is none.
         NotInPeoplesHands: nobody has taken the conversation over, or it is archived.
         AlreadyTaken: another person is answering it.
         NotOfThisQueue: it waits for the people of a queue to which the actor does not belong.
     """
     text = text.replace("\r\n", "\n").replace("\x00", "").strip()
-    if not text or len(text) > MAX_TEXT:
-        raise NothingToSend
+    said = Said(text, file, place)
+    _check(said)
     with transaction.atomic():
         conversation = (
             Conversation.objects.select_for_update(of=("self",))
@@ -76,7 +111,13 @@ def reply_as_person(
         message.written_by = actor
         if may_undo:
             message.next_attempt_at = now + timedelta(seconds=UNDO_S)
+        kept = _fill(message, said)
+        if quoted_uuid is not None:
+            quoted = InboundMessage.objects.filter(conversation=conversation, uuid=quoted_uuid)
+            message.quoted_ref = quoted.values_list("provider_ref", flat=True).first() or ""
         outbox.add_messages([message], now=message.next_attempt_at or now)
+        if kept is not None:
+            kept.save(force_insert=True)
         conversation.last_message_at = now
         conversation.save(update_fields=["last_message_at"])
         takeover.note_person_spoke(conversation, now=now)
@@ -87,6 +128,46 @@ def reply_as_person(
             data={"message": str(message.uuid)},
         )
     return message
+
+
+def _check(said: Said) -> None:
+    has_more = said.file is not None or said.place is not None
+    if len(said.text) > MAX_TEXT or not (said.text or has_more):
+        raise NothingToSend
+    if said.file is not None and not 0 < len(said.file[1]) <= MAX_FILE_BYTES:
+        raise BadFile
+    if said.place is not None:
+        latitude, longitude = said.place
+        # WhatsApp's bridge takes a zero for a missing number; nobody is there anyway.
+        if not (0 < abs(latitude) <= 90 and 0 < abs(longitude) <= 180):
+            raise BadFile
+
+
+def _fill(message: OutboundMessage, said: Said) -> OutboundFile | None:
+    """Make a message what a person sends; return its file, unsaved."""
+    if said.place is not None:
+        message.kind = MessageKind.LOCATION
+        message.details = {"latitude": said.place[0], "longitude": said.place[1]}
+        return None
+    if said.file is None:
+        return None
+    name, data = said.file
+    media_type = file_types.media_type(data, name=name)
+    is_image = media_type in _SENT_AS_IMAGE and file_types.n_pixels(data) <= file_types.MAX_PIXELS
+    if is_image:
+        message.kind = MessageKind.IMAGE
+    elif media_type in file_types.SOUNDS and not said.text:  # a sound has no text below it
+        message.kind = MessageKind.AUDIO
+    else:
+        message.kind = MessageKind.DOCUMENT
+    plain = name.replace("\\", "/").rpartition("/")[2].replace("\x00", "").strip()
+    return OutboundFile(
+        message=message,
+        media_type=media_type,
+        name=plain[-200:] or "arquivo",
+        n_bytes=len(data),
+        data=data,
+    )
 
 
 def take_back(*, message_uuid: uuid.UUID, actor: str, now: datetime) -> bool:

@@ -10,6 +10,7 @@ import logging
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from django.db import transaction
 from django.utils import timezone
@@ -20,10 +21,11 @@ from django.utils.translation import gettext_lazy, override
 
 from conversations.channels import ChannelAccount, sender_for
 from conversations.models import ContactAddress, Conversation, StaffMessage
-from conversations.services import desks, due, words
+from conversations.services import desks, due, identity, veto, words
 from conversations.services.desks import Desk
 from conversations.services.due import DueOutcome
 from conversations.types import Address
+from conversations.types_sending import Content, Leave
 from integrations.services import notices
 from tenants import timers
 from tenants.context import current_schema, database_now, release_connection
@@ -36,9 +38,6 @@ logger = logging.getLogger(__name__)
 
 TIMER = "tell"
 """The kind of timer that sends a message to staff; its ref is the message."""
-
-STALE_AFTER = timedelta(minutes=15)
-"""A notice older than this is not sent: by then the page or another queue has told."""
 
 MAX_RETRY_S = 60.0
 
@@ -116,6 +115,7 @@ class _Call:
     phone: str
     text: str
     ref: str
+    leave: Leave
 
 
 def send(*, timer_id: int, token: uuid.UUID) -> DueOutcome:
@@ -138,12 +138,19 @@ def send(*, timer_id: int, token: uuid.UUID) -> DueOutcome:
 
 def _send(claim: timers.Claim) -> DueOutcome:
     call = _prepare(claim.ref)
+    if isinstance(call, veto.Wait):
+        timers.retry(claim, due_at=call.until)
+        return DueOutcome.NOT_DUE
     if not isinstance(call, _Call):
         return _finish(claim, reason=call)
     release_connection()
     reach("people_begun")
+    to = Address(phone=call.phone)
     try:
-        call.account.send_text(to=Address(phone=call.phone), text=call.text, ref=call.ref)
+        # Of an earlier try nobody may know whether it sent; where the channel cannot say, a notice
+        # that comes twice under its id is better than none.
+        if claim.n_attempts == 1 or not call.account.was_sent(to=to, ref=call.ref):
+            call.account.send(to=to, content=Content(call.text), ref=call.ref, leave=call.leave)
     except Temporary:
         wait_s = min(MAX_RETRY_S, 2.0 ** min(claim.n_attempts, 10))
         timers.retry(claim, due_at=database_now() + timedelta(seconds=wait_s))
@@ -153,21 +160,37 @@ def _send(claim: timers.Claim) -> DueOutcome:
     return _finish(claim, reason="")
 
 
-def _prepare(message_id: int) -> _Call | str:
-    """Return what is to be called, or why nothing is."""
+def _prepare(message_id: int) -> _Call | veto.Wait | str:
+    """Return what is to be called, until when it waits, or why nothing is."""
     message = StaffMessage.objects.filter(pk=message_id, status=StaffMessage.Status.CREATED).first()
     if message is None:
         return "it is gone"
     desk = desks.desks().get(message.queue_id)
     if desk is None or message.phone not in desk.staff_phones:
         return "the number is no longer told"
-    if database_now() - message.created_at > STALE_AFTER:
+    now = database_now()
+    if now - message.created_at > veto.STALE_AFTER:
         return "it became too old to be sent"
-    try:
-        account = sender_for(message.channel_kind).open_account(message.channel_account_ref)
-    except Permanent as error:
-        return error.reason
-    return _Call(account, message.phone, message.text, message.provider_ref)
+    with transaction.atomic():
+        judge = veto.Judge(now=now)
+        account = judge.account_of(message.channel_kind, message.channel_account_ref)
+        verdict = judge.staff(
+            channel_kind=message.channel_kind,
+            ref=message.channel_account_ref,
+            contact=identity.find_contact(Address(phone=message.phone)),
+        )
+        judge.close()
+    match verdict:
+        case veto.Wait():
+            return verdict
+        case veto.Refuse(rule=rule):
+            return veto.REASONS[rule]
+        case veto.Allow(leave=leave):
+            if isinstance(account, Permanent):
+                return account.reason
+            return _Call(account, message.phone, message.text, message.provider_ref, leave)
+        case _:
+            assert_never(verdict)
 
 
 def _finish(claim: timers.Claim, *, reason: str) -> DueOutcome:

@@ -24,10 +24,10 @@ from conversations.models import (
     Turn,
     TurnStep,
 )
-from conversations.services import words
+from conversations.services import changing, describing, veto, words
 from conversations.services.evidencing import document_pks
 from conversations.services.explaining import TurnView, explain
-from conversations.services.pieces import Pieces, pieces, reactions
+from conversations.services.pieces import Pieces, outbound_pieces, pieces, reactions
 from conversations.types import MessageKind
 
 PAGE = 80
@@ -63,6 +63,7 @@ class Line:
         pieces: what a contact's message shows beside its text.
         reactions: what people put under it.
         ref: the channel's id, by which reactions name it.
+        message: the message itself, where it is one of ours that can be changed.
         new_day: the day to be shown above it, where it is the first of one.
     """
 
@@ -85,6 +86,9 @@ class Line:
     pieces: Pieces | None = None
     reactions: tuple[str, ...] = ()
     ref: str = ""
+    message: uuid.UUID | None = None
+    may_edit: bool = False
+    may_delete: bool = False
 
     @property
     def shown_text(self) -> SafeString:
@@ -115,7 +119,8 @@ def transcript(
         before: only what is older than this; None for the end of the conversation.
     """
     inbound = InboundMessage.objects.filter(conversation=conversation).select_related("attachment")
-    outbound = OutboundMessage.objects.filter(conversation=conversation)
+    outbound = OutboundMessage.objects.filter(conversation=conversation).select_related("file")
+    outbound = outbound.defer("file__data")
     if before is not None:
         inbound = inbound.filter(received_at__lt=before)
         outbound = outbound.filter(created_at__lt=before)
@@ -127,6 +132,8 @@ def transcript(
     sent = [m for m in sent if start is None or m.created_at >= start]
     turns = _turns(conversation, start=start, before=before, sent=sent)
     shown_turns: set[int] = set()
+    quoted = _quoted(conversation, sent)
+    now = timezone.now()
     refs = {message.provider_ref for message in received}
     refs |= {message.provider_ref for message in sent}
     # One that is about a bubble of this page stands under it; another by itself.
@@ -138,7 +145,14 @@ def transcript(
     for message in sorted(sent, key=lambda m: (m.created_at, m.pk)):
         turn = turns.get(message.turn_id or 0)
         is_first = turn is not None and turn.turn_id not in shown_turns
-        lines.append(_outbound_line(message, turn=turn if is_first else None))
+        lines.append(
+            _outbound_line(
+                message,
+                turn=turn if is_first else None,
+                quote=quoted.get(message.quoted_ref, ""),
+                now=now,
+            )
+        )
         if turn is not None:
             shown_turns.add(turn.turn_id)
     lines += _turn_lines(conversation, turns, shown=shown_turns)
@@ -163,7 +177,7 @@ def fingerprint(conversation: Conversation) -> str:
     sent = (
         OutboundMessage.objects.filter(conversation=conversation)
         .order_by("-pk")
-        .values_list("pk", "status")[:5]
+        .values_list("pk", "status", "held_by", "change", "edited_at", "deleted_at")[:8]
     )
     notes = Note.objects.filter(conversation=conversation).aggregate(n=Count("pk"), last=Max("pk"))
     files = (
@@ -235,9 +249,19 @@ def _inbound_line(message: InboundMessage) -> Line:
     )
 
 
-def _outbound_line(message: OutboundMessage, *, turn: TurnView | None) -> Line:
+def _quoted(conversation: Conversation, sent: Iterable[OutboundMessage]) -> dict[str, str]:
+    """Return by their ids the contact's messages that ours quote; no query where none does."""
+    refs = {message.quoted_ref for message in sent if message.quoted_ref}
+    if not refs:
+        return {}
+    rows = InboundMessage.objects.filter(conversation=conversation, provider_ref__in=refs)
+    return {row.provider_ref: describing.told(row) for row in rows.select_related("attachment")}
+
+
+def _outbound_line(
+    message: OutboundMessage, *, turn: TurnView | None, quote: str, now: datetime
+) -> Line:
     status = OutboundMessage.Status(message.status)
-    is_unsent = status in (OutboundMessage.Status.FAILED, OutboundMessage.Status.CANCELLED)
     names = {
         OutboundMessage.Origin.PERSON: message.written_by or _("Person"),
         OutboundMessage.Origin.PHONE: _("On the paired phone"),
@@ -250,23 +274,54 @@ def _outbound_line(message: OutboundMessage, *, turn: TurnView | None) -> Line:
         (_("sent"), message.acked_at),
         (_("delivered"), message.delivered_at),
         (_("read"), message.read_at),
+        (_("edited"), message.edited_at),
+        (_("taken back"), message.deleted_at),
     )
+    shown = outbound_pieces(message, quote=quote)
     return Line(
         key=f"o{message.pk}",
         side="out",
         who=message.origin,
         who_name=names[OutboundMessage.Origin(message.origin)],
-        text=message.text,
+        text=shown.text,
+        pieces=shown,
         ref=message.provider_ref,
         at=message.created_at,
         tick=_TICKS[status],
         status=message.status,
         status_name=str(status.label),
-        note=words.reason(message.failure_reason) if is_unsent else "",
-        is_struck=status == OutboundMessage.Status.CANCELLED,
+        note=_remark(message, status),
+        is_struck=status == OutboundMessage.Status.CANCELLED or message.deleted_at is not None,
+        is_edited=message.edited_at is not None,
         ladder=tuple(RungView(name, at) for name, at in rungs if at is not None),
         turn=turn,
+        message=message.uuid,
+        may_edit=changing.may_edit(message, now=now),
+        may_delete=changing.may_delete(message, now=now),
     )
+
+
+def _remark(message: OutboundMessage, status: OutboundMessage.Status) -> str:
+    """Say what is special about a message of ours; empty where nothing is."""
+    if status in (OutboundMessage.Status.FAILED, OutboundMessage.Status.CANCELLED):
+        return words.reason(message.failure_reason)
+    if message.lost_at is not None:
+        return _("The bridge no longer knows this message: it probably never arrived.")
+    if message.deleted_at is not None:
+        return _("Taken back for everyone.")
+    if message.change == "delete":
+        return _("Being taken back …")
+    if message.change == "edit":
+        return _("Being edited …")
+    if message.change_problem:
+        return _("It could not be changed: %(reason)s") % {
+            "reason": words.reason(message.change_problem)
+        }
+    if message.held_by:
+        return _("Waits: %(reason)s") % {"reason": words.reason(veto.reason_of(message.held_by))}
+    if message.unknown_at is not None:
+        return words.reason("nobody knows yet whether it was sent")
+    return ""
 
 
 def _turn_lines(

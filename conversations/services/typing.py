@@ -1,13 +1,15 @@
-"""The typing indicator: shown while an answer is being written, and never waited for."""
+"""What a contact is shown beside messages, and nobody waits for: typing, and blue ticks."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from conversations.channels import ChannelAccount
+from conversations.services import veto
 from conversations.types import Address
 from tenants.errors import Permanent, Temporary
 
@@ -40,7 +42,7 @@ class Indicator:
         if self._ended.wait(max(0.0, self._due - time.monotonic())):
             return
         try:
-            self._account.show_typing(to=self._to)
+            self._account.show_typing(to=self._to, leave=veto.exempt("typing"))
         except (Temporary, Permanent) as error:
             logger.info("typing not shown", extra={"reason": error.reason})
 
@@ -51,3 +53,24 @@ def show(*, account: ChannelAccount, to: Address) -> Indicator:
     if _pool._work_queue.qsize() < MAX_WAITING:
         _pool.submit(indicator._show)
     return indicator
+
+
+def show_now(*, account: ChannelAccount, to: Address) -> None:
+    """Have the channel show that we are typing; returns at once."""
+    _aside(lambda: account.show_typing(to=to, leave=veto.exempt("typing")))
+
+
+def show_read(*, account: ChannelAccount, to: Address, refs: Sequence[str]) -> None:
+    """Have the channel show messages of a contact as read; returns at once."""
+    _aside(lambda: account.show_read(to=to, refs=refs, leave=veto.exempt("read")))
+
+
+def _aside(call: Callable[[], None]) -> None:
+    def work() -> None:
+        try:
+            call()
+        except (Temporary, Permanent) as error:
+            logger.info("not shown", extra={"reason": error.reason})
+
+    if _pool._work_queue.qsize() < MAX_WAITING:
+        _pool.submit(work)

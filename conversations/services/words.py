@@ -74,6 +74,7 @@ _REASONS = {
     ),
     Reason.TOOL_LOOP.value: gettext_lazy("the model asked a tool the same again and again"),
     Reason.TOOL_APPROVAL.value: gettext_lazy("the model asked for what only a person may do"),
+    Reason.TOOL_UNSURE.value: gettext_lazy("nobody can say whether a tool did what it was asked"),
     Reason.ANGRY.value: gettext_lazy("the contact is angry"),
     Reason.LEGAL.value: gettext_lazy("the contact speaks of the law"),
     Reason.ASKED_AGAIN.value: gettext_lazy("the contact asked the same again"),
@@ -98,6 +99,34 @@ _REASONS = {
     "archived": gettext_lazy("the conversation was archived"),
     "a person took it back": gettext_lazy("a person took it back"),
     "it became too old to be sent": gettext_lazy("it became too old to be sent"),
+    # These are the rules of the veto point, and what becomes of planned and changed messages.
+    "the contact has written since": gettext_lazy("the contact has written since"),
+    "WhatsApp takes nothing from this number now": gettext_lazy(
+        "the number was logged out or banned: WhatsApp takes nothing from it now"
+    ),
+    "planned messages wait for the opening hours": gettext_lazy("outside the hours for it"),
+    "the budget for models is used up, so nobody would answer": gettext_lazy(
+        "the budget for models is used up, so the assistant could not answer a reply"
+    ),
+    "the number's health is bad": gettext_lazy("the number's health is bad"),
+    "the day's planned messages are used up": gettext_lazy(
+        "the number has sent as many planned messages as it may on a day"
+    ),
+    "the day's messages of this number are used up": gettext_lazy(
+        "the number has sent as many messages as it may on a day"
+    ),
+    "the number keeps its pace": gettext_lazy("the number keeps its pause between messages"),
+    "the contact wrote before it was due": gettext_lazy("the contact wrote before it was due"),
+    "a person called it off": gettext_lazy("a person called it off"),
+    "nobody knows yet whether it was sent": gettext_lazy(
+        "the bridge's answer was lost; it is being asked whether the message left"
+    ),
+    "nobody knows whether it was sent": gettext_lazy(
+        "the bridge's answer was lost, and it cannot say whether the message left"
+    ),
+    "it is gone": gettext_lazy("it is gone"),
+    "it was never sent": gettext_lazy("it was never sent"),
+    "WhatsApp no longer lets it be changed": gettext_lazy("WhatsApp no longer lets it be changed"),
     # And these by the channel's bridge and the HTTP client beneath it.
     "the device was removed or switched off": gettext_lazy(
         "the device was removed or switched off"
@@ -207,11 +236,18 @@ _TOOL_REFUSALS = {
     "arguments": gettext_lazy("what was asked cannot be read"),
     "repeated": gettext_lazy("the same was asked before"),
     "out_of_order": gettext_lazy("it failed several times"),
-    "approval": gettext_lazy("only a person may do it"),
+    Reason.TOOL_APPROVAL.value: gettext_lazy("only a person may do it"),
+    Reason.TOOL_UNSURE.value: gettext_lazy("nobody can say whether it was done"),
+    "no_progress": gettext_lazy("it kept finding the same"),
     "n_tool_calls": gettext_lazy("too many calls of tools"),
     "try_again": gettext_lazy("wrongly asked for"),
     "failed": gettext_lazy("it could not be done"),
 }
+
+TOLD_BY_CODE = frozenset(
+    {"unknown", "arguments", "repeated", "out_of_order", "no_progress", "n_tool_calls"}
+)
+"""Refusals of tools whose text for the model holds nothing of its own."""
 
 _TAGS = {"*": "strong", "_": "em", "~": "s"}
 _MARKED = re.compile(

@@ -8,3 +8,4 @@ from integrations.admin import notices as notices
 from integrations.admin import prices as prices
 from integrations.admin import saving as saving
 from integrations.admin import spending as spending
+from integrations.admin import tools as tools

@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -18,6 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from integrations.admin.mapping import MappingPages
+from integrations.admin.tool_parameters import lines_of_headers
 from integrations.models import WebhookEndpoint
 from integrations.payloads import TYPES
 from integrations.services import delivery_reports, endpoints, event_words
@@ -55,14 +56,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
         Raises:
             ValidationError: a line that is none.
         """
-        found = {}
-        for line in self.cleaned_data["new_headers"].splitlines():
-            name, colon, value = line.partition(":")
-            if line.strip() and not colon:
-                raise ValidationError(_("Write each header as “name: value”."))
-            if line.strip():
-                found[name.strip()] = value.strip()
-        return found
+        return lines_of_headers(self.cleaned_data["new_headers"])
 
     def wanted_headers(self) -> dict[str, str] | None:
         """Return the headers to be set; None leaves those there are."""
@@ -83,7 +77,7 @@ class _EndpointList(PanelList):
 
 
 @admin.register(WebhookEndpoint, site=tenant_site)
-class EndpointAdmin(PanelAdmin):
+class EndpointAdmin(MappingPages, PanelAdmin):
     """Addresses of the business's own systems."""
 
     form = EndpointForm
@@ -91,7 +85,14 @@ class EndpointAdmin(PanelAdmin):
     list_before_template = "integrations/_endpoints.html"
     search_fields = ("name", "url")
     ordering = ("name", "pk")
-    readonly_fields = ("state", "last_day", "waiting", "secret_state", "header_names")
+    readonly_fields = (
+        "state",
+        "last_day",
+        "waiting",
+        "secret_state",
+        "header_names",
+        "body_state",
+    )
     actions = ("test_selected",)
     actions_submit_line = ("save_and_test", "new_secret")
 
@@ -110,7 +111,7 @@ class EndpointAdmin(PanelAdmin):
             )
         return (
             (None, {"fields": ("name", "state", "last_day", "waiting", "url", "is_active")}),
-            what,
+            (_("What it is told"), {"fields": ("events", "body_state")}),
             (
                 _("Signature and headers"),
                 {"fields": ("secret_state", "header_names", "new_headers", "forget_headers")},
@@ -241,6 +242,14 @@ class EndpointAdmin(PanelAdmin):
                 "when": timezone.localtime(until).strftime("%d/%m %H:%M")
             }
         return gettext("One signs. It was shown when it was made; a new one can be made below.")
+
+    @admin.display(description=_("body"))
+    def body_state(self, obj: WebhookEndpoint) -> SafeString:
+        """Whether it gets the event itself, and the way to the page for that."""
+        page = reverse("admin:integrations_webhookendpoint_body", args=[obj.pk])
+        text = _("the event itself") if obj.template is None else _("in the words of your system")
+        way = _("Change and try it")
+        return format_html('{} · <a class="pz-link" href="{}">{}</a>', text, page, way)
 
     @admin.display(description=_("headers sent"))
     def header_names(self, obj: WebhookEndpoint) -> str:

@@ -14,3 +14,5 @@ from integrations.models.spending import Budget as Budget
 from integrations.models.spending import ModelCall as ModelCall
 from integrations.models.spending import Reservation as Reservation
 from integrations.models.spending import Spend as Spend
+from integrations.models.tools import HttpTool as HttpTool
+from integrations.models.tools import HttpToolCall as HttpToolCall

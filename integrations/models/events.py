@@ -42,6 +42,8 @@ class WebhookEndpoint(models.Model):
     previous_secret_encrypted = models.TextField(blank=True, editable=False)
     previous_secret_until = models.DateTimeField(null=True, blank=True, editable=False)
     headers_encrypted = models.TextField(blank=True, editable=False)
+    # The body in the words of the receiving system, see `integrations.mapping`; none: the event.
+    template = models.JSONField(null=True, blank=True, editable=False)
     is_active = models.BooleanField(_("active"), default=True)
     disabled_reason = models.CharField(
         _("why it is off"), max_length=8, choices=Disabled.choices, blank=True, editable=False

@@ -10,14 +10,13 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import connection
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from integrations.llm.types import ChatConfig
 from integrations.models import Breaker
 from integrations.services import notices
 from tenants.context import current_schema
@@ -38,7 +37,36 @@ FRESH_S = 1.0
 
 MAX_REMEMBERED = 4_096
 
+TOOL = "tool"
+"""Stands as the provider of an HTTP tool."""
+
+
+class Target(Protocol):
+    """Who is asked: a model with a key, or a tool."""
+
+    @property
+    def provider(self) -> str:
+        """Whose it is."""
+
+    @property
+    def credential(self) -> str:
+        """UUID of the key, or of the tool; may be empty."""
+
+    @property
+    def model(self) -> str:
+        """Its name."""
+
+
 _Key = tuple[str, str, str, str]
+
+_MODEL_PAUSED = _(
+    "It failed five times in a row. The next choice answers, or approved answers and people do; it"
+    " is tried again by itself."
+)
+_TOOL_PAUSED = _(
+    "It failed five times in a row. Agents go on without it, or leave the contact to people; it is"
+    " tried again by itself."
+)
 
 _closed_at: dict[_Key, float] = {}
 _lock = threading.Lock()
@@ -53,15 +81,15 @@ class Verdict:
     is_probe: bool = False
 
 
-def _key(config: ChatConfig) -> _Key:
+def _key(config: Target) -> _Key:
     return current_schema(), config.provider, config.credential, config.model
 
 
-def _params(config: ChatConfig) -> dict[str, Any]:
+def _params(config: Target) -> dict[str, Any]:
     return {"provider": config.provider, "credential": config.credential, "model": config.model}
 
 
-def may_ask(config: ChatConfig) -> Verdict:
+def may_ask(config: Target) -> Verdict:
     """Tell whether to ask; while it is paused, one caller at a time is let through as a probe."""
     key = _key(config)
     with _lock:
@@ -94,7 +122,7 @@ def may_ask(config: ChatConfig) -> Verdict:
     )
 
 
-def succeeded(config: ChatConfig) -> bool:
+def succeeded(config: Target) -> bool:
     """Note an answer; True where it ended a pause."""
     key = _key(config)
     with _lock:
@@ -131,7 +159,7 @@ def succeeded(config: ChatConfig) -> bool:
     return False
 
 
-def failed(config: ChatConfig, *, reason: str, is_probe: bool = False) -> bool:
+def failed(config: Target, *, reason: str, is_probe: bool = False) -> bool:
     """Note a failure; True where it paused the provider.
 
     Calls that were under way when the pause began fail too; only a failed probe makes it longer.
@@ -183,15 +211,12 @@ def failed(config: ChatConfig, *, reason: str, is_probe: bool = False) -> bool:
             config,
             kind="breaker.opened",
             title=_("%(model)s is paused after failures"),
-            text=_(
-                "It failed five times in a row. The next choice answers, or approved answers and"
-                " people do; it is tried again by itself."
-            ),
+            text=_TOOL_PAUSED if config.provider == TOOL else _MODEL_PAUSED,
         )
     return bool(won and opens)
 
 
-def _tell(config: ChatConfig, *, kind: str, title: Promise, text: Promise) -> None:
+def _tell(config: Target, *, kind: str, title: Promise, text: Promise) -> None:
     """Tell the owners; the panel shows on every page what is paused, so this is for their mail."""
     notices.tell(
         kind=kind,

@@ -22,8 +22,9 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from integrations import http
+from integrations import http, mapping
 from integrations.models import Delivery, DeliveryAttempt, Event, WebhookEndpoint
+from integrations.payloads import EndpointTest
 from integrations.services import endpoints, events, signing
 from tenants import parallel, timers
 from tenants.context import current_schema, database_now, release_connection
@@ -188,7 +189,17 @@ def _due(endpoint: WebhookEndpoint, *, now: datetime) -> tuple[_Call, ...]:
         )
         ids = [row[0] for row in cursor.fetchall()]
     found = Delivery.objects.select_related("event").filter(pk__in=ids).order_by("pk")
-    return tuple(_Call(one, str(one.event.uuid), one.event.body.encode()) for one in found)
+    return tuple(_Call(one, str(one.event.uuid), _body(endpoint, one.event)) for one in found)
+
+
+def _body(endpoint: WebhookEndpoint, event: Event) -> bytes:
+    """Return what is sent: the event, or what the endpoint's template makes of it.
+
+    A test is sent as it is, for it has nothing that a template could name.
+    """
+    if endpoint.template is None or event.type == EndpointTest.type:
+        return event.body.encode()
+    return mapping.body(endpoint.template, event.body)
 
 
 def _next_at(endpoint: WebhookEndpoint) -> datetime | None:

@@ -6,12 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from integrations import mapping
 from integrations.http import check_url
 from integrations.models import Delivery, Event, WebhookEndpoint
 from integrations.payloads import TYPES, EndpointTest
@@ -33,6 +35,15 @@ _OURS = {
     "transfer-encoding",
     "user-agent",
 }
+
+
+class Kept(Enum):
+    """Says that something stays as it is, where None means something else."""
+
+    KEPT = "kept"
+
+
+KEPT = Kept.KEPT
 
 
 class BadEndpoint(DomainError):
@@ -64,6 +75,7 @@ def ensure_endpoint(
     now: datetime,
     secret: str | None = None,
     headers: Mapping[str, str] | None = None,
+    template: mapping.Json | Kept = KEPT,
     is_active: bool = True,
 ) -> Ensured:
     """Create or change the endpoint called `name`; does nothing where it is as wanted.
@@ -73,9 +85,10 @@ def ensure_endpoint(
         secret: None keeps the one there is, or makes one. Another one than before signs beside the
             old one for `OVERLAP`.
         headers: sent with each call; None keeps those there are.
+        template: the body as `integrations.mapping` reads it; None for the event itself.
 
     Raises:
-        BadEndpoint: an unusable address, type, secret or header.
+        BadEndpoint: an unusable address, type, secret, header or template.
     """
     _check(url=url, types=types, secret=secret, headers=headers)
     made = ""
@@ -95,6 +108,10 @@ def ensure_endpoint(
         if headers is not None and endpoint.headers() != dict(headers):
             endpoint.set_headers(dict(headers))
             changed.append("headers")
+        if template is not KEPT and endpoint.template != template:
+            _check_template(template)
+            endpoint.template = template
+            changed.append("template")
         if endpoint.is_active != is_active:
             _switch(endpoint, is_active=is_active, now=now)
             changed.append("is_active")
@@ -102,6 +119,29 @@ def ensure_endpoint(
             _save(endpoint)
     events.forget()
     return Ensured(endpoint, created, tuple(changed), made)
+
+
+def set_template(*, endpoint_id: int, template: mapping.Json) -> None:
+    """Have events sent in the words of another system, also those that wait; None for as they are.
+
+    Raises:
+        BadEndpoint: it is no template.
+    """
+    if template is not None:
+        _check_template(template)
+    with transaction.atomic():
+        endpoint = WebhookEndpoint.objects.select_for_update(no_key=True).get(pk=endpoint_id)
+        endpoint.template = template
+        endpoint.save(update_fields=["template", "updated_at"])
+
+
+def _check_template(template: mapping.Json) -> None:
+    if template is None:
+        return
+    try:
+        mapping.check(template)
+    except mapping.BadTemplate as error:
+        raise BadEndpoint(gettext("This body cannot be used: %s") % error) from error
 
 
 def rotate_secret(*, endpoint_id: int, now: datetime) -> str:
@@ -238,11 +278,12 @@ def _check(
     if secret is not None and not signing.key_of(secret):
         raise BadEndpoint(gettext("The secret is empty."))
     for name, value in (headers or {}).items():
-        if len(headers or {}) > MAX_HEADERS or not _may_be_sent(name, value):
+        if len(headers or {}) > MAX_HEADERS or not may_be_sent(name, value):
             raise BadEndpoint(gettext("The header %s cannot be sent.") % name[:60])
 
 
-def _may_be_sent(name: str, value: str) -> bool:
+def may_be_sent(name: str, value: str) -> bool:
+    """Test whether a header of the customer's own may be sent, and takes no place of ours."""
     lower = name.lower()
     return (
         bool(_HEADER_NAME.fullmatch(name))

@@ -34,7 +34,11 @@ _TENANT_APPS = (
     "conversations",
     "channels_whatsapp",
 )
-_CONVERSATION_CHANGES = ("conversations.change_conversation", "conversations.change_contact")
+_CONVERSATION_CHANGES = (
+    "conversations.change_conversation",
+    "conversations.change_contact",
+    "conversations.change_lead",
+)
 
 
 def ensure_roles() -> None:

@@ -22,6 +22,12 @@ from conversations.models import (
     HoursSettings,
     InboundMessage,
     Label,
+    Lead,
+    LeadField,
+    LeadSettings,
+    LeadSource,
+    LeadStage,
+    LeadValue,
     OutboundMessage,
     PeopleQueue,
     SpecialDays,
@@ -35,6 +41,8 @@ from integrations.models import (
     Credential,
     Delivery,
     Event,
+    HttpTool,
+    HttpToolCall,
     ModelCall,
     ModelChoice,
     Notice,
@@ -321,6 +329,7 @@ def fill_everything(*, text: str = "oi", n: int = 1) -> None:
         make_experiment(agent)
         make_money(text=text, agent=agent)
         make_told(text=text)
+        make_tool_calls(text=text)
         make_hours(text=text)
         GuardSettings.objects.get_or_create(pk=1)
         make_ended(text=text, agent=agent)
@@ -348,7 +357,38 @@ def make_ended(*, text: str = "oi", agent: Agent | None = None) -> Conversation:
     ContactFact.objects.create(
         contact=conversation.contact, kind="name", value=text[:200], learnt_at=NOW
     )
+    make_lead(conversation, text)
     return conversation
+
+
+def make_lead(conversation: Conversation, text: str) -> Lead:
+    """Make a lead, with what a business sets up for them."""
+    LeadSettings.objects.get_or_create(pk=1)
+    number = next(_numbers)
+    LeadField.objects.create(key=f"own_{number}", label=text[:60])
+    source = LeadSource(
+        name=f"{text[:60]} {number}", account_ref=uuid.uuid4(), first_message=text[:1000]
+    )
+    source.set_secret("secret")
+    source.save()
+    lead = Lead.objects.create(
+        contact=conversation.contact,
+        conversation=conversation,
+        stage=LeadStage.objects.get_or_create(name=text[:40])[0],
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    LeadValue.objects.create(
+        lead=lead,
+        key="need",
+        value=text[:500],
+        words=text[:500],
+        confidence=90,
+        origin="contact",
+        learnt_at=NOW,
+        is_current=True,
+    )
+    return lead
 
 
 def make_hours(*, text: str = "oi") -> None:
@@ -455,6 +495,37 @@ def make_told(*, text: str = "oi") -> Delivery:
         created_at=NOW,
     )
     return delivery
+
+
+def make_tool_calls(*, text: str = "oi") -> HttpTool:
+    """Put a tool into the current tenant, with a call of each state."""
+    number = next(_numbers)
+    tool = HttpTool(
+        name=f"ferramenta_{number}",
+        description=text[:1000],
+        url="https://erp.example/orders/{order}",
+        parameters=[{"name": "order", "from": "said", "description": text[:300], "value": "A-1"}],
+        shows=[{"path": "order.status", "name": "status"}],
+        auth_kind="bearer",
+    )
+    tool.set_secret("a-key-that-is-never-shown")
+    tool.set_headers({"X-Key": "a-key-that-is-never-shown"})
+    tool.save()
+    for status in HttpToolCall.Status:
+        call = HttpToolCall(
+            tool=tool,
+            tool_name=tool.name,
+            dedup_key=f"{number}{status}",
+            status=status,
+            agent_name=text[:80],
+            arguments=text,
+            result=text,
+            reason=text[:200],
+            started_at=NOW,
+        )
+        call.set_plain_arguments({"order": text})
+        call.save()
+    return tool
 
 
 def make_call(**values: object) -> ModelCall:

@@ -89,7 +89,7 @@ class World:
             self._clock,
             self.limits,
             liken=self._liken,
-            tools=lambda agent: self.tools.get(agent.agent_id, ()),
+            tools=lambda agent, _request: self.tools.get(agent.agent_id, ()),
         )
 
     def _liken(self, text: str, agent_ids: Collection[int]) -> dict[int, float]:

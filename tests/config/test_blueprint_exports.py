@@ -78,8 +78,12 @@ def test_an_export_of_one_applied_again_changes_nothing(
         "DEVICE_PRINCIPAL_HMAC_KEY": SECRETS["GAMMA_HMAC"],
         "WEBHOOK_CRM_SECRET": SECRETS["GAMMA_CRM"],
         "WEBHOOK_ERP_SECRET": "shhh-do-not-tell",
+        "LEAD_SOURCE_SITE_SECRET": SECRETS["GAMMA_CRM"],
         "WEBHOOK_ERP_X_KEY": "shhh-neither-this",
         "WEBHOOK_ERP_X_TENANT": SECRETS["GAMMA_CRM"],
+        "TOOL_CONSULTAR_PEDIDO_SECRET": SECRETS["GAMMA_CRM"],
+        "TOOL_MARCAR_HORARIO_SECRET": "shhh-no-tool-either",
+        "TOOL_MARCAR_HORARIO_X_STORE": "shhh-a-header",
     }.items():
         monkeypatch.setenv(name, value)
 

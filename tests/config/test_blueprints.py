@@ -24,7 +24,7 @@ from channels_whatsapp.servers.models import BridgeServer
 from config.blueprints import applying, exporting, loading
 from conversations.models import HoursSettings, PeopleQueue, SpecialDays
 from conversations.services import hours
-from integrations.models import Budget, Credential, ModelChoice, WebhookEndpoint
+from integrations.models import Budget, Credential, HttpTool, ModelChoice, WebhookEndpoint
 from integrations.prices.models import ExchangeRate, ModelPrice
 from knowledge.models import Document
 from knowledge.services import ingesting
@@ -420,3 +420,24 @@ def test_waiting_tells_the_progress_and_fails_when_a_document_failed(folder: Pat
     told = err.getvalue()
     assert "Preços/tabela.csv: ready" in told
     assert "informações/quebrado.pdf: failed: " in told
+
+
+@pytest.mark.usefixtures("public")
+def test_tools_are_applied_and_exported(folder: Path) -> None:
+    tenant = apply(folder).tenant
+
+    with tenant_context(tenant):
+        find, book = HttpTool.objects.order_by("name")
+        personal = Agent.objects.get(name="Secretária")
+        assert set(personal.tools.all()) == {find, book}
+        assert (find.secret(), book.secret()) == (SECRETS["GAMMA_CRM"], "shhh-no-tool-either")
+        assert book.headers() == {"X-Store": "shhh-a-header"}
+        assert (book.risk, book.repeats_safely, book.max_calls) == ("write", True, 2)
+    exported = exporting.export(tenant)
+    assert exported["tools"][0]["auth"] == {
+        "kind": "bearer",
+        "secret_env": "TOOL_CONSULTAR_PEDIDO_SECRET",
+    }
+    assert exported["tools"][0]["shows"][0] == {"path": "order.status", "name": "situação"}
+    [agent] = [one for one in exported["agents"] if one["name"] == "Secretária"]
+    assert agent["tools"] == ["consultar_pedido", "marcar_horario"]

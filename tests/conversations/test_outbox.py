@@ -20,6 +20,7 @@ from tests.workers import at_once
 
 OK = {"code": 200, "data": {"Details": "Sent", "Id": "x", "Timestamp": 1}, "success": True}
 SEND = "/chat/send/text"
+HISTORY = "/chat/history"
 
 
 @pytest.fixture
@@ -223,18 +224,100 @@ def test_of_two_workers_with_one_doorbell_one_sends(committed_alpha, server):
     assert sorted(outcomes) == ["not_ours", "sent"]
 
 
-def test_an_answer_that_was_lost_is_repeated_under_the_same_id(alpha, server):
-    conversation = open_conversation(server)
-    put(conversation, "um")
+def lose_an_answer(server: ScriptedServer) -> OutboundMessage:
+    put(open_conversation(server), "um")
     server.script(Answer(parts=(), cut=True), path=SEND)
-    send()
-    OutboundMessage.objects.update(next_attempt_at=None)
-    accept(server)
-    send()
+    assert send() == ["waiting"]
+    message = OutboundMessage.objects.get()
+    assert message.unknown_at is not None
+    return message
 
+
+def again(server: ScriptedServer, *, unknown_for: timedelta = timedelta(0)) -> list[str]:
+    OutboundMessage.objects.update(next_attempt_at=None, unknown_at=database_now() - unknown_for)
+    return send()
+
+
+def keep_history(server: ScriptedServer, *refs: str) -> None:
+    rows = [{"message_id": ref, "chat_jid": "x", "timestamp": "1"} for ref in refs]
+    server.script(json_answer({"code": 200, "data": rows, "success": True}), path=HISTORY)
+
+
+def test_a_lost_answer_is_asked_about_and_what_arrived_is_not_repeated(alpha, server):
+    message = lose_an_answer(server)
+    keep_history(server, "another", message.provider_ref)
+
+    assert again(server) == ["sent"]
+    assert len(sends(server)) == 1
+    message.refresh_from_db()
+    assert (message.status, message.unknown_at) == ("acked", None)
+
+
+def test_what_may_still_be_under_way_is_not_repeated_yet(alpha, server):
+    lose_an_answer(server)
+    keep_history(server, "another")
+
+    assert again(server, unknown_for=timedelta(seconds=5)) == ["waiting"]
+    assert len(sends(server)) == 1
+
+
+def test_what_never_arrived_is_repeated_under_the_same_id(alpha, server):
+    lose_an_answer(server)
+    keep_history(server, "another")
+    accept(server)
+
+    assert again(server, unknown_for=timedelta(seconds=30)) == ["sent"]
     ids = [s["Id"] for s in sends(server)]
     assert len(ids) == 2
     assert len(set(ids)) == 1
+
+
+def test_where_the_bridge_cannot_say_a_receipt_is_waited_for(alpha, server):
+    message = lose_an_answer(server)
+    disabled = {"code": 501, "error": "message history is disabled for this user"}
+    server.script(json_answer(disabled, status=501), path=HISTORY)
+
+    assert again(server, unknown_for=timedelta(seconds=60)) == ["waiting"]
+    outbox.apply_receipt(
+        account_ref=message.channel_account_ref,
+        refs=[message.provider_ref],
+        status=OutboundMessage.Status.DELIVERED,
+        at=database_now(),
+    )
+    assert again(server, unknown_for=timedelta(seconds=70)) == ["nothing_left"]
+    assert len(sends(server)) == 1
+
+
+def test_what_nobody_can_say_goes_to_a_person_and_is_not_repeated(alpha, server):
+    message = lose_an_answer(server)
+    disabled = {"code": 501, "error": "message history is disabled for this user"}
+    server.script(json_answer(disabled, status=501), path=HISTORY)
+
+    again(server, unknown_for=timedelta(minutes=3))
+    message.refresh_from_db()
+    assert message.status == "failed"
+    assert len(sends(server)) == 1
+    assert Conversation.objects.get().mode == "human"
+
+
+def test_a_bridge_that_refuses_connections_has_sent_nothing(alpha):
+    with ScriptedServer() as gone:
+        conversation = open_conversation(gone)
+    (message,) = put(conversation, "um")
+    send()
+
+    message.refresh_from_db()
+    assert message.unknown_at is None
+    assert message.failure_reason.startswith("network trouble")
+
+
+def test_after_a_worker_died_in_the_call_the_bridge_is_asked_first(alpha, server):
+    (message,) = put(open_conversation(server), "um")
+    OutboundMessage.objects.update(status="handed", handed_at=database_now(), n_attempts=1)
+    keep_history(server, message.provider_ref)
+
+    assert send() == ["sent"]
+    assert sends(server) == []
 
 
 def test_what_fails_unforeseen_is_tried_again_after_a_pause(alpha, server):

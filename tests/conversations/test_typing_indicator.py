@@ -6,6 +6,7 @@ import threading
 
 from conversations.services import typing
 from conversations.types import Address
+from conversations.types_sending import Leave
 from tests.fakes.http import wait_until
 
 TO = Address(phone="5519998765432", lid="")
@@ -17,10 +18,10 @@ class Phone:
     def __init__(self) -> None:
         self.shown = threading.Event()
 
-    def send_text(self, *, to: Address, text: str, ref: str) -> None:
+    def send(self, **_: object) -> None:
         raise AssertionError("nothing is sent here")
 
-    def show_typing(self, *, to: Address) -> None:
+    def show_typing(self, *, to: Address, leave: Leave) -> None:
         self.shown.set()
 
 

@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 
 import httpx2
 import pytest
@@ -221,6 +222,20 @@ def test_an_invented_id_looks_like_the_bridges(simulator: Running) -> None:
 
     assert answer["data"]["Id"].startswith("3EB0")
     assert len(answer["data"]["Id"]) == 22
+
+
+def test_the_pace_of_a_number_is_visible(simulator: Running) -> None:
+    simulator.clinic("")
+    for ref in ("3EB0A1", "3EB0A2", "3EB0A3"):
+        simulator.api("POST", "/chat/send/text", {"Phone": PHONE, "Body": ref, "Id": ref})
+
+    sends = simulator.look("sends?user=t1")
+    shown = simulator.look(f"messages?user=t1&contact={PHONE}")
+
+    assert sends[0]["gap_s"] == shown[0]["gap_s"] == -1
+    assert all(one["gap_s"] >= 0 for one in sends[1:])
+    apart = [later["at"] - sooner["at"] for sooner, later in pairwise(sends)]
+    assert [one["gap_s"] for one in sends[1:]] == pytest.approx(apart, abs=0.01)
 
 
 def test_messages_are_edited_deleted_reacted_to_and_marked(simulator: Running) -> None:

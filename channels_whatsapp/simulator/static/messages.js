@@ -77,6 +77,7 @@ function rowOf(message, first, fresh) {
   bubble.classList.toggle("edited", message.edited && !message.deleted);
   bubble.append(...contentOf(message));
   bubble.classList.toggle("no-text", !bubble.querySelector(":scope > .text"));
+  if (isPaced(message, mine)) bubble.classList.add("paced");
   bubble.append(metaOf(message, mine));
   if (message.repeats) {
     const times = message.repeats + 1;
@@ -92,9 +93,15 @@ function rowOf(message, first, fresh) {
   return row;
 }
 
+const isPaced = (message, mine) => !mine && message.gap_s >= 0 && message.gap_s < 60;
+
 function metaOf(message, mine) {
   const words = message.edited && !message.deleted ? `Editada ${time(message.at)}` : time(message.at);
   const meta = make("span", { className: "meta" }, make("span", { textContent: words }));
+  if (isPaced(message, mine)) {
+    const gap = `+${message.gap_s.toFixed(1).replace(".", ",")} s`;
+    meta.append(make("span", { className: "gap", testid: "gap", textContent: gap }));
+  }
   if (mine && !message.deleted) meta.append(tick(message));
   return meta;
 }

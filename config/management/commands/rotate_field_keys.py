@@ -11,7 +11,7 @@ from django_tenants.utils import schema_context
 
 from channels_whatsapp.models import Device
 from channels_whatsapp.servers.models import BridgeServer
-from integrations.models import Credential, WebhookEndpoint
+from integrations.models import Credential, HttpTool, HttpToolCall, WebhookEndpoint
 from tenants import crypto
 from tenants.models import InboundRoute, Tenant
 
@@ -25,6 +25,9 @@ _TENANT: tuple[tuple[type[Model], str], ...] = (
     (WebhookEndpoint, "secret_encrypted"),
     (WebhookEndpoint, "previous_secret_encrypted"),
     (WebhookEndpoint, "headers_encrypted"),
+    (HttpTool, "secret_encrypted"),
+    (HttpTool, "headers_encrypted"),
+    (HttpToolCall, "arguments_encrypted"),
     (Device, "bridge_token_encrypted"),
 )
 

@@ -38,8 +38,14 @@
   /* A recording that somebody listens to plays to its end; what is new is shown after it. */
   const isHeard = () => [...live.querySelectorAll("audio, video")].some((one) => !one.paused);
 
+  /* A message that somebody is changing must not vanish under their hands. */
+  const isChanged = () =>
+    [...live.querySelectorAll("textarea")].some(
+      (one) => one === document.activeElement || one.value !== one.defaultValue,
+    );
+
   async function look() {
-    if (isHeard()) return;
+    if (isHeard() || isChanged()) return;
     const headers = tag ? { "If-None-Match": tag } : {};
     const answer = await fetch(live.dataset.live, { headers, cache: "no-store" });
     if (answer.redirected) window.location.reload();
@@ -108,6 +114,8 @@
       event.preventDefault();
       const data = new FormData(reply);
       const said = text.value;
+      const { file, place } = reply.elements;
+      if (!said.trim() && !file.value && !place.value) return;
       text.value = "";
       const sent = await post(reply.action, data).catch(() => ({ refused: reply.dataset.away }));
       if (sent.refused) {
@@ -116,6 +124,9 @@
         tell(sent.refused);
         return;
       }
+      file.value = "";
+      place.value = "";
+      reply.querySelector(".pz-attach").open = false;
       offerUndo(sent.message, sent.undo_s);
       await look().catch(() => {});
       toEnd();

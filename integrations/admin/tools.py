@@ -1,0 +1,496 @@
+"""The admin pages of HTTP tools: describing and testing them, and what was called."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
+
+from integrations.admin.tool_parameters import (
+    ParametersField,
+    ShownField,
+    errors_in_words,
+    lines_of_headers,
+)
+from integrations.models import Breaker, HttpTool, HttpToolCall
+from integrations.services import breakers, http_tools, subjects, tool_editing, words
+from integrations.services.http_tools import State
+from tenants.crypto import CannotDecrypt
+from tenants.errors import DomainError
+from tenants.panel import PanelAdmin, PanelList, ReadOnlyAdmin, actor, badge, muted
+from tenants.sites import tenant_site
+
+_RISKS = {HttpTool.Risk.READ: "good", HttpTool.Risk.WRITE: "warn", HttpTool.Risk.APPROVAL: "person"}
+_STATES = {
+    HttpToolCall.Status.DONE: "good",
+    HttpToolCall.Status.FAILED: "bad",
+    HttpToolCall.Status.UNKNOWN: "bad",
+    HttpToolCall.Status.WAITING: "warn",
+    HttpToolCall.Status.STARTED: "",
+    HttpToolCall.Status.DECLINED: "",
+}
+
+
+class ToolForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A tool; secrets and headers go in and never come out."""
+
+    parameters = ParametersField(
+        label=_("Parameters"),
+        help_text=_(
+            "What the other system has to be told. Who the contact is comes from the system, never"
+            " from the assistant; sums and numbers of orders only from the contact's own words, a"
+            " list or a fixed value. The test is made with the examples."
+        ),
+    )
+    shows = ShownField(
+        label=_("What of the answer the assistant may see"),
+        help_text=_(
+            "One path a line, such as order.status; lists are looked through. With “= name” it is"
+            " shown under another name. Empty: the whole answer."
+        ),
+    )
+    secret = forms.CharField(
+        label=_("New token, password or key"),
+        required=False,
+        strip=True,
+        max_length=4_000,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+        help_text=_("Kept encrypted and never shown again. Leave empty to keep the one there is."),
+    )
+    new_headers = forms.CharField(
+        label=_("Headers"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2, "placeholder": "X-Store: 12"}),
+        help_text=_(
+            "Sent with each call, one a line as “name: value”. They take the place of those there"
+            " are and are not shown again. Empty keeps them."
+        ),
+    )
+    forget_headers = forms.BooleanField(label=_("Remove the headers"), required=False)
+
+    class Meta:
+        model = HttpTool
+        fields = (
+            "name",
+            "description",
+            "method",
+            "url",
+            "auth_kind",
+            "auth_name",
+            "parameters",
+            "shows",
+            "risk",
+            "repeats_safely",
+            "timeout_s",
+            "max_kb",
+            "max_calls",
+            "is_active",
+        )
+        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 4})}
+
+    def clean_new_headers(self) -> dict[str, str]:
+        """Return the headers by name."""
+        return lines_of_headers(self.cleaned_data["new_headers"])
+
+    def wanted_headers(self) -> dict[str, str] | None:
+        """Return the headers to be set; None leaves those there are."""
+        if self.cleaned_data.get("forget_headers"):
+            return {}
+        return self.cleaned_data.get("new_headers") or None
+
+    def wanted_secret(self) -> str | None:
+        """Return the secret to be set; empty removes it, None leaves it."""
+        if self.cleaned_data.get("auth_kind") == HttpTool.Auth.NONE:
+            return ""
+        return self.cleaned_data.get("secret") or None
+
+    def _post_clean(self) -> None:
+        """Refuse what the service would refuse, while what was typed is still there."""
+        super()._post_clean()  # type: ignore[misc]  # Django's own hook, untyped
+        if self.errors:
+            return
+        try:
+            self.definition = tool_editing.drafted(
+                self.instance, secret=self.wanted_secret(), headers=self.wanted_headers()
+            )
+        except (DomainError, CannotDecrypt) as error:
+            self.add_error(None, str(error))
+
+
+class _ToolList(PanelList):
+    """Brings along how each tool fares."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page."""
+        super().get_results(request)
+        _add_health(self.result_list)
+
+
+@admin.register(HttpTool, site=tenant_site)
+class HttpToolAdmin(PanelAdmin):
+    """What agents may do in other systems."""
+
+    form = ToolForm
+    list_display = ("name", "risk_badge", "address", "state", "last_day", "used_by")
+    list_before_template = "integrations/_tools.html"
+    list_filter = ("risk", "is_active")
+    search_fields = ("name", "url", "description")
+    ordering = ("name", "pk")
+    readonly_fields = ("state", "last_day", "header_names", "used_by")
+    change_form_after_template = "integrations/_tool_test.html"
+    conditional_fields = {
+        "auth_name": "auth_kind == 'basic' || auth_kind == 'header'",
+        "secret": "auth_kind != 'none'",
+        "repeats_safely": "risk != 'read'",
+    }
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PanelList]:
+        """Return the class of the list."""
+        return _ToolList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[HttpTool]:
+        """Bring along who may call it."""
+        found: QuerySet[HttpTool] = super().get_queryset(request)
+        return found.prefetch_related("agents")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show how it fares once it is there."""
+        first: tuple[str, ...] = ("name", "description", "risk", "repeats_safely")
+        headers: tuple[str, ...] = ("new_headers",)
+        if obj is not None:
+            first = ("name", "state", "last_day", "used_by", *first[1:])
+            headers = ("header_names", "new_headers", "forget_headers")
+        return (
+            (None, {"fields": first}),
+            (_("What is called"), {"fields": ("method", "url", "parameters")}),
+            (_("How it knows who is asking"), {"fields": ("auth_kind", "auth_name", "secret")}),
+            (_("Its answer"), {"fields": ("shows",)}),
+            (
+                _("Limits and headers"),
+                {
+                    "fields": ("timeout_s", "max_kb", "max_calls", "is_active", *headers),
+                    "classes": ("collapse",),
+                },
+            ),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Keep the name, by which files, models and people know the tool."""
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "name")
+
+    def get_urls(self) -> list[Any]:
+        """Add the test of what is typed."""
+        view = self.admin_site.admin_view(require_POST(self.test_view))
+        name = "integrations_httptool_test"
+        own = [path("test/", view, name=name), path("<int:pk>/test/", view, name=f"{name}_of")]
+        return [*own, *super().get_urls()]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Tell the page where it is tested."""
+        name = "admin:integrations_httptool_test"
+        test_url = reverse(f"{name}_of", args=[object_id]) if object_id else reverse(name)
+        may = self.has_change_permission(request)
+        context = {**(extra_context or {}), "test_url": test_url if may else ""}
+        return super().changeform_view(request, object_id, form_url, context)
+
+    def test_view(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
+        """Call the tool as it is typed, once, without keeping anything."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        tool = HttpTool() if pk is None else get_object_or_404(HttpTool, pk=pk)
+        form = self.get_form(request, tool if pk else None, change=pk is not None)(
+            request.POST, instance=tool
+        )
+        if not form.is_valid():
+            labels = {name: field.label for name, field in form.fields.items()}
+            found = {name: list(map(str, errors)) for name, errors in form.errors.items()}
+            return JsonResponse({"is_good": False, "text": errors_in_words(found, labels)})
+        verdict = tool_editing.try_tool(form.definition)
+        self.audit(request, tool, "tested", None)
+        return JsonResponse(
+            {
+                "is_good": verdict.is_good,
+                "text": verdict.text,
+                "request": verdict.request,
+                "shown": verdict.shown,
+            }
+        )
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Create or change the tool through its service."""
+        ensured = tool_editing.ensure_tool(
+            name=obj.name,
+            values={field: getattr(obj, field) for field in tool_editing.FIELDS},
+            secret=form.wanted_secret(),
+            headers=form.wanted_headers(),
+            is_active=obj.is_active,
+        )
+        obj.pk, obj.uuid = ensured.tool.pk, ensured.tool.uuid
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Remove it, for the next answers of this process at once."""
+        super().delete_model(request, obj)
+        http_tools.forget()
+
+    @admin.display(description=_("what it does"), ordering="risk")
+    def risk_badge(self, obj: HttpTool) -> SafeString:
+        """Whether it changes something."""
+        return badge(obj.get_risk_display(), _RISKS[HttpTool.Risk(obj.risk)])
+
+    @admin.display(description=_("address"), ordering="url")
+    def address(self, obj: HttpTool) -> str:
+        """What is called."""
+        return f"{obj.method} {obj.url}"
+
+    @admin.display(description=_("state"))
+    def state(self, obj: Any) -> SafeString:
+        """Whether it is called."""
+        if not obj.is_active:
+            return badge(_("switched off"), "bad")
+        if not hasattr(obj, "pause"):
+            _add_health([obj])
+        if obj.pause is not None:
+            return format_html(
+                "{} {}", badge(_("paused"), "bad"), muted(words.failure(obj.pause.reason))
+            )
+        return badge(_("ready"), "good")
+
+    @admin.display(description=_("last 24 hours"))
+    def last_day(self, obj: Any) -> SafeString:
+        """How many calls there were, and how many failed."""
+        if not hasattr(obj, "n_calls"):
+            _add_health([obj])
+        if not obj.n_calls:
+            return muted(_("not called"))
+        text = ngettext("%(n)s call", "%(n)s calls", obj.n_calls) % {"n": obj.n_calls}
+        if obj.n_failed:
+            failed = ngettext("%(n)s failed", "%(n)s failed", obj.n_failed) % {"n": obj.n_failed}
+            text = f"{text} · {failed}"
+        page = reverse("admin:integrations_httptoolcall_changelist")
+        return format_html(
+            '<a class="pz-link" href="{}?tool__id__exact={}">{}</a>', page, obj.pk, text
+        )
+
+    @admin.display(description=_("agents that may call it"))
+    def used_by(self, obj: HttpTool) -> SafeString | str:
+        """The agents, by name."""
+        names = sorted(one.name for one in obj.agents.all())
+        return ", ".join(names) or muted(_("none yet: choose it on an agent's page"))
+
+    @admin.display(description=_("headers sent"))
+    def header_names(self, obj: HttpTool) -> str:
+        """The names of the headers, never their values."""
+        try:
+            return ", ".join(sorted(obj.headers())) or self.empty_value_display
+        except CannotDecrypt:
+            return "?"
+
+
+def _add_health(tools: Any) -> None:
+    """Note on each tool its calls of a day and whether it is paused; two queries for all."""
+    refs = {str(tool.uuid): tool for tool in tools}
+    for tool in tools:
+        tool.pause, tool.n_calls, tool.n_failed = None, 0, 0
+    paused = Breaker.objects.filter(
+        provider=breakers.TOOL, credential__in=refs, state=Breaker.State.OPEN
+    )
+    for pause in paused:
+        refs[pause.credential].pause = pause
+    by_id = {tool.pk: tool for tool in tools}
+    bad = (HttpToolCall.Status.FAILED, HttpToolCall.Status.UNKNOWN)
+    counted = (
+        HttpToolCall.objects.filter(
+            tool__in=by_id, started_at__gte=timezone.now() - timedelta(days=1)
+        )
+        .values("tool")
+        .annotate(n=Count("pk"), n_failed=Count("pk", filter=Q(status__in=bad)))
+    )
+    for row in counted:
+        by_id[row["tool"]].n_calls, by_id[row["tool"]].n_failed = row["n"], row["n_failed"]
+
+
+class _CallList(PanelList):
+    """Brings along whether the person may decide."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page."""
+        super().get_results(request)
+        for one in self.result_list:
+            one.may_be_decided = _may_decide(request)
+
+
+@admin.register(HttpToolCall, site=tenant_site)
+class HttpToolCallAdmin(ReadOnlyAdmin):
+    """What was called, with personal data masked; what waits for a person is decided here."""
+
+    list_display = (
+        "tool_name",
+        "state",
+        "asked",
+        "agent_name",
+        "answered",
+        "started_at",
+        "decision",
+    )
+    list_before_template = "integrations/_tool_calls.html"
+    list_filter = ("status", "tool")
+    list_select_related = ("tool",)
+    search_fields = ("tool_name", "agent_name", "conversation_uuid")
+    search_help_text = _("The name of a tool or an agent, or the id of a conversation")
+    date_hierarchy = "started_at"
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "tool_name",
+                    "state",
+                    "agent_name",
+                    "conversation",
+                    "started_at",
+                    "decided_by",
+                )
+            },
+        ),
+        (_("What was asked and answered"), {"fields": ("asked", "answered", "result_shown")}),
+        (_("For your system's log"), {"fields": ("uuid", "duration_ms")}),
+    )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PanelList]:
+        """Return the class of the list."""
+        return _CallList
+
+    def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
+        """Put the newest first."""
+        return ("-started_at", "-pk")
+
+    def get_urls(self) -> list[Any]:
+        """Add the two buttons."""
+        view = self.admin_site.admin_view(require_POST(self.decide_view))
+        name = "integrations_httptoolcall"
+        own = [
+            path("<int:pk>/do/", view, {"is_yes": True}, name=f"{name}_do"),
+            path("<int:pk>/decline/", view, {"is_yes": False}, name=f"{name}_decline"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def decide_view(self, request: HttpRequest, pk: int, is_yes: bool) -> HttpResponse:
+        """Do what waits, or decline it."""
+        if not _may_decide(request):
+            raise PermissionDenied
+        waiting = get_object_or_404(HttpToolCall, pk=pk)
+        page = HttpResponseRedirect(reverse("admin:integrations_httptoolcall_changelist"))
+        try:
+            called = http_tools.decide(call_id=pk, is_yes=is_yes, actor=actor(request))
+        except http_tools.NotWaiting:
+            self.message_user(
+                request, _("Somebody has decided this already, or the tool is off."), messages.INFO
+            )
+            return page
+        except CannotDecrypt:
+            text = gettext(
+                "What is stored of it cannot be read. Do it by hand and decline it here."
+            )
+            self.message_user(request, text, messages.WARNING)
+            return page
+        self.audit(request, waiting, "done" if is_yes else "declined", None)
+        if not is_yes:
+            text, level = gettext("Declined; nothing was done."), messages.SUCCESS
+        elif called.state is State.DONE:
+            text, level = gettext("Done. Tell the contact in the conversation."), messages.SUCCESS
+        else:
+            text = gettext("It did not work (%(reason)s). Look into the other system.") % {
+                "reason": called.reason
+            }
+            level = messages.WARNING
+        self.message_user(request, text, level)
+        return page
+
+    @admin.display(description=_("state"), ordering="status")
+    def state(self, obj: HttpToolCall) -> SafeString:
+        """How it went."""
+        return badge(obj.get_status_display(), _STATES[HttpToolCall.Status(obj.status)])
+
+    @admin.display(description=_("asked with"))
+    def asked(self, obj: HttpToolCall) -> str:
+        """The arguments; true for who has to decide, else masked."""
+        if obj.status == HttpToolCall.Status.WAITING and getattr(obj, "may_be_decided", False):
+            with suppress(CannotDecrypt):
+                return _in_words(obj.plain_arguments())
+        try:
+            return _in_words(json.loads(obj.arguments))
+        except ValueError:
+            return obj.arguments
+
+    @admin.display(description=_("what came back"), ordering="status_code")
+    def answered(self, obj: HttpToolCall) -> str:
+        """What came back, in a few words."""
+        parts = [
+            str(obj.status_code or ""),
+            words.failure(obj.reason) if obj.reason and not obj.status_code else "",
+            f"{obj.duration_ms} ms" if obj.duration_ms is not None else "",
+        ]
+        return " · ".join(filter(None, parts)) or self.empty_value_display
+
+    @admin.display(description=_("conversation"))
+    def conversation(self, obj: HttpToolCall) -> SafeString | str:
+        """The way to the conversation."""
+        ref = obj.conversation_uuid
+        link = subjects.known().conversations([ref]).get(ref) if ref else None
+        if link is None:
+            return self.empty_value_display
+        return format_html('<a class="pz-link" href="{}">{}</a>', link.url, link.label)
+
+    @admin.display(description=_("what the model saw"))
+    def result_shown(self, obj: HttpToolCall) -> SafeString | str:
+        """The answer, as far as it was shown."""
+        if not obj.result:
+            return self.empty_value_display
+        return format_html('<pre class="pz-pre">{}</pre>', obj.result)
+
+    @admin.display(description=_("decision"))
+    def decision(self, obj: Any) -> SafeString | str:
+        """The buttons, or who decided; the list's own form carries them."""
+        if obj.status != HttpToolCall.Status.WAITING or not getattr(obj, "may_be_decided", False):
+            return obj.decided_by or self.empty_value_display
+        name = "admin:integrations_httptoolcall"
+        return format_html(
+            '<button class="pz-button pz-primary" type="submit" formaction="{}">{}</button> '
+            '<button class="pz-button" type="submit" formaction="{}">{}</button>',
+            reverse(f"{name}_do", args=[obj.pk]),
+            _("Do it"),
+            reverse(f"{name}_decline", args=[obj.pk]),
+            _("Decline"),
+        )
+
+
+def _in_words(arguments: object) -> str:
+    if not isinstance(arguments, dict):
+        return str(arguments)
+    return ", ".join(f"{name}: {value}" for name, value in arguments.items())
+
+
+def _may_decide(request: HttpRequest) -> bool:
+    return bool(request.user.has_perm("integrations.change_httptoolcall"))
