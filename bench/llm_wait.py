@@ -2,11 +2,12 @@
 
     python -m bench.llm_wait [--at-once 200] [--conversations 1000] [--model-s 2]
 
-As soon as one is answered the next one becomes due, so that as many wait as before: what counts is
-the work that is done while others wait. The client does nothing but call the model: no database, no
-search, no check, nobody to answer. Both run on the same machine one after the other. Beside the
-throughput it is counted how many conversations one worker process has in flight, and what memory it
-takes. What happens when all become due at one instant is measured by `bench.waiting`.
+They come evenly over the time that the model takes; then as soon as one is answered the next one
+becomes due, so that as many wait as before. What counts is the work that is done while others wait.
+The client does nothing but call the model: no database, no search, no check, nobody to answer. Both
+run on the same machine one after the other. Beside the throughput it is counted how many
+conversations one worker process has in flight, and what memory it takes. What happens when all
+become due at one instant is measured by `bench.waiting`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
+import redis
 
 from bench import business, harness, waiting
 from tests.fakes.bridge import FakeBridge
@@ -30,8 +32,9 @@ from tests.stack import Stack
 LEAST_THROUGHPUT = 0.8
 MAX_OVERHEAD_S = 0.5
 PART = 100
-"""Conversations whose questions are embedded while the next ones are written."""
+"""Conversations that are written before it is waited for the vectors of their questions."""
 
+N_WARM = 20
 FIRST = 10_000
 """The number of the first one, beyond those that only warm up."""
 
@@ -91,7 +94,7 @@ def resident_mb(pids: Mapping[str, int]) -> dict[str, float]:
     return found
 
 
-async def bare(url: str, n: int, *, at_once: int) -> float:
+async def bare(url: str, n: int, *, at_once: int, model_s: float) -> float:
     """Call the model `n` times, `at_once` at a time; return seconds from the start to the end."""
     message = {"role": "user", "content": business.QUESTION}
     body = {"model": "fake-1", "messages": [message]}
@@ -100,12 +103,13 @@ async def bare(url: str, n: int, *, at_once: int) -> float:
     async with httpx2.AsyncClient(limits=limits, timeout=60, trust_env=False) as client:
         began = time.monotonic()
 
-        async def call() -> None:
+        async def call(number: int) -> None:
+            await asyncio.sleep(model_s * min(number / at_once, 1))
             async with places:
                 answer = await client.post(f"{url}/chat/completions", json=body)
                 answer.raise_for_status()
 
-        await asyncio.gather(*(call() for _ in range(n)))
+        await asyncio.gather(*(call(number) for number in range(n)))
         return time.monotonic() - began
 
 
@@ -120,7 +124,10 @@ class Rounds:
     """Phone -> when its answer became due, unix seconds."""
 
     def write(self, n: int) -> None:
-        """Let `n` contacts ask; a part at a time, as fast as their questions are embedded."""
+        """Let `n` contacts ask, and wait until their questions are embedded.
+
+        That is done in a contact's quiet window, which all of these have behind them.
+        """
         for number in range(n):
             text = f"{business.QUESTION} {business.token(FIRST + number)}"
             self.tenant.write(_phone(number), text, ref=f"round-{number}")
@@ -134,19 +141,28 @@ class Rounds:
         self.stack.rows(
             "update tenants_timer set due_at = now() + interval '1 day' where kind = 'turn'"
         )
+        wait_until(lambda: self._n_embedded() >= n + N_WARM, seconds=waiting.FAR_S)
 
-    def run(self, *, at_once: int) -> list[float]:
-        """Keep `at_once` under way; return seconds from due to answered for each, in that order."""
+    def _n_embedded(self) -> int:
+        with redis.Redis.from_url(self.stack.servers.redis_url) as broker:
+            return sum(1 for _ in broker.scan_iter(match="prosa:vector:*", count=1000))
+
+    def run(self, *, at_once: int, model_s: float) -> list[float]:
+        """Keep `at_once` under way, coming evenly over the first `model_s` seconds.
+
+        Returns seconds from due to answered for each, in the order of the answers.
+        """
         phones = {phone: ref for ref, phone in self._phones()}
         left = sorted(phones)
         answered: dict[str, float] = {}
         n_seen = len(self.bridge.sent)
-        deadline = time.monotonic() + MOST_S
-        while len(answered) < len(phones) and time.monotonic() < deadline:
+        began = time.monotonic()
+        while len(answered) < len(phones) and time.monotonic() < began + MOST_S:
             for one in self.bridge.sent[n_seen:]:
                 answered.setdefault(one.phone, one.at)
             n_seen = len(self.bridge.sent)
-            n_free = at_once - (len(self.due_at) - len(answered))
+            n_most = round(at_once * min((time.monotonic() - began) / model_s, 1))
+            n_free = max(0, n_most - (len(self.due_at) - len(answered)))
             now_due, left = left[:n_free], left[n_free:]
             self._make_due({phones[phone]: phone for phone in now_due})
             time.sleep(0.02)
@@ -192,14 +208,14 @@ def measure(options: argparse.Namespace) -> list[harness.Measure]:
         tenant = business.set_up(
             stack, bridge, slug="bench", quiet_s=waiting.FAR_S, llm_url=llm.base_url
         )
-        waiting.drain(stack, bridge, tenant, n=20, run="warm")
-        asyncio.run(bare(llm.base_url, 20, at_once=20))
-        alone_s = asyncio.run(bare(llm.base_url, n, at_once=at_once))
+        waiting.drain(stack, bridge, tenant, n=N_WARM, run="warm")
+        asyncio.run(bare(llm.base_url, N_WARM, at_once=N_WARM, model_s=model_s))
+        alone_s = asyncio.run(bare(llm.base_url, n, at_once=at_once, model_s=model_s))
         rounds = Rounds(stack, bridge, tenant)
         rounds.write(n)
         with waiting.Sampler(stack) as sampler, InFlight(stack, llm.port) as flight:
             began = time.monotonic()
-            took = rounds.run(at_once=at_once)
+            took = rounds.run(at_once=at_once, model_s=model_s)
             took_s = time.monotonic() - began
         replies = Counter(ref for one in bridge.sent for ref in business.tokens(one.body))
     overheads = [seconds - model_s for seconds in took]

@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from conversations.types import Address
 from conversations.types_sending import Content, Leave, NumberRules
+from tenants.remembering import Remembered
 
 
 class ChannelSender(Protocol):
@@ -130,11 +131,20 @@ def sender_for(channel_kind: str) -> ChannelSender:
     return cast("ChannelSender", import_string(settings.CHANNEL_SENDERS[channel_kind])())
 
 
+_Open = dict[tuple[str, uuid.UUID], ChannelAccount]
+
+_lately: Remembered[_Open] = Remembered(dict)
+
+
 class Accounts:
-    """The accounts of some conversations, each read once; for the length of a transaction."""
+    """The accounts of some conversations, each read once; for the length of a transaction.
+
+    One that another transaction has just opened is not read again: what is switched off or gets
+    another key may be used for `settings.REMEMBER_S` longer, as by a call that is under way.
+    """
 
     def __init__(self) -> None:
-        self._open: dict[tuple[str, uuid.UUID], ChannelAccount] = {}
+        self._open: _Open = {}
 
     def open(self, channel_kind: str, account_ref: uuid.UUID) -> ChannelAccount:
         """Return an account ready for calls.
@@ -144,5 +154,8 @@ class Accounts:
         """
         key = (channel_kind, account_ref)
         if key not in self._open:
-            self._open[key] = sender_for(channel_kind).open_account(account_ref)
+            lately = _lately.get()
+            if key not in lately:
+                lately[key] = sender_for(channel_kind).open_account(account_ref)
+            self._open[key] = lately[key]
         return self._open[key]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.contrib.postgres.indexes import BrinIndex
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -62,6 +62,16 @@ class InboundMessage(models.Model):
 
 class OutboundMessageQuerySet(models.QuerySet["OutboundMessage"]):
     """Questions that are asked of what goes out."""
+
+    def lines_with_more(self, conversation_ids: Sequence[int]) -> list[int]:
+        """Those of some conversations in which a message waits to be sent."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select distinct conversation_id from conversations_outboundmessage"
+                " where conversation_id = any(%s) and status in ('created', 'handed')",
+                [list(conversation_ids)],
+            )
+            return [conversation_id for (conversation_id,) in cursor.fetchall()]
 
     def heads(self, conversation_ids: Sequence[int]) -> OutboundMessageQuerySet:
         """The first unsent message of each of some conversations."""

@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -235,11 +235,14 @@ def _advance_all(items: Sequence[_Step], *, alone: bool) -> dict[_Step, _Call | 
     with transaction.atomic(durable=True):
         # Before the timers, as who writes a message does: the other order would be a deadlock.
         refs = [step.claim.ref for step in items]
-        conversations = {one.pk: one for one in Conversation.objects.lock(refs, wait=alone)}
-        ours = [step for step in items if alone or step.claim.ref in conversations]
+        locked = Conversation.objects.lock_rows(refs, wait=alone)
+        ours = [step for step in items if alone or step.claim.ref in locked]
         held = timers.hold_all([step.claim for step in ours])
         mine = [step for step in ours if step.claim in held]
-        _write_results(mine, conversations, now=now)
+        _write_results(mine, locked, now=now)
+        # Mostly the line has ended, and nothing more of its conversation is needed.
+        waiting = OutboundMessage.objects.lines_with_more([step.claim.ref for step in mine])
+        conversations = Conversation.objects.select_related("contact").in_bulk(waiting)
         lines = {
             step.claim: conversations[step.claim.ref]
             for step in mine
@@ -371,9 +374,7 @@ def _call(call: _Call) -> Temporary | Permanent | None:
     return None
 
 
-def _write_results(
-    steps: Sequence[_Step], conversations: Mapping[int, Conversation], *, now: datetime
-) -> None:
+def _write_results(steps: Sequence[_Step], locked: Collection[int], *, now: datetime) -> None:
     """Note what came of calls; joins the caller's transaction, which locked the conversations."""
     errors = {step.called.message_id: step.error for step in steps if step.called and step.error}
     sent = [step.called.message_id for step in steps if step.called and not step.error]
@@ -390,15 +391,13 @@ def _write_results(
         events.sent(sent, now=now)
     if errors:
         # One whose conversation was merged meanwhile is found again by the other's line.
-        failed = OutboundMessage.objects.select_for_update().filter(
-            pk__in=list(errors),
-            status__in=OutboundMessage.OPEN,
-            conversation__in=list(conversations),
+        failed = OutboundMessage.objects.select_for_update(of=("self",)).filter(
+            pk__in=list(errors), status__in=OutboundMessage.OPEN, conversation__in=locked
         )
-        for message in failed.order_by("pk"):
+        for message in failed.select_related("conversation__contact").order_by("pk"):
             _postpone_or_fail(
                 message=message,
-                conversation=conversations[message.conversation_id],
+                conversation=message.conversation,
                 error=errors[message.pk],
                 now=now,
             )

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from conversations import bubbles, markup
-from conversations.channels import sender_for
+from conversations.channels import Accounts, sender_for
 from conversations.models import InboundMessage, OutboundMessage
 from conversations.types_sending import NumberRules, Quotes
 from tenants.errors import Permanent
-from tenants.remembering import Remembered
 
 SHORT_CHARS = 280
 """An answer up to this is never divided, and its number's rules are not even read: two short
@@ -25,9 +24,6 @@ _SMALL_TALK = re.compile(
     r"(?:tudo (?:bem|bom|certo|joia)|como vai|beleza|td b[em]+)\W*", re.IGNORECASE
 )
 """Questions that want no answer, and no quote."""
-
-_rules: Remembered[dict[tuple[str, uuid.UUID], NumberRules]] = Remembered(dict)
-"""The rules of the current schema's numbers, filled as they are asked for."""
 
 
 def write_out(
@@ -46,14 +42,10 @@ def write_out(
 
 def rules_of(channel_kind: str, account_ref: uuid.UUID) -> NumberRules:
     """Return how an account sends, as it was a moment ago; the defaults where there is none."""
-    known = _rules.get()
-    key = (channel_kind, account_ref)
-    if key not in known:
-        try:
-            known[key] = sender_for(channel_kind).open_account(account_ref).number
-        except Permanent:
-            known[key] = NumberRules()
-    return known[key]
+    try:
+        return Accounts().open(channel_kind, account_ref).number
+    except Permanent:
+        return NumberRules()
 
 
 def _parts(reply: OutboundMessage, *, quoted: str) -> list[OutboundMessage]:
