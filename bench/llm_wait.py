@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
+import psycopg
 import redis
 
 from bench import business, harness, waiting
@@ -157,23 +158,24 @@ class Rounds:
         answered: dict[str, float] = {}
         n_seen = len(self.bridge.sent)
         began = time.monotonic()
-        while len(answered) < len(phones) and time.monotonic() < began + MOST_S:
-            for one in self.bridge.sent[n_seen:]:
-                answered.setdefault(one.phone, one.at)
-            n_seen = len(self.bridge.sent)
-            n_most = round(at_once * min((time.monotonic() - began) / model_s, 1))
-            n_free = max(0, n_most - (len(self.due_at) - len(answered)))
-            now_due, left = left[:n_free], left[n_free:]
-            self._make_due({phones[phone]: phone for phone in now_due})
-            time.sleep(0.02)
+        with psycopg.connect(self.stack.servers.database_url, autocommit=True) as connection:
+            while len(answered) < len(phones) and time.monotonic() < began + MOST_S:
+                for one in self.bridge.sent[n_seen:]:
+                    answered.setdefault(one.phone, one.at)
+                n_seen = len(self.bridge.sent)
+                n_most = round(at_once * min((time.monotonic() - began) / model_s, 1))
+                n_free = max(0, n_most - (len(self.due_at) - len(answered)))
+                now_due, left = left[:n_free], left[n_free:]
+                self._make_due(connection, {phones[phone]: phone for phone in now_due})
+                time.sleep(0.02)
         return [at - self.due_at[phone] for phone, at in answered.items()]
 
-    def _make_due(self, phone_of: Mapping[int, str]) -> None:
+    def _make_due(self, connection: psycopg.Connection, phone_of: Mapping[int, str]) -> None:
         if phone_of:
-            rows = self.stack.rows(
+            rows = connection.execute(
                 "update tenants_timer set due_at = clock_timestamp() where kind = 'turn'"
                 " and ref = any(%s) returning ref, extract(epoch from due_at)",
-                list(phone_of),
+                [list(phone_of)],
             )
             self.due_at |= {phone_of[ref]: float(at) for ref, at in rows}
 

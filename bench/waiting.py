@@ -43,7 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass
 class Sampler:
-    """Counts the database's connections by the program that holds them, ten times a second.
+    """Counts the database's connections by the program that holds them, five times a second.
 
     Who holds a connection is looked up once for each: it costs time that the programs need.
     """
@@ -64,7 +64,7 @@ class Sampler:
 
     def _run(self) -> None:
         with psycopg.connect(self.stack.servers.database_url, autocommit=True) as connection:
-            while not self._stop.wait(0.1):
+            while not self._stop.wait(0.2):
                 rows = connection.execute(
                     "select client_port from pg_stat_activity"
                     " where datname = current_database() and client_port is not null"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 
-GARBAGE_AFTER = 20_000
-"""New objects after which a process looks for garbage among them, some megabytes; Python's own
+GARBAGE_AFTER = 100_000
+"""New objects after which a process looks for garbage among them, some ten megabytes; Python's own
 figure of 700 is passed several times in one turn."""
 
 

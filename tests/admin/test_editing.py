@@ -32,6 +32,7 @@ def agent_form(agent: Agent, **changes: Any) -> dict[str, Any]:
         "keywords": "",
         "timeout_s": agent.timeout_s,
         "history": agent.history,
+        "leads": agent.leads,
         "return_after_min": agent.return_after_min,
         "approval_within_min": agent.approval_within_min,
         "approval_then": agent.approval_then,

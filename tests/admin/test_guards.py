@@ -68,6 +68,7 @@ def test_an_agents_own_checks_are_part_of_what_is_published(owner: Client) -> No
         "instructions": "Seja breve.",
         "timeout_s": "20",
         "history": "whole",
+        "leads": "off",
         "return_after_min": "30",
         "approval_within_min": "10",
         "approval_then": "people",

@@ -187,6 +187,7 @@ def test_an_agent_is_told_what_to_do_while_people_are_away(owner: Client) -> Non
         "chat_model": "",
         "timeout_s": "20",
         "history": "whole",
+        "leads": "off",
         "return_after_min": "30",
         "approval_within_min": "10",
         "approval_then": "people",

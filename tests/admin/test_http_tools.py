@@ -16,7 +16,8 @@ from integrations.models import HttpTool, HttpToolCall
 from integrations.services import http_tools
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
-from tests.admin.conftest import as_role, make_agent
+from tests.admin.conftest import as_role
+from tests.admin.rows import make_agent
 from tests.fakes.http import Answer, json_answer
 from tests.integrations.test_http_tools import ASKING, VALUES
 from tests.integrations.tools import Shop, define, make_tool

@@ -22,7 +22,8 @@ from conversations.models import (
 from conversations.services import changing, replying, takeover
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
-from tests.admin.conftest import as_role, make_agent, make_conversation
+from tests.admin.conftest import as_role
+from tests.admin.rows import make_agent, make_conversation
 from tests.conversations.test_writing_out import PNG
 from tests.factories import make_device
 

@@ -297,7 +297,7 @@ def test_old_calls_are_forgotten(alpha: Tenant, shop: Shop) -> None:
         ({"url": "https://erp.example/{nothing}"}, "nothing"),
         ({"url": "ftp://erp.example/"}, "erp.example"),
         ({"auth_kind": "bearer"}, "token"),
-        ({"auth_kind": "header", "secret": "x"}, "header"),
+        ({"auth_kind": "header", "secret": "x"}, "cabeçalho"),
         ({"auth_kind": "header", "secret": "x", "auth_name": "Host"}, "Host"),
         ({"headers": {"Idempotency-Key": "x"}}, "Idempotency-Key"),
         ({"parameters": [{**DAY, "name": "a b"}]}, "a b"),
