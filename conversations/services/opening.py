@@ -70,9 +70,10 @@ def open_turns(claims: Sequence[timers.Claim]) -> dict[timers.Claim, Open | Turn
         held = timers.hold_all(ours)
         opened.update(dict.fromkeys(ours, TurnOutcome.LEASE_LOST))
         # Whoever held these before us is gone, or its lease would still be there.
-        Turn.objects.filter(
-            conversation__in=[claim.ref for claim in held], status=Turn.Status.RUNNING
-        ).update(status=Turn.Status.FAILED, reason="its worker was lost", finished_at=now)
+        if again := [claim.ref for claim in held if claim.n_attempts > 1]:
+            Turn.objects.filter(conversation__in=again, status=Turn.Status.RUNNING).update(
+                status=Turn.Status.FAILED, reason="its worker was lost", finished_at=now
+            )
         found = bursts.pending([conversations[one.ref] for one in held if one.ref in conversations])
         begun: list[tuple[timers.Claim, Turn, AgentProfile]] = []
         for claim in held:
