@@ -23,6 +23,15 @@ A limpeza dental custa R$ 220,00 e leva quarenta minutos.
 O clareamento a laser custa R$ 980,00 e leva uma hora.
 """
 }
+LENIENT = {
+    "bot_loop": {"on": False},
+    "parroting": {"on": False},
+    "flood_minute": {"limit": 30},
+    "flood_day": {"limit": 1000},
+}
+"""Contacts of a measurement write the same all the time, and the model repeats their tokens: for a
+business that is a machine, which is left to people."""
+
 QUESTION = "quanto custa a limpeza dental?"
 
 _CONTACT = re.compile(r"<contact .*?</contact>", re.DOTALL)
@@ -77,16 +86,15 @@ class Tenant:
 
 def set_up(stack: Stack, bridge: FakeBridge, *, slug: str, quiet_s: float, llm_url: str) -> Tenant:
     """Create a tenant whose agent knows the document; a knowledge worker must be running."""
-    applied = stack.apply_blueprint(
-        blueprint(
-            slug=slug,
-            bridge_url=bridge.url,
-            token=f"bench-{slug}",
-            hmac_key=HMAC_KEY,
-            quiet_s=quiet_s,
-            llm_url=llm_url,
-            documents=list(DOCUMENTS),
-        ),
-        DOCUMENTS,
+    described = blueprint(
+        slug=slug,
+        bridge_url=bridge.url,
+        token=f"bench-{slug}",
+        hmac_key=HMAC_KEY,
+        quiet_s=quiet_s,
+        llm_url=llm_url,
+        documents=list(DOCUMENTS),
     )
+    described["guards"] = LENIENT
+    applied = stack.apply_blueprint(described, DOCUMENTS)
     return Tenant(slug=slug, url=applied["devices"][0]["webhook_url"])

@@ -48,7 +48,10 @@ class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         max_length=200,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text=_("Leave empty to keep the token there is."),
+        help_text=_(
+            "Leave empty to keep the token there is. On a bridge of the platform the platform makes"
+            " it, and what is typed here does not count."
+        ),
     )
     hmac_key = forms.CharField(
         label=_("New signing key"),

@@ -45,6 +45,8 @@ def set_environment(arguments: Sequence[str]) -> None:
         wanted |= {
             "SIMULATOR_URL": f"http://127.0.0.1:{options.simulator_port}",
             "EGRESS_ALLOWED_PRIVATE": "127.0.0.1",
+            # So that tools and webhooks can be tried with a system on this machine.
+            "EGRESS_ALLOWED_TENANTS": "127.0.0.1",
             # Good for the simulator alone, which listens on this machine only.
             "BRIDGE_ADMIN_TOKEN": "simulator",
         }

@@ -23,14 +23,18 @@ MAX_BODY = 64 * 1024
 @csrf_exempt
 @require_POST
 def bring_lead(request: HttpRequest, source_uuid: uuid.UUID) -> JsonResponse:
-    """Take one lead; the source's key is asked for before anything is read."""
-    length = request.headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > MAX_BODY:
+    """Take one lead; its size is looked at first, then the source's key, then what is in it."""
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal():
+        return _error("length_required", "Say in Content-Length how long the lead is.", 411)
+    if len(length) > 9 or int(length) > MAX_BODY:
         return _error("too_large", "A lead has at most 64 kB.", 413)
     source = LeadSource.objects.filter(uuid=source_uuid, is_active=True).first()
     if source is None:
         return _error("unknown_source", "There is no such source, or it is switched off.", 404)
-    now, body = timezone.now(), request.body
+    now, body = timezone.now(), request.read(MAX_BODY + 1)
+    if len(body) > MAX_BODY:  # one that is sent in chunks may bring more than it says
+        return _error("too_large", "A lead has at most 64 kB.", 413)
     try:
         key = lead_sources.verify(
             source,

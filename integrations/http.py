@@ -6,7 +6,7 @@ answer is judged, and the connection goes to the very address that was judged. N
 point needs to be trusted, neither the URL's spelling nor a second look-up.
 
 Ports: 80, 443 and 8443. Other ports of a public host, and every address that is not public, need an
-entry in `EGRESS_ALLOWED_PRIVATE`.
+entry in a setting; which one counts, depends on what is called (`Egress`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from ipaddress import (
     IPv4Address,
@@ -71,6 +72,18 @@ _V6_SPECIAL = tuple(
 _V4_SPECIAL = tuple(IPv4Network(block) for block in ("192.0.0.0/24", "192.88.99.0/24"))
 
 
+class Egress(StrEnum):
+    """Which setting opens more than public addresses.
+
+    What the installation itself is made of must not be within reach of what tenants describe: a
+    bridge knows a tenant by its token alone, and a tool can send any.
+    """
+
+    PLATFORM = "EGRESS_ALLOWED_PRIVATE"  # bridges, language models
+    TENANTS = "EGRESS_ALLOWED_TENANTS"  # tools and webhooks
+    NOTHING = ""  # for addresses that a stranger names
+
+
 class NotReached(Temporary):
     """No connection came about, so the other side has certainly done nothing."""
 
@@ -108,7 +121,7 @@ def request(
     timeout_s: float = 20.0,
     max_bytes: int = 4 * 1024 * 1024,
     is_cut: bool = False,
-    public_only: bool = False,
+    egress: Egress = Egress.PLATFORM,
 ) -> Response:
     """Send one request and read the whole answer.
 
@@ -121,7 +134,7 @@ def request(
         timeout_s: for everything, from the look-up of the name to the last byte, in seconds.
         max_bytes: largest body that is read.
         is_cut: of a larger body the beginning is enough; else it is an error.
-        public_only: `EGRESS_ALLOWED_PRIVATE` opens nothing; for addresses that a stranger names.
+        egress: what may be reached beside public addresses.
 
     Raises:
         Permanent: the address is refused, or the answer is larger than `max_bytes`.
@@ -139,7 +152,7 @@ def request(
         )
         if json is not None and "content-type" not in sent.headers:
             sent.headers["content-type"] = "application/json"
-        answer = _transport(public_only=public_only).handle_request(sent)
+        answer = _transport(egress).handle_request(sent)
         try:
             body = _read(answer, max_bytes, is_cut=is_cut)
         finally:
@@ -221,6 +234,20 @@ def check_url(url: str) -> httpx2.URL:
     return parsed
 
 
+def same_origin(first: str, second: str) -> bool:
+    """Test whether two addresses lead to one system: the same scheme, host and port.
+
+    Raises:
+        Permanent: one of them is no plain http(s) address.
+    """
+
+    def origin(url: str) -> tuple[str, str, int | None]:
+        parsed = check_url(url)
+        return parsed.scheme, parsed.host.lower().rstrip("."), parsed.port  # None: the usual one
+
+    return origin(first) == origin(second)
+
+
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Test whether an address is one that anybody on the internet may be reached at.
 
@@ -239,7 +266,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Exemption:
-    """One entry of `EGRESS_ALLOWED_PRIVATE`; a host name or a network, with or without a port."""
+    """One entry of a setting of `Egress`: a host name or a network, with or without a port."""
 
     host: str
     network: IPv4Network | IPv6Network | None
@@ -253,11 +280,11 @@ class _Exemption:
 
 
 @lru_cache(maxsize=8)
-def _exemptions(entries: tuple[str, ...]) -> tuple[_Exemption, ...]:
-    return tuple(_exemption(entry) for entry in entries)
+def _exemptions(egress: Egress, entries: tuple[str, ...]) -> tuple[_Exemption, ...]:
+    return tuple(_exemption(entry, egress) for entry in entries)
 
 
-def _exemption(entry: str) -> _Exemption:
+def _exemption(entry: str, egress: Egress) -> _Exemption:
     try:
         return _Exemption("", ip_network(entry.strip("[]"), strict=False), None)
     except ValueError:
@@ -266,7 +293,7 @@ def _exemption(entry: str) -> _Exemption:
         host, port = entry, ""
     if not host or (colon and not port.isdigit()):
         raise ImproperlyConfigured(
-            f"EGRESS_ALLOWED_PRIVATE: {entry!r} is no host or CIDR, such as 10.0.0.0/8 or llm:8000"
+            f"{egress}: {entry!r} is no host or CIDR, such as 10.0.0.0/8 or llm:8000"
         )
     number = int(port) if port else None
     try:
@@ -275,7 +302,7 @@ def _exemption(entry: str) -> _Exemption:
         return _Exemption(host.lower().rstrip("."), None, number)
 
 
-def resolve(host: str, port: int, *, public_only: bool = False) -> list[str]:
+def resolve(host: str, port: int, *, egress: Egress = Egress.PLATFORM) -> list[str]:
     """Return the addresses that `host` may be connected at.
 
     All of them are refused when one is: a name that answers both a public and a private address is
@@ -287,7 +314,8 @@ def resolve(host: str, port: int, *, public_only: bool = False) -> list[str]:
     """
     if "%" in host:
         raise Permanent("refused address: it names a network interface")
-    exemptions = () if public_only else _exemptions(tuple(settings.EGRESS_ALLOWED_PRIVATE))
+    exemptions = _exemptions(egress, tuple(getattr(settings, egress))) if egress else ()
+    see = f" (see {egress})" if egress else ""
     name = host.lower().rstrip(".")
     is_named = any(one.names(name, port) for one in exemptions)
     try:
@@ -304,9 +332,9 @@ def resolve(host: str, port: int, *, public_only: bool = False) -> list[str]:
         if is_named and _may_be_named(address):
             continue
         if not is_public(address):
-            raise Permanent("refused address: not public (see EGRESS_ALLOWED_PRIVATE)")
+            raise Permanent(f"refused address: not public{see}")
         if port not in PUBLIC_PORTS:
-            raise Permanent(f"refused port {port} (see EGRESS_ALLOWED_PRIVATE)")
+            raise Permanent(f"refused port {port}{see}")
     return addresses
 
 
@@ -374,9 +402,9 @@ class _BoundStream(httpcore2.NetworkStream):
 class _GuardedBackend(httpcore2.NetworkBackend):
     """Connects to addresses that `resolve` allowed, and to nothing else."""
 
-    def __init__(self, *, public_only: bool) -> None:
+    def __init__(self, egress: Egress) -> None:
         self._inner = httpcore2.SyncBackend()
-        self._public_only = public_only
+        self._egress = egress
 
     def connect_tcp(
         self,
@@ -387,7 +415,7 @@ class _GuardedBackend(httpcore2.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
         failure: Exception = httpcore2.ConnectError("no address")
-        for address in resolve(host, port, public_only=self._public_only):
+        for address in resolve(host, port, egress=self._egress):
             try:
                 wait_s = _remaining(min(timeout or CONNECT_TIMEOUT_S, CONNECT_TIMEOUT_S))
                 stream = self._inner.connect_tcp(
@@ -423,7 +451,7 @@ class _BoundBody(httpx2.SyncByteStream):
 class _GuardedPool(httpx2.HTTPTransport):
     """Connections behind the guard."""
 
-    def __init__(self, context: ssl.SSLContext, *, public_only: bool) -> None:
+    def __init__(self, context: ssl.SSLContext, egress: Egress) -> None:
         super().__init__(verify=context, trust_env=False)
         self._pool.close()
         # The library has no argument for the network backend, so the pool is replaced. A test
@@ -433,7 +461,7 @@ class _GuardedPool(httpx2.HTTPTransport):
             max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=MAX_KEPT // N_POOLS,
             keepalive_expiry=20.0,
-            network_backend=_GuardedBackend(public_only=public_only),
+            network_backend=_GuardedBackend(egress),
         )
 
 
@@ -441,13 +469,13 @@ class GuardedTransport(httpx2.BaseTransport):
     """Pools of connections behind the guard; each thread uses one of them.
 
     Args:
-        public_only: the operator's exceptions do not hold. Its connections are its own: one that
-            was made under an exception would be taken again without being judged.
+        egress: which of the operator's exceptions hold. Its connections are its own: one that was
+            made under another exception would be taken again without being judged.
     """
 
-    def __init__(self, *, public_only: bool = False) -> None:
+    def __init__(self, egress: Egress = Egress.PLATFORM) -> None:
         context = httpx2.create_ssl_context()
-        self._pools = [_GuardedPool(context, public_only=public_only) for _ in range(N_POOLS)]
+        self._pools = [_GuardedPool(context, egress) for _ in range(N_POOLS)]
         self._next_pool = cycle(self._pools)
         self._own = threading.local()
 
@@ -477,16 +505,16 @@ class GuardedTransport(httpx2.BaseTransport):
             pool.close()
 
 
-@lru_cache(maxsize=4)
-def _transport_of(pid: int, public_only: bool) -> GuardedTransport:
-    transport = GuardedTransport(public_only=public_only)
+@lru_cache(maxsize=2 * len(Egress))
+def _transport_of(pid: int, egress: Egress) -> GuardedTransport:
+    transport = GuardedTransport(egress)
     atexit.register(transport.close)  # else each kept connection is a warning at the end
     return transport
 
 
-def _transport(*, public_only: bool = False) -> GuardedTransport:
+def _transport(egress: Egress = Egress.PLATFORM) -> GuardedTransport:
     """Return this process's transport; a forked worker must not share its parent's sockets."""
-    return _transport_of(os.getpid(), public_only)
+    return _transport_of(os.getpid(), egress)
 
 
 def _read(answer: httpx2.Response, max_bytes: int, *, is_cut: bool) -> bytes:

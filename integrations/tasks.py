@@ -37,6 +37,12 @@ def wake_deliveries(**_: object) -> str:
 
 
 @shared_task
+def settle_lost_calls(**_: object) -> str:
+    """Give up calls of tools whose process died; rung every minute for each tenant."""
+    return f"settled {http_tools.settle_lost(now=timezone.now())}"
+
+
+@shared_task
 def clear_old_events(**_: object) -> str:
     """Forget events and calls that nobody will ask for again; rung every day for each tenant."""
     now = timezone.now()

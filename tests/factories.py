@@ -18,6 +18,7 @@ from conversations.models import PeopleQueue
 from conversations.services import (
     approvals,
     file_work,
+    follow_ups,
     lifecycle,
     memory,
     orchestrator,
@@ -195,6 +196,7 @@ def work(*, rounds: int = 3) -> list[str]:
         for kind, run in (
             ("media", file_work.work_on),
             ("turn", orchestrator.run_turn),
+            ("follow_up", follow_ups.send_due),
             ("send", outbox.send_next),
         ):
             for bell in timers.claim_due(kind=kind, max_running=1000, limit=1000):

@@ -92,6 +92,7 @@ class Stack:
             "SIMULATOR_URL": "",
             "PUBLIC_BASE_URL": self.base_url,
             "EGRESS_ALLOWED_PRIVATE": "127.0.0.1",
+            "EGRESS_ALLOWED_TENANTS": "127.0.0.1",
             "BRIDGE_ADMIN_TOKEN": "admin",
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "",  # else each of the processes compiles everything anew

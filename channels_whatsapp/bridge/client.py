@@ -178,7 +178,7 @@ class Bridge:
                     url,
                     timeout_s=FETCH_TIMEOUT_S,
                     max_bytes=max_bytes,
-                    public_only=public_only,
+                    egress=http.Egress.NOTHING if public_only else http.Egress.PLATFORM,
                 )
                 if kept.status == 200:
                     return kept.body

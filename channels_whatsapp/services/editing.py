@@ -24,7 +24,8 @@ class DeviceEdit:
         name: says which device; it stays as it is once the device is there.
         bridge_base_url: empty keeps the one there is, or takes the platform's bridge with the most
             room.
-        bridge_token: empty keeps the one there is, or makes a random one.
+        bridge_token: empty keeps the one there is, or makes a random one; so does a bridge of the
+            platform, whatever is typed.
         hmac_key: empty keeps the one there is, or makes a random one.
     """
 
@@ -54,13 +55,15 @@ def save_device(*, edit: DeviceEdit, actor: str, now: datetime) -> Device:
     with transaction.atomic():
         before = Device.objects.select_for_update(of=("self",)).filter(name=edit.name).first()
         key = edit.hmac_key or (devices.hmac_key(before) if before else secrets.token_hex(32))
-        token = edit.bridge_token or (before.bridge_token() if before else secrets.token_hex(24))
         address = edit.bridge_base_url
         if address and (before is None or address.rstrip("/") != before.bridge_base_url):
             servers.require_own(address)
         if not address:
             # Held until this commits with the device's route: the last place is given once.
             address = before.bridge_base_url if before else servers.choose_server().base_url
+        # There a token alone says whose session it is, so nobody may type one.
+        typed = "" if servers.is_platforms(address) else edit.bridge_token
+        token = typed or (before.bridge_token() if before else secrets.token_hex(24))
         device, changed = devices.ensure_device(
             name=edit.name,
             entry_agent=edit.entry_agent,

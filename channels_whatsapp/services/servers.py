@@ -102,10 +102,15 @@ def require_own(base_url: str) -> None:
     Raises:
         PlatformBridge: one of the platform's servers is at this host and port.
     """
+    if is_platforms(base_url):
+        raise PlatformBridge
+
+
+def is_platforms(base_url: str) -> bool:
+    """Test whether one of the platform's servers is at an address, however that is spelt."""
     wanted = _place(base_url)
     taken = BridgeServer.objects.values_list("base_url", flat=True)
-    if any(_place(one) == wanted for one in taken):
-        raise PlatformBridge
+    return any(_place(one) == wanted for one in taken)
 
 
 def _place(base_url: str) -> tuple[str, int]:

@@ -42,6 +42,7 @@ PUBLIC_BASE_URL = env.text("PUBLIC_BASE_URL", "http://127.0.0.1:8000").rstrip("/
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ".localhost,localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL] if PUBLIC_BASE_URL.startswith("https://") else []
 EGRESS_ALLOWED_PRIVATE = env.words("EGRESS_ALLOWED_PRIVATE")
+EGRESS_ALLOWED_TENANTS = env.words("EGRESS_ALLOWED_TENANTS")
 # Lets this installation create users on its bridges; empty where that is done by hand.
 BRIDGE_ADMIN_TOKEN = env.text("BRIDGE_ADMIN_TOKEN")
 SIMULATOR_URL = env.text("SIMULATOR_URL").rstrip("/")
@@ -273,6 +274,7 @@ TENANT_SWEEPS = {
     "conversations.tasks.check_experiments": 300,
     "conversations.tasks.clear_incoming_leads": 24 * 3600,
     "integrations.tasks.settle_abandoned": 60,
+    "integrations.tasks.settle_lost_calls": 60,
     "integrations.tasks.wake_deliveries": 60,
     "integrations.tasks.mail_notices": 60,
     "integrations.tasks.clear_old_events": 24 * 3600,

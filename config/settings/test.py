@@ -9,6 +9,7 @@ from config.settings.base import CELERY_BROKER_TRANSPORT_OPTIONS, DATABASES
 DATABASES["default"]["OPTIONS"].pop("pool")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EGRESS_ALLOWED_PRIVATE = ["127.0.0.1"]
+EGRESS_ALLOWED_TENANTS = ["127.0.0.1"]
 ALLOWED_HOSTS = ["*"]
 # What a test changes holds at once, and nothing is remembered of rows that are rolled back.
 REMEMBER_S = 0.0

@@ -143,7 +143,8 @@ class Conversation(models.Model):
         blank=True,
     )
     topics = models.JSONField(_("topics"), default=list, db_default=[], blank=True)
-    # When the next planned message is due: here, so that what comes in needs no query for it.
+    # When the next planned message is due, or was put into the line: here, so that what comes in
+    # needs no query for it. It may stay after the message was sent, until the contact writes.
     follow_up_at = models.DateTimeField(null=True, blank=True)
 
     objects = ConversationQuerySet.as_manager()

@@ -49,12 +49,15 @@ class FollowUp(models.Model):
     status = models.CharField(
         _("status"), max_length=9, choices=Status.choices, default=Status.WAITING
     )
+    # When it was due before rules made it wait, other than the opening hours.
+    late_since = models.DateTimeField(null=True, blank=True)
     # Why it was called off, or why it waits although it is due.
     reason = models.CharField(_("reason"), max_length=100, blank=True)
     message = models.OneToOneField(
         OutboundMessage, models.SET_NULL, null=True, blank=True, related_name="follow_up"
     )
-    written_by = models.CharField(_("written by"), max_length=150)
+    # Empty for the first message to a lead that a form brought.
+    written_by = models.CharField(_("written by"), max_length=150, blank=True)
     created_at = models.DateTimeField(_("created at"))
 
     class Meta:

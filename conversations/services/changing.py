@@ -246,12 +246,13 @@ def _prepare(message_id: int, *, now: datetime) -> _Call | datetime | str:
 def _finish(claim: timers.Claim, call: _Call | None, *, reason: str) -> DueOutcome:
     """Note what came of a change; `reason` is why it was not done."""
     with transaction.atomic():
+        # Before the timer, as who wants a change does: the other order would be a deadlock.
+        message = OutboundMessage.objects.select_for_update().filter(pk=claim.ref).first()
         try:
             is_armed_again = timers.hold(claim)
         except timers.LeaseLost:
             return DueOutcome.LEASE_LOST
         now = database_now()
-        message = OutboundMessage.objects.select_for_update().filter(pk=claim.ref).first()
         if message is not None:
             _note(message, call, reason=reason, is_over=not is_armed_again, now=now)
         timers.finish(claim)

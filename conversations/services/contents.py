@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,17 +15,25 @@ from conversations.services import typing
 from conversations.services.describing import MAX_QUOTE, told
 from conversations.types import Address, MessageKind
 from conversations.types_sending import Content, NumberRules, Quote, Reads
+from tenants.context import release_connection
 from tenants.errors import Permanent, Temporary
 
 FILE_KINDS = frozenset({MessageKind.IMAGE, MessageKind.AUDIO, MessageKind.DOCUMENT})
 """Kinds of messages that have a file."""
 
-SETTLES = timedelta(seconds=20)
+SETTLES = timedelta(seconds=6)
 """How long a call whose answer was lost may still be under way at the bridge. Until then, that the
-bridge does not know the message says nothing."""
+bridge does not know the message says nothing. Most take a tenth of it; who waited for the slowest
+would let a contact wait as long whose worker died, and a repeat bears the same id."""
 
 GIVEN_UP = timedelta(minutes=2)
 """How long a sign of a message is waited for where the bridge cannot say whether it was sent."""
+
+FILES_AT_ONCE = 3
+"""Files that one process holds at once for sending. Each is there several times, as bytes, as
+base64 and as a request: of 20 MB, dozens at a time would take more memory than a worker has."""
+
+_files = threading.BoundedSemaphore(FILES_AT_ONCE)
 
 MAX_READ = 20
 """Messages of one contact that are shown as read by one call."""
@@ -42,13 +52,13 @@ class Before:
 
     Attributes:
         is_repeat: an earlier call may have sent it.
-        unknown_s: for how many seconds nobody knows that; None where the caller died.
+        unknown_s: for how many seconds nobody knows that.
         reads: ids of the contact's messages that are shown as read.
         is_followed: another part of the answer comes after it.
     """
 
     is_repeat: bool = False
-    unknown_s: float | None = None
+    unknown_s: float = 0.0
     reads: tuple[str, ...] = ()
     is_followed: bool = False
 
@@ -78,15 +88,20 @@ def befores(
     return {head.pk: _before(head, reads=reads, now=now) for head, _ in heads}
 
 
+def unknown_since(message: OutboundMessage) -> datetime | None:
+    """Return since when nobody knows whether a message was sent; None where that is known."""
+    if message.status != OutboundMessage.Status.HANDED:
+        return None
+    # A reason was written where a call came back; without one its worker died, and nobody knows
+    # whether before the call or in it.
+    return message.unknown_at or (None if message.failure_reason else message.handed_at)
+
+
 def _before(head: OutboundMessage, *, reads: dict[int, list[str]], now: datetime) -> Before:
-    is_unknown = head.unknown_at is not None
-    # A reason was written where a call came back; without one its worker died.
-    is_repeat = head.status == OutboundMessage.Status.HANDED and (
-        is_unknown or not head.failure_reason
-    )
+    since = unknown_since(head)
     return Before(
-        is_repeat=is_repeat,
-        unknown_s=(now - head.unknown_at).total_seconds() if head.unknown_at else None,
+        is_repeat=since is not None,
+        unknown_s=(now - since).total_seconds() if since else 0.0,
         reads=tuple(reads.get(head.conversation_id, ())),
         is_followed=bool(head.details.get("more")),
     )
@@ -120,6 +135,20 @@ def _quote(message: InboundMessage | None) -> Quote | None:
     return Quote(message.provider_ref, text[:MAX_QUOTE], author)
 
 
+@contextmanager
+def room(content: Content) -> Iterator[None]:
+    """Hold a place among those of this process that send a file; a text needs none.
+
+    Who has to wait gives its database connection back first.
+    """
+    if content.kind not in FILE_KINDS:
+        yield
+        return
+    release_connection()
+    with _files:
+        yield
+
+
 def complete(message_id: int, content: Content) -> Content:
     """Return what is said with its file; no query for a text."""
     if content.kind not in FILE_KINDS:
@@ -148,10 +177,10 @@ def was_sent(account: ChannelAccount, *, to: Address, ref: str, before: Before) 
         raise Temporary(error.reason, retry_after_s=error.retry_after_s, is_unknown=True) from error
     waited_s = before.unknown_s
     if is_known is None:
-        if waited_s is not None and waited_s > GIVEN_UP.total_seconds():
+        if waited_s > GIVEN_UP.total_seconds():
             raise Permanent("nobody knows whether it was sent")
         raise Unsettled
-    if not is_known and waited_s is not None and waited_s < SETTLES.total_seconds():
+    if not is_known and waited_s < SETTLES.total_seconds():
         raise Unsettled
     return is_known
 

@@ -45,7 +45,7 @@ _IN_HANDS = (
 """What tells in whose hands a conversation is; of two that are joined, people's hands hold."""
 
 
-def ensure_contact(*, address: Address, name: str) -> Contact:
+def ensure_contact(*, address: Address, name: str, is_from_channel: bool = True) -> Contact:
     """Return the contact of an address, created or completed as needed.
 
     Where phone and LID are known of two different contacts, they are the same person: the newer one
@@ -55,17 +55,19 @@ def ensure_contact(*, address: Address, name: str) -> Contact:
         address: a phone, a LID, or both, or a group; at least one. A Brazilian mobile number is the
             same person with its ninth digit and without.
         name: what the contact calls itself; kept only while none is known.
+        is_from_channel: the channel itself gave the address. What was typed into a form is no newer
+            knowledge of how WhatsApp writes a number that is known in its other form.
     """
     wanted = _wanted(address)
     if not wanted:
         raise ValueError("an address needs a phone or a LID")
     try:
         with transaction.atomic():
-            return _find_or_create(wanted=wanted, name=name)
+            return _find_or_create(wanted=wanted, name=name, adds=is_from_channel)
     except IntegrityError:
         # Another worker created the same contact meanwhile; now it is found.
         with transaction.atomic():
-            return _find_or_create(wanted=wanted, name=name)
+            return _find_or_create(wanted=wanted, name=name, adds=is_from_channel)
 
 
 def find_contact_id(address: Address) -> int | None:
@@ -113,14 +115,14 @@ def _either(wanted: dict[str, str]) -> Q:
     return either
 
 
-def _find_or_create(*, wanted: dict[str, str], name: str) -> Contact:
+def _find_or_create(*, wanted: dict[str, str], name: str, adds: bool) -> Contact:
     found: dict[int, Contact] = {}
     known: set[str] = set()
     for row in ContactAddress.objects.select_related("contact").filter(_either(wanted)):
         found[row.contact_id] = row.contact
         if row.value == wanted[row.kind]:
             known.add(row.kind)
-    unknown = wanted.keys() - known
+    unknown = wanted.keys() - known if adds or not found else set()
     if not found:
         contact = Contact.objects.create(name=name[:200])
     else:

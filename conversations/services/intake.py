@@ -112,7 +112,7 @@ def receive_message(*, message: NewMessage, now: datetime) -> Received:
     )
     if silence == Silence.HUMAN_MODE:
         takeover.note_contact_wrote(conversation, now=now)
-    follow_ups.note_contact_wrote(conversation)
+    follow_ups.note_contact_wrote(conversation, now=now)
     if message.file is not None and message.rules is not None:
         attaching.attach(message=row, file=message.file, rules=message.rules, now=now)
     events.received(row, conversation=conversation, now=now)

@@ -1,6 +1,7 @@
 """Leads that forms and other systems bring in: once each, and the contact is written to.
 
-The first message stands in the outbox like any other; whether and when it leaves is decided there.
+The contact has not written, and anybody can type a stranger's number into a form. So the first
+message is a planned one, which the rules for messages that nobody asked for hold or let go.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from django.utils.translation import gettext as _
 from agents.types_leads import LeadFound
 from conversations.channels import AccountName, sender_for
 from conversations.lead_rules import BUILT_IN
-from conversations.models import Conversation, IncomingLead, Lead, LeadSource, OutboundMessage
-from conversations.services import identity, intake, lead_fields, leads, outbox
+from conversations.models import Conversation, IncomingLead, Lead, LeadSource
+from conversations.services import follow_ups, identity, intake, lead_fields, leads
 from conversations.types import MAX_TEXT, Address
 from integrations import mapping
 from integrations.services import signing
@@ -38,6 +39,22 @@ MAX_AGE_S = 300
 
 KEPT_DAYS = 30
 """How long the keys of what came in are remembered; a sender repeats for a few days at most."""
+
+WRITES_EVERY = timedelta(days=7)
+"""How soon the same source writes to the same contact again. Who fills a form in twice in a week is
+being talked to already, or is a stranger whose number somebody keeps typing in."""
+
+MAX_SHOWN = 60
+"""Characters of a form's value in a message: a name and some more. Whoever fills the form in says
+that much to whomever they like, in the business's name."""
+
+_LINK = re.compile(
+    r"(?:\b[a-z][a-z0-9+.-]*://|\bwww\.)\S*"
+    r"|(?<![@\w.-])[\w-]+(?:\.[\w-]+)*\.(?:[a-z]{2,3}|[a-z]{4,}(?=/)"
+    r"|info|link|live|site|shop|store|online|click|club)\b\S*",
+    re.IGNORECASE,
+)
+"""What WhatsApp makes a link of, such as a bare domain; an address of e-mail is none."""
 
 _PATH = re.compile(r"[\w-]{1,60}(?:\.[\w-]{1,60}){0,7}")
 
@@ -73,7 +90,8 @@ class SourceAsleep(DomainError):
 class Incoming(StrEnum):
     """What became of the contact."""
 
-    WRITTEN = "written"  # the first message waits in the outbox
+    WRITTEN = "written"  # the first message is planned for now
+    WRITTEN_BEFORE = "written_before"  # a few days ago, by the same source
     KEPT = "kept"  # there is no first message
     OPTED_OUT = "opted_out"
     BLOCKED = "blocked"
@@ -217,7 +235,9 @@ def receive(
         )
         if row.outcome:
             return Received(row.lead, row.outcome, is_new=False)
-        contact = identity.ensure_contact(address=Address(phone=phone), name=given.get("name", ""))
+        contact = identity.ensure_contact(
+            address=Address(phone=phone), name=given.get("name", ""), is_from_channel=False
+        )
         conversation = intake.open_conversation(
             contact=contact,
             channel_kind=source.channel_kind,
@@ -229,7 +249,8 @@ def receive(
         lead = leads.record([(conversation, _found(given))], now=now, source=source.name)[
             contact.pk
         ]
-        row.lead, row.outcome = lead, _write(source, conversation, given, phone=phone, now=now)
+        row.lead = lead
+        row.outcome = _write(source, conversation, given, phone=phone, now=now)
         row.save(update_fields=["lead", "outcome"])
     return Received(lead, row.outcome, is_new=True)
 
@@ -325,7 +346,7 @@ def _write(
     phone: str,
     now: datetime,
 ) -> Incoming:
-    """Put the first message into the outbox; joins the caller's transaction."""
+    """Plan the first message for now; joins the caller's transaction."""
     contact = conversation.contact
     if contact.is_blocked:
         return Incoming.BLOCKED
@@ -333,17 +354,27 @@ def _write(
         return Incoming.OPTED_OUT
     if conversation.mode == Conversation.Mode.HUMAN:
         return Incoming.WITH_PEOPLE
-    values = {**dict.fromkeys(BUILT_IN), **given, "phone": phone}
-    text = mapping.message(source.first_message, values)
+    shown = {key: _shown(value) for key, value in given.items()}
+    text = mapping.message(
+        source.first_message, {**dict.fromkeys(BUILT_IN), **shown, "phone": phone}
+    )
     if not text:
         return Incoming.KEPT
-    outbox.add_message(
-        conversation=conversation,
-        text=text[:MAX_TEXT],
-        origin=OutboundMessage.Origin.SYSTEM,
-        now=now,
-    )
+    # The conversation is locked, so that a second worker sees what the first has written.
+    if IncomingLead.objects.filter(
+        source=source,
+        lead__contact=contact,
+        outcome=Incoming.WRITTEN,
+        received_at__gt=now - WRITES_EVERY,
+    ).exists():
+        return Incoming.WRITTEN_BEFORE
+    follow_ups.write_first(conversation=conversation, text=text[:MAX_TEXT], now=now)
     return Incoming.WRITTEN
+
+
+def _shown(value: str) -> str:
+    """Return a form's value as it may stand in a message."""
+    return " ".join(_LINK.sub("", value).split())[:MAX_SHOWN].rstrip()
 
 
 def parse(body: bytes) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from agents.models import Agent
 from agents.services import business, profiles, reception, variants
 from agents.types import AgentProfile, Identity, RunRequest
 from conversations.channels import Accounts
-from conversations.models import ContactAddress, Conversation, InboundMessage, Turn
+from conversations.models import Conversation, InboundMessage, Turn
 from conversations.services import (
     attaching,
     bursts,
@@ -191,15 +191,10 @@ def _with_requests(
 
 
 def _identity(conversation: Conversation, messages: Sequence[InboundMessage]) -> Identity:
-    phones = (
-        one.value
-        for one in conversation.contact.addresses.all()
-        if one.kind == ContactAddress.Kind.PHONE
-    )
     return Identity(
         contact_uuid=str(conversation.contact.uuid),
         conversation_uuid=str(conversation.uuid),
-        phone=next(phones, ""),
+        phone=identity.address_of(conversation.contact).phone,
         # The oldest stays in the burst until it is answered, however often that is begun anew.
         burst=str(min(messages, key=lambda one: one.pk).uuid),
     )

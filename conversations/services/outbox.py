@@ -17,7 +17,7 @@ from django.db.models import Case, F, Value, When, prefetch_related_objects
 
 from conversations.channels import ChannelAccount, sender_for
 from conversations.models import Conversation, OutboundMessage, Turn
-from conversations.services import contents, events, identity, takeover, veto
+from conversations.services import contents, events, identity, plans, takeover, veto
 from conversations.types import Address
 from conversations.types_sending import Content, Leave
 from tenants import parallel, timers
@@ -309,6 +309,7 @@ def _next_calls(
     judge.close()
     befores = contents.befores([(head, account.number) for _, head, account, _ in ready], now=now)
     for _, head, _, _ in ready:
+        head.unknown_at = contents.unknown_since(head)  # what is handed again is no younger for it
         head.status, head.handed_at = OutboundMessage.Status.HANDED, now
         head.failure_reason = head.held_by = ""
         head.n_attempts = min(head.n_attempts + 1, 32_000)  # a person's text is tried for ever
@@ -329,13 +330,16 @@ def _next_calls(
     return steps
 
 
-_HANDED = ("status", "handed_at", "failure_reason", "held_by", "n_attempts")
+_HANDED = ("status", "handed_at", "unknown_at", "failure_reason", "held_by", "n_attempts")
 
 
 def _judge(
     head: OutboundMessage, conversation: Conversation, judge: veto.Judge, *, now: datetime
 ) -> tuple[ChannelAccount, Leave] | veto.Wait | None:
-    """Return what a head may be sent with, or until when it waits; else it is set aside."""
+    """Return what a head may be sent with, or until when it waits; else it is set aside.
+
+    Nobody waits for what nobody asked for: where that has to wait, the line goes on without it.
+    """
     verdict = judge.verdict(head, conversation)
     match verdict:
         case veto.Refuse(rule=rule):
@@ -344,6 +348,9 @@ def _judge(
                 takeover.leave_to_people(conversation=conversation, reason=reason, now=now)
             head.status, head.failure_reason = OutboundMessage.Status.CANCELLED, veto.REASONS[rule]
             head.save(update_fields=["status", "failure_reason"])
+            return None
+        case veto.Wait(until=until, rule=rule) if head.is_unasked:
+            plans.put_back(head, conversation=conversation, until=until, rule=rule, now=now)
             return None
         case veto.Wait(until=until, rule=rule):
             head.next_attempt_at, head.held_by = until, rule
@@ -360,6 +367,11 @@ def _judge(
 
 
 def _call(call: _Call) -> Temporary | Permanent | None:
+    with contents.room(call.content):
+        return _called(call)
+
+
+def _called(call: _Call) -> Temporary | Permanent | None:
     content = contents.complete(call.message_id, call.content)
     release_connection()
     reach("send_before_call")

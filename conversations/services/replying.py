@@ -13,6 +13,7 @@ from conversations.models import Conversation, InboundMessage, OutboundFile, Out
 from conversations.services import desks, file_types, outbox, takeover
 from conversations.types import MAX_TEXT, MessageKind
 from conversations.types_sending import MAX_FILE_BYTES
+from tenants import timers
 from tenants.audit.record import record
 from tenants.errors import DomainError
 
@@ -183,6 +184,8 @@ def take_back(*, message_uuid: uuid.UUID, actor: str, now: datetime) -> bool:
             status=OutboundMessage.Status.CANCELLED, failure_reason="a person took it back"
         )
         if n_stopped:
+            # What stands behind it need not wait for its time.
+            timers.arm(kind=outbox.TIMER, ref=conversation.pk, due_at=now)
             if _is_contacts_word_last(conversation):
                 takeover.note_contact_wrote(conversation, now=now)
             record(

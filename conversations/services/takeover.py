@@ -297,11 +297,13 @@ def _take(conversation: Conversation, *, reason: str, holder: str, now: datetime
     conversation.waiting_since = conversation.answer_due_at = None
     events.taken_over(conversation, person=holder, now=now)
     # Notices too: "a person will answer you" is no news once one has.
-    OutboundMessage.objects.filter(
+    n_stopped = OutboundMessage.objects.filter(
         conversation=conversation,
         status=OutboundMessage.Status.CREATED,
         origin__in=(OutboundMessage.Origin.AGENT, OutboundMessage.Origin.SYSTEM),
     ).update(status=OutboundMessage.Status.CANCELLED, failure_reason="taken over by a person")
+    if n_stopped:
+        timers.arm(kind="send", ref=conversation.pk, due_at=now)  # for what stands behind them
 
 
 def _come_back(conversation: Conversation, *, now: datetime) -> None:

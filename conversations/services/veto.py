@@ -217,11 +217,11 @@ class Judge:
         found: Wait | Refuse | None = self._of_contact(message, conversation, purpose)
         account = self.account(conversation)
         if found is None and not isinstance(account, Permanent):
-            found = self._of_number(message, account.number, purpose)
-            if isinstance(found, Wait) and purpose is Purpose.ANSWER:
-                # Nobody waits a day for an answer: people are told instead.
-                is_late = found.until > message.created_at + STALE_AFTER
-                found = Refuse(found.rule) if is_late else found
+            # Nobody waits a day for an answer: people are told instead.
+            latest = message.created_at + STALE_AFTER if purpose is Purpose.ANSWER else None
+            found = self._of_number(message, account.number, latest)
+            if isinstance(found, Wait) and latest is not None and found.until > latest:
+                found = Refuse(found.rule)
         if found is None:
             return Allow(Leave(purpose))
         if isinstance(found, Refuse) or message.held_by != found.rule:
@@ -253,7 +253,7 @@ class Judge:
             found = _cut_off(rules, self.now)
             if found is None and _keeps_pace(rules):
                 self._lock({ref} - set(self._paces))
-                found = self._paced(rules, self._today(ref), held_by="", slot=None)
+                found = self._paced(rules, self._today(ref))
                 # It is counted, and the next message waits for it: these are few and urgent.
                 found = None if found is not None and found.rule is Rule.PACE else found
         if found is not None:
@@ -312,21 +312,26 @@ class Judge:
         return None
 
     def _of_number(
-        self, message: OutboundMessage, rules: NumberRules, purpose: Purpose
-    ) -> Wait | Refuse | None:
+        self, message: OutboundMessage, rules: NumberRules, latest: datetime | None
+    ) -> Wait | None:
         if (found := _cut_off(rules, self.now)) is not None:
             return found
         if message.status != OutboundMessage.Status.CREATED:
             return None  # a repeat: it has been counted
         rules = _slowed(rules)
+        purpose = purpose_of(message)
         if purpose is not Purpose.UNASKED and not _keeps_pace(rules):
             return None
         pace = self._today(message.channel_account_ref)
         if purpose is Purpose.UNASKED and (late := self._unasked(rules, pace)) is not None:
             return late
-        found = self._paced(rules, pace, held_by=message.held_by, slot=message.next_attempt_at)
+        found = self._paced(rules, pace, message, latest=latest)
         if found is None and purpose is Purpose.UNASKED:
             pace.n_unasked += 1
+        if found is not None and found.rule is Rule.DAY_CAP and purpose is Purpose.PERSON:
+            # What a person wrote by day does not wake a contact at midnight.
+            opens_at = _opens_at(found.until, _zone.get())
+            return Wait(opens_at + _spread(), Rule.DAY_CAP) if opens_at else found
         return found
 
     def _unasked(self, rules: NumberRules, pace: NumberPace) -> Wait | None:
@@ -344,21 +349,27 @@ class Judge:
         return None
 
     def _paced(
-        self, rules: NumberRules, pace: NumberPace, *, held_by: str, slot: datetime | None
+        self,
+        rules: NumberRules,
+        pace: NumberPace,
+        message: OutboundMessage | None = None,
+        *,
+        latest: datetime | None = None,
     ) -> Wait | None:
-        """Return when the number may send again, and keep that place; None for now."""
-        now = self.now
-        if held_by == Rule.PACE and slot is not None and now - slot <= LATE_SLOT:
+        """Return when the number may send again; None for now. Keeps that place up to `latest`."""
+        slot = message.next_attempt_at if message and message.held_by == Rule.PACE else None
+        if slot is not None and self.now - slot <= LATE_SLOT:
             return None  # its place was kept, and counted
         if rules.day_cap and pace.n_sent >= rules.day_cap:
             return Wait(self._tomorrow(), Rule.DAY_CAP)
+        at = max(self.now, pace.next_at or self.now) if rules.gap_s else self.now
+        if latest is not None and at > latest:
+            return Wait(at, Rule.PACE)  # nobody will come for that place
         pace.n_sent += 1
-        if not rules.gap_s:
-            return None
-        at = max(now, pace.next_at or now)
-        gap_s = rules.gap_s * random.uniform(1.0, 5 / 3)  # noqa: S311 - jitter
-        pace.next_at = at + timedelta(seconds=gap_s)
-        return Wait(at, Rule.PACE) if at > now else None
+        if rules.gap_s:
+            gap_s = rules.gap_s * random.uniform(1.0, 5 / 3)  # noqa: S311 - jitter
+            pace.next_at = at + timedelta(seconds=gap_s)
+        return Wait(at, Rule.PACE) if at > self.now else None
 
     def _lock(self, refs: set[uuid.UUID]) -> None:
         if not refs:
@@ -382,8 +393,11 @@ class Judge:
     def _tomorrow(self) -> datetime:
         """Return when the next day begins, and some minutes so that not all leave at once."""
         day = self._day() + timedelta(days=1)
-        spread = timedelta(seconds=random.uniform(0, 300))  # noqa: S311 - jitter
-        return datetime.combine(day, time.min, tzinfo=_zone.get()) + spread
+        return datetime.combine(day, time.min, tzinfo=_zone.get()) + _spread()
+
+
+def _spread() -> timedelta:
+    return timedelta(seconds=random.uniform(0, 300))  # noqa: S311 - jitter
 
 
 def reason_of(code: str) -> str:

@@ -409,6 +409,13 @@ class HttpToolCallAdmin(ReadOnlyAdmin):
                 request, _("Somebody has decided this already, or the tool is off."), messages.INFO
             )
             return page
+        except http_tools.NoLongerFits:
+            text = gettext(
+                "The tool was changed since, and this does not fit it any more. Do it by hand and"
+                " decline it here."
+            )
+            self.message_user(request, text, messages.WARNING)
+            return page
         except CannotDecrypt:
             text = gettext(
                 "What is stored of it cannot be read. Do it by hand and decline it here."

@@ -230,6 +230,10 @@ class HttpToolCall(models.Model):
             models.Index(fields=["burst_key"], name="tool_call_burst", condition=~Q(burst_key="")),
             # Read by the list and by the sweep that forgets old calls.
             models.Index(fields=["-started_at"], name="tool_call_newest"),
+            # Read by the sweep that looks for calls whose process died.
+            models.Index(
+                fields=["started_at"], name="tool_call_started", condition=Q(status="started")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -232,6 +232,7 @@ def _call(target: _Target, at: datetime, call: _Call) -> _Answer:
             timeout_s=TIMEOUT_S,
             max_bytes=4 * KEPT_REPLY,
             is_cut=True,
+            egress=http.Egress.TENANTS,
         )
     except (Temporary, Permanent) as error:
         return _Answer(call, at, error=error.reason[:200], duration_ms=_ms(began))

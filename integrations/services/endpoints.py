@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from integrations import mapping
-from integrations.http import check_url
+from integrations.http import check_url, same_origin
 from integrations.models import Delivery, Event, WebhookEndpoint
 from integrations.payloads import TYPES, EndpointTest
 from integrations.services import events, notices, signing
@@ -88,7 +88,8 @@ def ensure_endpoint(
         template: the body as `integrations.mapping` reads it; None for the event itself.
 
     Raises:
-        BadEndpoint: an unusable address, type, secret, header or template.
+        BadEndpoint: an unusable address, type, secret, header or template, or another system and
+            the headers were left.
     """
     _check(url=url, types=types, secret=secret, headers=headers)
     made = ""
@@ -99,6 +100,8 @@ def ensure_endpoint(
             endpoint = WebhookEndpoint(name=name)
             secret = secret or (made := signing.new_secret())
             endpoint.set_secret(secret)
+        elif headers is None:
+            _check_moved(endpoint, url)
         wanted = {"url": url, "events": [one for one in TYPES if one in types]}
         changed = [field for field, value in wanted.items() if getattr(endpoint, field) != value]
         endpoint.url, endpoint.events = url, wanted["events"]
@@ -119,6 +122,23 @@ def ensure_endpoint(
             _save(endpoint)
     events.forget()
     return Ensured(endpoint, created, tuple(changed), made)
+
+
+def _check_moved(endpoint: WebhookEndpoint, url: str) -> None:
+    """Refuse to take stored headers to another system: its owner could read them there.
+
+    Args:
+        endpoint: as it is stored.
+
+    Raises:
+        BadEndpoint: the address leads elsewhere, and there are headers.
+    """
+    if endpoint.headers_encrypted and not same_origin(endpoint.url, url):
+        raise BadEndpoint(
+            gettext(
+                "The address leads to another system now: enter the headers again, or remove them."
+            )
+        )
 
 
 def set_template(*, endpoint_id: int, template: mapping.Json) -> None:

@@ -26,8 +26,9 @@ from django.utils.translation import gettext_lazy as _
 from integrations import http
 from integrations.llm import pii, words
 from integrations.models import HttpTool, HttpToolCall
+from integrations.models.tools import MAX_TIMEOUT_S
 from integrations.services import breakers, notices, tool_requests
-from integrations.services.tool_requests import Definition, Value
+from integrations.services.tool_requests import BadArguments, Definition, Value
 from tenants.crypto import CannotDecrypt
 from tenants.errors import DomainError, Permanent, Temporary
 from tenants.remembering import Remembered
@@ -38,6 +39,9 @@ Status = HttpToolCall.Status
 
 LOST_AFTER_S = 30.0
 """Seconds after its time limit at which a call that has no outcome is taken for lost."""
+
+LOST = "its process stopped"
+"""The reason of a call that was lost."""
 
 _COUNTED = (Status.STARTED, Status.DONE, Status.UNKNOWN)
 """What counts as made: the other side may have done it."""
@@ -93,6 +97,12 @@ class NotWaiting(DomainError):
     """Somebody has decided this already."""
 
     code = "not_waiting"
+
+
+class NoLongerFits(DomainError):
+    """The tool was changed since, so that what was asked for cannot be sent any more."""
+
+    code = "no_longer_fits"
 
 
 def definition(tool: HttpTool) -> Definition:
@@ -191,6 +201,7 @@ def decide(*, call_id: int, is_yes: bool, actor: str) -> Called:
 
     Raises:
         NotWaiting: somebody has decided already, or the tool is gone or switched off.
+        NoLongerFits: it cannot be sent; it goes on waiting.
         RuntimeError: a transaction is open; nothing may wait for the network under it.
     """
     row = HttpToolCall.objects.select_related("tool").get(pk=call_id)
@@ -201,6 +212,11 @@ def decide(*, call_id: int, is_yes: bool, actor: str) -> Called:
     # Read first: what cannot be read goes on waiting.
     tool = definition(row.tool) if is_yes and row.tool else None
     values: Mapping[str, Any] = row.plain_arguments() if tool else {}
+    if tool is not None:
+        try:
+            tool_requests.request(tool, values, key="")
+        except BadArguments as error:
+            raise NoLongerFits from error
     won = HttpToolCall.objects.filter(pk=call_id, status=Status.WAITING).update(
         status=Status.STARTED if is_yes else Status.DECLINED,
         decided_by=actor[:150],
@@ -212,6 +228,35 @@ def decide(*, call_id: int, is_yes: bool, actor: str) -> Called:
         return Called(State.REFUSED)
     circuit = _Circuit(tool.name, str(tool.ref))
     return _made(tool, values, row, circuit=circuit, is_probe=False)
+
+
+def settle_lost(*, now: datetime) -> int:
+    """Give up calls whose process died before it had an outcome; return how many.
+
+    The owners are told of each change: nobody else may ever ask for it again.
+    """
+    before = now - timedelta(seconds=MAX_TIMEOUT_S + LOST_AFTER_S)
+    with transaction.atomic():
+        started = HttpToolCall.objects.filter(status=Status.STARTED, started_at__lt=before)
+        lost = list(started.select_for_update(skip_locked=True).order_by("pk")[:100])
+        HttpToolCall.objects.filter(pk__in=[one.pk for one in lost]).update(
+            status=Status.UNKNOWN, reason=LOST, arguments_encrypted=""
+        )
+        for one in lost:
+            if one.dedup_key:
+                notices.tell(
+                    kind="tool.lost",
+                    subject=str(one.uuid),
+                    title=_("%(name)s: nobody knows whether it was done"),
+                    text=_(
+                        "The call was cut off before its answer came. Look into the other system,"
+                        " and do it by hand where it is missing."
+                    ),
+                    values={"name": one.tool_name},
+                    page="integrations_httptoolcall_changelist",
+                    now=now,
+                )
+    return len(lost)
 
 
 def clear_old(*, now: datetime) -> int:
@@ -244,7 +289,7 @@ def _claim(
         return Called(State.BEFORE, kept.result)
     HttpToolCall.objects.filter(
         pk=kept.pk, status=Status.STARTED, started_at__lt=_lost(tool, now=row.started_at)
-    ).update(status=Status.UNKNOWN, reason="its process stopped")
+    ).update(status=Status.UNKNOWN, reason=LOST)
     return Called(State.UNKNOWN, reason=kept.reason or "it is under way")
 
 
@@ -362,6 +407,7 @@ def send(tool: Definition, values: Mapping[str, Value], *, key: str) -> Sent:
             max_bytes=tool.max_kb * 1024,
             # A change is done even where its answer is too long to be read.
             is_cut=tool.changes,
+            egress=http.Egress.TENANTS,
         )
     except http.NotReached as error:
         return Sent(Called(State.REFUSED, reason=error.reason), is_trouble=True)

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from integrations.http import check_url
+from integrations.http import check_url, same_origin
 from integrations.models import HttpTool
 from integrations.services import endpoints, http_tools, tool_requests
 from integrations.services.http_tools import State
@@ -75,12 +75,13 @@ def ensure_tool(
         headers: sent with each call; None leaves those there are.
 
     Raises:
-        BadTool: a value that cannot be taken.
+        BadTool: a value that cannot be taken, or another system and what is secret was left.
     """
     with transaction.atomic():
         tool = HttpTool.objects.select_for_update(no_key=True).filter(name=name).first()
         created = tool is None
         tool = tool or HttpTool(name=name)
+        stored_url = tool.url
         changed = [field for field in values if getattr(tool, field) != values[field]]
         for field in changed:
             setattr(tool, field, values[field])
@@ -95,6 +96,7 @@ def ensure_tool(
             changed.append("is_active")
         if created or changed:
             check(tool)
+            _check_moved(tool, stored_url, secret=secret, headers=headers)
             tool.save()
     http_tools.forget()
     return Ensured(tool, created, tuple(changed))
@@ -119,6 +121,20 @@ def check(tool: HttpTool) -> None:
     _check_auth(tool)
     _check_parameters(tool)
     _check_shows(tool.shows)
+
+
+def _check_moved(
+    tool: HttpTool, stored_url: str, *, secret: str | None, headers: Mapping[str, str] | None
+) -> None:
+    """Refuse to take stored secrets to another system: its owner could read them there."""
+    if not stored_url or same_origin(stored_url, tool.url):
+        return
+    if secret is None and tool.secret_encrypted:
+        raise BadTool(_("The address leads to another system now: enter the key again."))
+    if headers is None and tool.headers_encrypted:
+        raise BadTool(
+            _("The address leads to another system now: enter the headers again, or remove them.")
+        )
 
 
 def _secret(tool: HttpTool) -> str | None:
@@ -299,14 +315,16 @@ def drafted(tool: HttpTool, *, secret: str | None, headers: Mapping[str, str] | 
         headers: None for those that are stored.
 
     Raises:
-        BadTool: as `check`.
+        BadTool: as `ensure_tool`.
         CannotDecrypt: what is stored cannot be read.
     """
+    stored = HttpTool.objects.filter(pk=tool.pk).values_list("url", flat=True).first()
     if secret is not None:
         tool.set_secret(secret)
     if headers is not None:
         tool.set_headers(dict(headers))
     check(tool)
+    _check_moved(tool, stored or "", secret=secret, headers=headers)
     return http_tools.definition(tool)
 
 

@@ -351,12 +351,12 @@ def shown(definition: Definition, answer: Response) -> str:
     text = answer.body.decode("utf-8", errors="replace").replace("\x00", "")
     try:
         value = json.loads(text)
-    except ValueError:
+        kept = _pruned(value, _tree(definition.shows)) if definition.shows else _cut(value)
+        found = "" if kept in (None, {}, [], "") else json.dumps(kept, ensure_ascii=False)
+    except (ValueError, RecursionError):  # no JSON, or nested as deeply as no answer is
         return "" if definition.shows else text.strip()[:MAX_SHOWN]
-    kept = _pruned(value, _tree(definition.shows)) if definition.shows else _cut(value)
-    if kept in (None, {}, [], ""):
-        return ""
-    return json.dumps(kept, ensure_ascii=False)[:MAX_SHOWN]
+    # Half of a pair (\ud800) is JSON, and nothing that can be stored or sent.
+    return found.encode("utf-8", "replace").decode()[:MAX_SHOWN]
 
 
 Tree = dict[str, Any]  # a key of the answer -> (the name it is shown under, the tree below it)

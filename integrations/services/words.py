@@ -27,6 +27,9 @@ _FAILURES: Mapping[str, object] = {
     "refused address: not public (see EGRESS_ALLOWED_PRIVATE)": gettext_lazy(
         "has an address that is not public, and this installation does not allow it"
     ),
+    "refused address: not public (see EGRESS_ALLOWED_TENANTS)": gettext_lazy(
+        "has an address that is not public, and this installation does not allow it"
+    ),
 }
 
 _DEGRADED: Mapping[str, object] = {

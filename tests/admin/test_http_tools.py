@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -120,6 +121,31 @@ def test_an_empty_secret_keeps_the_one_there_is_also_in_a_test(owner: Client, sh
     assert tool.description == "Outra coisa."
 
 
+@pytest.mark.parametrize("kept", ["secret", "new_headers"])
+def test_what_is_secret_is_not_taken_to_another_system(
+    owner: Client, shop: Shop, kept: str
+) -> None:
+    owner.post(f"{TOOLS}add/", form(shop.url))
+    tool = HttpTool.objects.get()
+    with Shop() as thief:
+        moved = form(thief.url, **{kept: ""})
+
+        verdict = owner.post(f"{TOOLS}{tool.pk}/test/", moved).json()
+        page = owner.post(f"{TOOLS}{tool.pk}/change/", moved)
+
+        assert not verdict["is_good"]
+        told = {"secret": "chave", "new_headers": "headers|cabeçalhos"}[kept]
+        assert re.search(f"{told}|key", verdict["text"])
+        assert page.status_code == 200
+        tool.refresh_from_db()
+        assert tool.url.startswith(shop.url)
+        assert thief.received == []
+
+        owner.post(f"{TOOLS}{tool.pk}/change/", form(thief.url, secret="tok-2"))
+        tool.refresh_from_db()
+        assert (tool.secret(), tool.url.startswith(thief.url)) == ("tok-2", True)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -186,6 +212,21 @@ def test_what_waits_is_decided_by_who_may(owner: Client, alpha: Tenant, shop: Sh
     assert again.status_code == 200
     assert len(shop.received) == 1
     assert "5511988887777" not in owner.get(CALLS).content.decode()
+
+
+def test_a_yes_to_what_no_longer_fits_its_tool_is_told_what_to_do(
+    owner: Client, shop: Shop
+) -> None:
+    http_tools.propose(define(shop.url, risk="approval"), VALUES, asking=ASKING)
+    order = {"name": "order", "value": "A-1"}
+    make_tool(f"{shop.url}/{{order}}", risk="approval", parameters=[order])
+    waiting = HttpToolCall.objects.get()
+
+    page = owner.post(f"{CALLS}{waiting.pk}/do/", follow=True)
+
+    assert [message.level_tag for message in page.context["messages"]] == ["warning"]
+    assert HttpToolCall.objects.get().status == "waiting"
+    assert shop.received == []
 
 
 def test_another_tenants_tool_cannot_be_seen_tested_or_decided(

@@ -46,6 +46,24 @@ def test_a_secret_is_shown_once(owner: Client) -> None:
     assert "k-123" not in page
 
 
+def test_headers_are_not_taken_to_another_system(owner: Client) -> None:
+    endpoint = make_endpoint("https://crm.example/", "message.sent", headers={"X-Key": "k-123"})
+    page = f"{ENDPOINTS}{endpoint.pk}/change/"
+
+    owner.post(page, form(url="https://thief.example/"))
+    endpoint.refresh_from_db()
+    assert endpoint.url == "https://crm.example/"
+    owner.post(page, form(url="https://crm.example/other"))
+    endpoint.refresh_from_db()
+    assert (endpoint.url, endpoint.headers()) == ("https://crm.example/other", {"X-Key": "k-123"})
+    owner.post(page, form(url="https://new.example/", new_headers="X-Key: k-456"))
+    endpoint.refresh_from_db()
+    assert (endpoint.url, endpoint.headers()) == ("https://new.example/", {"X-Key": "k-456"})
+    owner.post(page, form(url="https://newer.example/", forget_headers="on"))
+    endpoint.refresh_from_db()
+    assert (endpoint.url, endpoint.headers()) == ("https://newer.example/", {})
+
+
 def test_a_new_secret_is_made_and_shown_once(owner: Client) -> None:
     endpoint = make_endpoint("https://crm.example/", "message.sent")
     page = f"{ENDPOINTS}{endpoint.pk}/change/"

@@ -61,6 +61,20 @@ def test_devices_of_all_tenants_go_where_there_is_most_room(alpha: object, beta:
     assert all(len(token) >= 32 for token in tokens)
 
 
+def test_a_token_that_is_typed_does_not_count_on_a_bridge_of_the_platform(alpha: object) -> None:
+    make_server("http://one:8080")
+
+    made = add_device("loja", bridge_token="of-somebody-else")
+    token = made.bridge_token()
+    kept = add_device("loja", bridge_token="of-somebody-else", bridge_base_url="http://one:8080")
+    own = add_device("casa", bridge_token="my-own", bridge_base_url="http://mine:8080")
+
+    assert made.bridge_base_url == "http://one:8080"
+    assert len(token) >= 32
+    assert (kept.pk, kept.bridge_token()) == (made.pk, token)
+    assert own.bridge_token() == "my-own"
+
+
 def test_the_last_place_is_given_once(committed_alpha: object) -> None:
     with transaction.atomic():
         make_server("http://one:8080", max_devices=1)

@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django_tenants.utils import schema_context, tenant_context
 
 from channels_whatsapp.models import Device
@@ -19,7 +19,7 @@ from tenants.models import Timer
 from tests.conversations.test_outbox import open_conversation, put, send
 from tests.conversations.test_writing_out import asked, bridge, reply, take
 from tests.fakes.bridge import FakeBridge
-from tests.fakes.http import json_answer
+from tests.fakes.http import json_answer, wait_until
 
 __all__ = ["bridge"]
 EDIT, DELETE = "/chat/send/edit", "/chat/delete"
@@ -155,6 +155,7 @@ def test_undo_calls_off_what_has_not_left(alpha, bridge):
     done = changing.undo(message_uuid=message.uuid, actor="ana", now=database_now())
 
     assert done == "called_off"
+    assert Timer.objects.get(kind="send").due_at <= database_now()  # for what stands behind it
     send()
     assert bridge.sent == []
 
@@ -233,3 +234,41 @@ def test_of_two_workers_one_asks_the_bridge(committed_alpha):
         assert sorted(outcomes) == ["done", "not_ours"]
         assert len(asked(bridge, EDIT)) == 1
         assert Conversation.objects.count() == 1
+
+
+def test_who_wants_a_change_while_another_ends_is_in_no_deadlock(committed_alpha):
+    """Both lock the message first; the timer after it."""
+    with FakeBridge() as bridge:
+        message = sent(bridge)
+        edit(message, "R$ 200")
+        (bell,) = timers.claim_due(kind="change", max_running=9, limit=9)
+        outcomes = []
+
+        def work() -> None:
+            try:
+                with schema_context("t_alpha"):
+                    found = changing.carry_out(timer_id=bell.timer_id, token=bell.token)
+                    outcomes.append(found.value)
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=work)
+        with transaction.atomic():
+            OutboundMessage.objects.select_for_update().get()
+            thread.start()
+            wait_until(lambda: n_waiting_for_a_lock() == 1, seconds=20)
+            timers.arm(kind="change", ref=message.pk, due_at=database_now())
+        thread.join(30)
+
+        assert outcomes == ["done"]
+        assert Timer.objects.filter(kind="change").exists()
+
+
+def n_waiting_for_a_lock() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_stat_clear_snapshot()")  # else one transaction sees one state
+        cursor.execute(
+            "select count(*) from pg_stat_activity"
+            " where datname = current_database() and wait_event_type = 'Lock'"
+        )
+        return int(cursor.fetchone()[0])

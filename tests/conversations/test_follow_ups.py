@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -15,16 +16,18 @@ from conversations.models import (
     FollowUp,
     HoursSettings,
     InboundMessage,
+    NumberPace,
     OutboundMessage,
 )
 from conversations.services import follow_ups, identity, outbox, takeover
+from conversations.services.veto import REASONS, Rule
 from tenants import timers
 from tenants.audit.models import AuditEntry
 from tenants.context import database_now
 from tenants.models import Timer
-from tests.conversations.test_outbox import accept, open_conversation, send, sends
+from tests.conversations.test_outbox import SEND, accept, open_conversation, put, send, sends
 from tests.factories import message_body, receive
-from tests.fakes.http import ScriptedServer
+from tests.fakes.http import Answer, ScriptedServer
 
 ROUND_THE_CLOCK = [["00:00-24:00"] for _ in range(7)]
 
@@ -78,8 +81,10 @@ def test_a_planned_message_leaves_when_its_time_comes(alpha, server):
     assert [one["Body"] for one in sends(server)] == ["Ainda posso ajudar?"]
     planned.refresh_from_db()
     assert (planned.status, planned.message.is_unasked) == ("sent", True)
+    receive(Device.objects.get(), message_body("obrigada"))
     conversation.refresh_from_db()
-    assert conversation.follow_up_at is None
+    planned.refresh_from_db()
+    assert (conversation.follow_up_at, planned.status) == (None, "sent")
     assert AuditEntry.objects.filter(action="follow_up.planned").count() == 1
 
 
@@ -97,14 +102,113 @@ def test_it_is_called_off_when_the_contact_writes(alpha, server, django_assert_m
 
 def test_one_that_stands_in_the_line_is_called_off_too(alpha, server):
     conversation = begin(server)
-    plan(conversation)
+    planned = plan(conversation)
     run()
-    Conversation.objects.update(follow_up_at=database_now())
+    assert OutboundMessage.objects.get().status == "created"
+    Timer.objects.filter(kind="send").delete()
     receive(Device.objects.get(), message_body("voltei"))
+    assert Timer.objects.get(kind="send").due_at <= database_now()
     send()
 
     assert sends(server) == []
     assert OutboundMessage.objects.get().status == "cancelled"
+    planned.refresh_from_db()
+    assert planned.status == "cancelled"
+
+
+def test_one_that_must_wait_in_the_line_holds_nothing_up_and_comes_again(alpha, server):
+    conversation = begin(server)
+    planned = plan(conversation)
+    run()
+    put(conversation, "uma resposta")
+    Device.objects.update(unasked_cap=0)
+    accept(server)
+
+    assert send() == ["sent"]
+    assert [one["Body"] for one in sends(server)] == ["uma resposta"]
+    planned.refresh_from_db()
+    assert (planned.status, planned.message) == ("waiting", None)
+    assert planned.reason == "the day's planned messages are used up"
+    assert Timer.objects.get().due_at == planned.due_at > database_now()
+
+    Device.objects.update(unasked_cap=50)
+    assert run() == ["done"]
+    accept(server)
+    assert send() == ["sent"]
+    assert sends(server)[-1]["Body"] == "Ainda posso ajudar?"
+
+
+def test_one_that_was_put_back_is_called_off_when_the_contact_writes(alpha, server):
+    conversation = begin(server)
+    planned = plan(conversation)
+    run()
+    Device.objects.update(unasked_cap=0)
+    assert send() == ["nothing_left"]
+    receive(Device.objects.get(), message_body("voltei"))
+
+    planned.refresh_from_db()
+    assert planned.status == "cancelled"
+    assert not OutboundMessage.objects.exists()
+
+
+def test_one_that_may_have_been_sent_is_not_repeated_when_the_number_is_cut_off(alpha, server):
+    conversation = begin(server)
+    plan(conversation)
+    run()
+    server.script(Answer(parts=(), cut=True), path=SEND)
+    assert send() == ["waiting"]
+    Device.objects.update(state="logged_out")
+    OutboundMessage.objects.update(next_attempt_at=None)
+
+    assert send() == ["nothing_left"]
+    message = OutboundMessage.objects.get()
+    assert (message.status, message.failure_reason) == ("cancelled", REASONS[Rule.CUT_OFF])
+
+
+def test_its_place_in_the_pace_is_kept_while_it_stands_outside(alpha, server):
+    conversation = begin(server)
+    Device.objects.update(gap_s=5)
+    plan(conversation, "um", in_s=1)
+    plan(conversation, "dois", in_s=2)
+    run()
+    accept(server)
+    assert send() == ["sent"]
+    second = FollowUp.objects.get(status="waiting")
+    assert (second.text, second.reason) == ("dois", REASONS[Rule.PACE])
+
+    assert run() == ["done"]
+    accept(server)
+    assert send() == ["sent"]
+    assert NumberPace.objects.get().n_sent == 2
+
+
+@pytest.mark.parametrize(("reason", "told"), [(Rule.CUT_OFF, Rule.CUT_OFF), ("", Rule.TOO_OLD)])
+def test_one_that_is_a_day_late_is_called_off_with_the_rules_reason(alpha, server, reason, told):
+    planned = plan(begin(server))
+    late = database_now() - timedelta(hours=25)
+    FollowUp.objects.update(late_since=late, reason=REASONS[reason] if reason else "")
+
+    assert run() == ["not_due"]
+    planned.refresh_from_db()
+    assert (planned.status, planned.reason) == ("cancelled", REASONS[told])
+
+
+def test_a_closed_business_makes_nothing_late_and_a_rule_does(alpha, server):
+    planned = plan(begin(server))
+    another_day = [[] for _ in range(7)]
+    another_day[(database_now().weekday() + 3) % 7] = ["10:00-12:00"]
+    HoursSettings.objects.update(week=another_day, revision=uuid.uuid4())
+    run()
+    planned.refresh_from_db()
+    assert (planned.status, planned.late_since) == ("waiting", None)
+
+    HoursSettings.objects.update(week=ROUND_THE_CLOCK, revision=uuid.uuid4())
+    Device.objects.update(unasked_cap=0)
+    run()
+    run()
+    planned.refresh_from_db()
+    assert planned.late_since is not None
+    assert planned.late_since < database_now()
 
 
 def test_even_where_its_conversation_is_archived_and_they_write_in_another(alpha, server):

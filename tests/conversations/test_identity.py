@@ -32,6 +32,20 @@ def test_whatever_comes_first_it_is_one_contact_in_the_end(alpha, order):
     assert contact.name == "Ana"
 
 
+def test_what_a_form_says_does_not_change_how_whatsapp_writes_a_number(alpha):
+    told = identity.ensure_contact(address=Address(phone="551188887777"), name="Ana")
+    typed = identity.ensure_contact(address=BY_PHONE, name="Ana Souza", is_from_channel=False)
+
+    assert typed == told
+    assert identity.address_of(typed) == Address(phone="551188887777")
+    # The other way round the channel knows better.
+    late = identity.ensure_contact(
+        address=Address(phone="5521988887777"), name="", is_from_channel=False
+    )
+    identity.ensure_contact(address=Address(phone="552188887777"), name="")
+    assert identity.address_of(late).phone == "552188887777"
+
+
 def test_two_tenants_know_the_same_phone_as_two_people(alpha, beta):
     identity.ensure_contact(address=BY_PHONE, name="Ana")
     with tenant_context(beta):

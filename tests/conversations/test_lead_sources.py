@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.handlers.asgi import ASGIRequest
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from channels_whatsapp.models import Device
+from conversations import webhooks
 from conversations.models import (
     Contact,
     Conversation,
+    FollowUp,
+    HoursSettings,
     IncomingLead,
     Lead,
     LeadField,
@@ -26,13 +31,16 @@ from conversations.models import (
 )
 from conversations.services import lead_sources, takeover
 from integrations.services import signing
+from tenants.models import Timer
 from tests.conversations.leads import make_qualifier, values
 from tests.factories import make_device, message_body, receive, work
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.receiver import Receiver
 from tests.integrations.events import SECRET, deliver, make_endpoint
+from tests.workers import at_once
 
 ANA = {"name": "Ana Souza", "phone": "(11) 98888-7777", "email": "ana@example.com", "need": "site"}
+ROUND_THE_CLOCK = [["00:00-24:00"] for _ in range(7)]
 HELLO = "Olá {{ name|first }}, obrigado pelo interesse!"
 
 
@@ -44,6 +52,7 @@ def bridge():
 
 def make_source(bridge_url: str, **more: Any) -> LeadSource:
     device = make_device(make_qualifier(), bridge_url=bridge_url)
+    HoursSettings.objects.update_or_create(pk=1, defaults={"week": ROUND_THE_CLOCK})
     given = {"first_message": HELLO, "secret": SECRET, **more}
     return lead_sources.ensure_source(name="site", account_ref=device.uuid, **given).source
 
@@ -104,7 +113,7 @@ def test_what_comes_again_does_nothing(alpha, bridge, headers):
 
     assert (first["status"], second["status"]) == ("accepted", "duplicate")
     assert first["lead_id"] == second["lead_id"]
-    assert OutboundMessage.objects.count() == 1
+    assert FollowUp.objects.count() == 1
     assert IncomingLead.objects.count() == 1
 
 
@@ -163,6 +172,26 @@ def test_what_is_no_lead_is_refused(alpha, bridge, data, status, code):
     assert not Contact.objects.exists()
 
 
+def test_a_lead_says_how_long_it_is_and_brings_no_more(alpha, bridge):
+    source = make_source(bridge.url)
+    path = f"/hooks/leads/{source.uuid}/"
+    client = Client(headers={"host": "alpha.localhost"})
+
+    unsaid = client.generic("POST", path, json.dumps(ANA), CONTENT_LENGTH="")
+    strange = client.generic("POST", path, json.dumps(ANA), CONTENT_LENGTH="²")
+    endless = client.generic("POST", path, json.dumps(ANA), CONTENT_LENGTH="9" * 5_000)
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "headers": [(b"content-length", b"10"), (b"transfer-encoding", b"chunked")],
+    }
+    more = webhooks.bring_lead(ASGIRequest(scope, io.BytesIO(b"x" * 70_000)), source.uuid)
+
+    assert [one.status_code for one in (unsaid, strange, endless, more)] == [411, 411, 413, 413]
+    assert not Contact.objects.exists()
+
+
 def test_fields_are_found_where_the_sender_has_them(alpha, bridge):
     LeadField.objects.create(key="style", label="Estilo", choices=["novo", "velho"])
     source = make_source(
@@ -187,7 +216,7 @@ def test_fields_are_found_where_the_sender_has_them(alpha, bridge):
 def test_who_must_not_be_written_to_is_not(alpha, bridge, state, outcome):
     source = make_source(bridge.url)
     post(source, ANA)
-    OutboundMessage.objects.all().delete()
+    FollowUp.objects.all().delete()
     if state == "opted_out":
         Contact.objects.update(opted_out_at=timezone.now())
     elif state == "blocked":
@@ -199,7 +228,7 @@ def test_who_must_not_be_written_to_is_not(alpha, bridge, state, outcome):
     answer = post(source, {**ANA, "need": "app"})
 
     assert answer.json()["contact"] == outcome
-    assert not OutboundMessage.objects.exists()
+    assert not FollowUp.objects.exists()
     assert values(Lead.objects.get())["need"] == "app"
 
 
@@ -207,13 +236,77 @@ def test_without_a_first_message_the_lead_waits(alpha, bridge):
     source = make_source(bridge.url, first_message="")
 
     assert post(source, ANA).json()["contact"] == "kept"
-    assert not OutboundMessage.objects.exists()
+    assert not FollowUp.objects.exists()
 
 
 def test_a_name_that_is_missing_leaves_no_gap(alpha, bridge):
     post(make_source(bridge.url), {"phone": "11988887777"})
 
-    assert OutboundMessage.objects.get().text == "Olá, obrigado pelo interesse!"
+    assert FollowUp.objects.get().text == "Olá, obrigado pelo interesse!"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("PIX de graça em https://evil.example/p?a=1", "PIX de graça em"),
+        ("Ganhe: www.evil.example bit.ly/abc evil.com.br t.me", "Ganhe:"),
+        ("Dr.Silva ana@example.com", "Dr.Silva ana@example.com"),
+        ("x" * 100, "x" * 60),
+    ],
+)
+def test_what_a_form_says_is_short_and_links_to_nothing(alpha, bridge, name, shown):
+    source = make_source(bridge.url, first_message="Olá {{ name }}")
+
+    post(source, {**ANA, "name": name})
+
+    assert FollowUp.objects.get().text == f"Olá {shown}"
+    assert values(Lead.objects.get())["name"] == name
+
+
+def test_a_source_writes_to_a_contact_once_in_a_week(alpha, bridge):
+    source = make_source(bridge.url)
+
+    told = [post(source, {**ANA, "need": need}).json()["contact"] for need in ("site", "app")]
+    assert told == ["written", "written_before"]
+    assert post(source, {**ANA, "phone": "11977776666"}).json()["contact"] == "written"
+    IncomingLead.objects.update(received_at=timezone.now() - lead_sources.WRITES_EVERY)
+    assert post(source, {**ANA, "need": "loja"}).json()["contact"] == "written"
+
+
+def test_the_first_message_keeps_the_rules_for_what_nobody_asked_for(alpha, bridge):
+    source = make_source(bridge.url)
+    Device.objects.update(unasked_cap=1)
+    post(source, ANA)
+    post(source, {**ANA, "phone": "11977776666"})
+    work()
+
+    assert len(bridge.sent) == 1
+    sent = OutboundMessage.objects.get()
+    assert (sent.is_unasked, sent.origin) == (True, "system")
+    waiting = FollowUp.objects.get(status="waiting")
+    assert waiting.reason == "the day's planned messages are used up"
+
+
+def test_a_first_message_that_waits_is_called_off_when_a_person_comes(alpha, bridge):
+    source = make_source(bridge.url)
+    post(source, ANA)
+    conversation = Conversation.objects.get()
+    takeover.take_over(conversation_uuid=conversation.uuid, actor="rosa", now=timezone.now())
+    work()
+
+    assert bridge.sent == []
+    assert FollowUp.objects.get().status == "cancelled"
+
+
+def test_a_form_does_not_change_the_number_that_whatsapp_knows(alpha, bridge):
+    source = make_source(bridge.url)
+    receive(Device.objects.get(), message_body("oi", phone="551188887777"))
+    Timer.objects.all().delete()
+    post(source, ANA)
+    work()
+
+    assert Contact.objects.count() == 1
+    assert [one.phone for one in bridge.sent] == ["551188887777"]
 
 
 def test_a_source_whose_number_is_off_asks_to_be_tried_later(alpha, bridge):
@@ -294,7 +387,21 @@ def test_two_workers_take_the_same_lead_once(committed_alpha, bridge):
 
     assert sorted(outcomes) == [False, True]
     assert Lead.objects.count() == 1
-    assert OutboundMessage.objects.count() == 1
+    assert FollowUp.objects.count() == 1
+
+
+def test_two_forms_of_one_contact_at_once_are_written_to_once(committed_alpha, bridge):
+    source = make_source(bridge.url)
+
+    def bring(key: str) -> str:
+        return lead_sources.receive(
+            source=source, data=ANA, dedup_key=key, now=timezone.now()
+        ).outcome
+
+    outcomes = at_once(lambda: bring("k1"), lambda: bring("k2"))
+
+    assert sorted(outcomes) == ["written", "written_before"]
+    assert FollowUp.objects.count() == 1
 
 
 def test_old_keys_are_forgotten(alpha, bridge):

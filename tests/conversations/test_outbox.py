@@ -320,6 +320,22 @@ def test_after_a_worker_died_in_the_call_the_bridge_is_asked_first(alpha, server
     assert sends(server) == []
 
 
+def test_a_call_that_may_outlive_its_worker_is_not_repeated_at_once(alpha, server):
+    (message,) = put(open_conversation(server), "um")
+    began = database_now() - timedelta(seconds=8)
+    OutboundMessage.objects.update(status="handed", handed_at=began, n_attempts=1)
+    keep_history(server, "another")
+    assert send() == ["waiting"]
+    message.refresh_from_db()
+    assert message.unknown_at == began
+    assert sends(server) == []
+
+    keep_history(server, "another")
+    accept(server)
+    assert again(server, unknown_for=timedelta(seconds=30)) == ["sent"]
+    assert [one["Id"] for one in sends(server)] == [message.provider_ref]
+
+
 def test_what_fails_unforeseen_is_tried_again_after_a_pause(alpha, server):
     put(open_conversation(server), "um")
     readable = Device.objects.get().bridge_token_encrypted

@@ -12,7 +12,7 @@ from django.utils.translation import override
 from agents.models import Agent
 from agents.services import publishing
 from channels_whatsapp.models import Device
-from conversations.models import Conversation, Turn
+from conversations.models import ContactAddress, Conversation, Turn
 from conversations.services import explaining, opening, orchestrator, playground
 from integrations.models import HttpToolCall
 from integrations.services import breakers
@@ -160,6 +160,22 @@ def test_a_model_names_no_contact_and_no_order_that_nobody_wrote(
 
     assert [one.query for one in shop.received] == ["order=A-991"]
     assert len(bridge.sent) == 1
+
+
+def test_of_two_phones_a_tool_is_told_the_one_that_is_written_to(
+    alpha: Tenant, bridge: FakeBridge, llm: FakeLLM, shop: Shop
+) -> None:
+    device = device_of(llm, shop, bridge)
+    llm.call("book", day="2026-11-23")
+    llm.say("Seu horário foi agendado para segunda, 23/11, às 15h.")
+    receive(device, message_body("marca dia 23 por favor"))
+    contact = Conversation.objects.get().contact
+    ContactAddress.objects.create(contact=contact, kind="phone", value="551188887777")
+
+    work()
+
+    assert [one.phone for one in bridge.sent] == ["551188887777"]
+    assert [one.json()["phone"] for one in shop.received] == ["551188887777"]
 
 
 def test_a_tool_that_is_off_or_not_allowed_is_not_offered(

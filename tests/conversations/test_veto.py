@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -163,6 +163,46 @@ def test_a_place_in_the_pace_is_kept_and_one_that_was_missed_is_not(alpha, serve
     late = until + timedelta(minutes=1)
     judge(put(conversation, "outra")[0], conversation, now=late)
     assert isinstance(judge(message, conversation, now=late), Wait)
+
+
+def test_an_answer_that_would_come_too_late_takes_no_place(alpha, server):
+    conversation = open_conversation(server)
+    set_rules(gap_s=3)
+    now = database_now()
+    late = now + veto.STALE_AFTER + timedelta(seconds=1)
+    NumberPace.objects.create(
+        channel_account_ref=conversation.channel_account_ref,
+        next_at=late,
+        day=now.astimezone(ZONE).date(),
+        n_sent=7,
+    )
+    answer, written = put(conversation, "um")[0], put(conversation, "eu", origin="person")[0]
+    answer.created_at = now
+
+    assert judge(answer, conversation, now=now) == Refuse(Rule.PACE)
+    pace = NumberPace.objects.get()
+    assert (pace.next_at, pace.n_sent) == (late, 7)
+    assert judge(written, conversation, now=now) == Wait(late, Rule.PACE)
+
+
+@pytest.mark.usefixtures("open_all_day")
+def test_what_a_person_wrote_beyond_the_days_cap_waits_for_the_next_opening(alpha, server):
+    conversation = open_conversation(server)
+    set_rules(day_cap=1)
+    now = noon()
+    one, written = put(conversation, "um", "dois", origin="person")
+    judge(one, conversation, now=now)
+
+    def waits() -> datetime:
+        found = judge(written, conversation, now=now)
+        assert found.rule is Rule.DAY_CAP
+        return found.until
+
+    eight = noon(1).replace(hour=8)
+    assert eight <= waits() <= eight + timedelta(minutes=5)
+    HoursSettings.objects.create(pk=1, week=[["00:00-24:00"] for _ in range(7)])
+    midnight = noon(1).replace(hour=0)
+    assert midnight <= waits() <= midnight + timedelta(minutes=5)
 
 
 def test_the_outbox_waits_for_its_place_and_tells_why(alpha, server):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,9 @@ from django_tenants.utils import schema_context, tenant_context
 
 from channels_whatsapp.models import Device
 from conversations.models import Conversation, InboundMessage, OutboundFile, OutboundMessage
-from conversations.services import outbox, replying, writing
+from conversations.services import contents, outbox, replying, writing
 from conversations.services.bursts import latest_lines
+from conversations.types_sending import Content
 from tenants import timers
 from tenants.context import database_now
 from tenants.models import Timer
@@ -19,6 +21,7 @@ from tests.conversations.test_outbox import open_conversation, put, send
 from tests.factories import make_agent, make_device, message_body, receive
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.http import ScriptedServer, wait_until
+from tests.workers import at_once
 
 LONG = ("Esta frase tem um tamanho que não é nada fora do comum. " * 8).strip()
 PNG = base64.b64decode(
@@ -247,6 +250,25 @@ def test_what_cannot_be_sent_is_refused_before_anything_is_written(alpha, bridge
     with pytest.raises(replying.BadFile):
         reply(conversation, "x", **given)
     assert not OutboundMessage.objects.exists()
+
+
+def test_few_files_are_held_at_once_and_no_text_waits_for_them(alpha):
+    together = threading.Barrier(contents.FILES_AT_ONCE)
+    inside: list[int] = []
+    most = []
+
+    def work() -> None:
+        with contents.room(Content("", kind="image")):
+            inside.append(1)
+            most.append(len(inside))
+            together.wait(30)  # as many as may are in
+            with contents.room(Content("oi")):
+                pass
+            inside.pop()
+
+    at_once(*[work] * (3 * contents.FILES_AT_ONCE))
+
+    assert max(most) <= contents.FILES_AT_ONCE
 
 
 def test_two_tenants_send_their_own_files(alpha, beta, bridge):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -15,12 +16,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
+from integrations import http
 from integrations.models import Breaker, HttpTool, HttpToolCall, Notice
 from integrations.services import breakers, http_tools, tool_editing
 from integrations.services.http_tools import Asking, NotWaiting, State
 from tenants.models import Tenant
 from tests.fakes.http import Answer, json_answer
 from tests.integrations.tools import DAY, PHONE, Shop, define, make_tool
+from tests.workers import at_once
 
 VALUES = {"day": "2026-11-23", "phone": "5511988887777"}
 ASKING = Asking("burst-1", "Agenda", uuid4(), uuid4())
@@ -174,6 +177,20 @@ def test_an_address_of_our_own_network_is_refused(alpha: Tenant) -> None:
     assert "refused address" in called.reason
 
 
+def test_what_the_platform_may_reach_a_tool_may_not(
+    alpha: Tenant, shop: Shop, settings: Any
+) -> None:
+    settings.EGRESS_ALLOWED_TENANTS = []
+    assert settings.EGRESS_ALLOWED_PRIVATE == ["127.0.0.1"]
+    assert http.request("GET", shop.url).status == 200  # leaves an open connection behind
+
+    called = http_tools.call(define(shop.url), VALUES, asking=ASKING)
+
+    assert called.state is State.REFUSED
+    assert called.reason == "refused address: not public (see EGRESS_ALLOWED_TENANTS)"
+    assert len(shop.received) == 1
+
+
 def test_a_redirect_is_not_followed_and_a_long_answer_not_read(alpha: Tenant, shop: Shop) -> None:
     reading = define(shop.url, method="GET", risk="read", max_kb=1)
     shop.respond = lambda _: Answer(302, {"location": f"{shop.url}/elsewhere"})
@@ -282,6 +299,54 @@ def test_what_is_declined_is_never_done(alpha: Tenant, shop: Shop) -> None:
     assert shop.received == []
 
 
+def test_what_no_longer_fits_its_tool_goes_on_waiting(alpha: Tenant, shop: Shop) -> None:
+    http_tools.propose(define(shop.url, risk="approval"), VALUES, asking=ASKING)
+    waiting = HttpToolCall.objects.get()
+    order = {"name": "order", "value": "A-1"}
+    make_tool(f"{shop.url}/{{order}}", risk="approval", parameters=[order])
+
+    with pytest.raises(http_tools.NoLongerFits):
+        http_tools.decide(call_id=waiting.pk, is_yes=True, actor="ana")
+
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.decided_by, shop.received) == ("waiting", "", [])
+    assert waiting.plain_arguments() == VALUES
+
+
+def test_a_call_whose_process_died_is_given_up_and_told_once(
+    alpha: Tenant, beta: Tenant, shop: Shop
+) -> None:
+    for tenant in (alpha, beta):
+        with tenant_context(tenant):
+            http_tools._claim(define(shop.url), VALUES, asking=ASKING)
+    http_tools._claim(
+        define(shop.url, name="look", method="GET", risk="read"), VALUES, asking=ASKING
+    )
+    later = timezone.now() + timedelta(seconds=70)
+
+    assert http_tools.settle_lost(now=later - timedelta(seconds=15)) == 0
+    assert [http_tools.settle_lost(now=later) for _ in range(2)] == [2, 0]
+
+    assert set(HttpToolCall.objects.values_list("status", "reason")) == {
+        ("unknown", http_tools.LOST)
+    }
+    assert Notice.objects.get().kind == "tool.lost"
+    assert http_tools.call(define(shop.url), VALUES, asking=ASKING).state is State.UNKNOWN
+    assert shop.received == []
+    with tenant_context(beta):
+        assert HttpToolCall.objects.get().status == "started"
+
+
+def test_two_sweeps_give_a_call_up_once(committed_alpha: Tenant, shop: Shop) -> None:
+    http_tools._claim(define(shop.url), VALUES, asking=ASKING)
+    later = timezone.now() + timedelta(seconds=70)
+
+    found = at_once(*[partial(http_tools.settle_lost, now=later)] * 3)
+
+    assert sorted(found) == [0, 0, 1]
+    assert Notice.objects.count() == 1
+
+
 def test_old_calls_are_forgotten(alpha: Tenant, shop: Shop) -> None:
     http_tools.call(define(shop.url), VALUES, asking=ASKING)
 
@@ -315,6 +380,34 @@ def test_what_cannot_be_used_or_lets_a_model_decide_too_much_is_refused(
 ) -> None:
     with pytest.raises(tool_editing.BadTool, match=problem):
         make_tool(**{"url": "https://erp.example/", **values})
+
+
+@pytest.mark.parametrize(
+    ("url", "may"),
+    [
+        ("https://ERP.example:443/other", True),
+        ("http://erp.example/", False),
+        ("https://erp.example:8443/", False),
+        ("https://erp.example.org/", False),
+    ],
+)
+@pytest.mark.parametrize(
+    "secrets", [{"secret": "k", "auth_kind": "bearer"}, {"headers": {"A": "k"}}]
+)
+def test_stored_secrets_go_to_the_system_they_were_typed_for(
+    alpha: Tenant, url: str, may: bool, secrets: dict[str, Any]
+) -> None:
+    make_tool("https://erp.example/", **secrets)
+    move = partial(tool_editing.ensure_tool, name="book", values={"url": url})
+
+    if may:
+        assert move().changed == ("url",)
+        return
+    with pytest.raises(tool_editing.BadTool):
+        move()
+    assert HttpTool.objects.get().url == "https://erp.example/"
+    move(secret=secrets.get("secret"), headers=secrets.get("headers"))
+    assert HttpTool.objects.get().url == url
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,24 @@ def test_a_model_sees_what_it_may_of_an_answer(shows: object, body: bytes, found
     assert tool_requests.shown(seen, Response(200, {}, body)) == found
 
 
+@pytest.mark.parametrize("shows", [(), (("a.a", ""),)])
+@pytest.mark.parametrize("n_deep", [900, 20_000])
+@pytest.mark.parametrize(("opening", "closing"), [(b'{"a":', b"}"), (b"[", b"]")])
+def test_an_answer_that_is_nested_for_ever_does_no_harm(
+    shows: object, n_deep: int, opening: bytes, closing: bytes
+) -> None:
+    body = opening * n_deep + b"1" + closing * n_deep
+    seen = replace(TOOL, shows=shows)
+
+    assert len(tool_requests.shown(seen, Response(200, {}, body))) <= tool_requests.MAX_SHOWN
+
+
+def test_half_of_a_pair_in_an_answer_can_be_stored() -> None:
+    text = tool_requests.shown(TOOL, Response(200, {}, b'{"a": "\\ud800"}'))
+
+    assert text.encode() == b'{"a": "?"}'
+
+
 def test_long_answers_are_cut() -> None:
     body = b"[" + b",".join(b'{"a": 1}' for _ in range(500)) + b"]"
 
