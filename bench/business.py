@@ -34,6 +34,8 @@ business that is a machine, which is left to people."""
 
 QUESTION = "quanto custa a limpeza dental?"
 
+CONSONANTS = "bcdfghjklmnpqrtvwxz"
+
 _CONTACT = re.compile(r"<contact .*?</contact>", re.DOTALL)
 _TOKEN = re.compile(r"\bref[a-z]{6,}\b")
 
@@ -56,11 +58,12 @@ def tokens(text: str) -> list[str]:
 
 
 def token(number: int) -> str:
-    """Return the token of a number; letters only, because an agent may not invent numbers."""
+    """Return the token of a number: letters only, because an agent may not invent numbers, and
+    consonants, or the ends of some would be taken for endings of verbs and cut off."""
     letters = ""
     for _ in range(6):
-        number, digit = divmod(number, 26)
-        letters = chr(ord("a") + digit) + letters
+        number, digit = divmod(number, len(CONSONANTS))
+        letters = CONSONANTS[digit] + letters
     return f"ref{letters}"
 
 

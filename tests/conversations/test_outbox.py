@@ -322,7 +322,7 @@ def test_after_a_worker_died_in_the_call_the_bridge_is_asked_first(alpha, server
 
 def test_a_call_that_may_outlive_its_worker_is_not_repeated_at_once(alpha, server):
     (message,) = put(open_conversation(server), "um")
-    began = database_now() - timedelta(seconds=8)
+    began = database_now() - timedelta(seconds=2)
     OutboundMessage.objects.update(status="handed", handed_at=began, n_attempts=1)
     keep_history(server, "another")
     assert send() == ["waiting"]
