@@ -164,7 +164,7 @@ def _row(
     )
 
 
-LINGER_S = 0.02
+LINGER_S = 0.01
 """How long calls that end together wait for more of the same, in seconds; a commit takes PostgreSQL
 longer than the rows do."""
 
