@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from tenants.context import current_schema, release_connection
@@ -59,6 +59,7 @@ class Combiner(Generic[Item, Result]):
     def __init__(self, work: Work[Item, Result], *, most: int, linger_s: float = 0.0) -> None:
         self._work, self._most, self._linger_s = work, most, linger_s
         self._lock = threading.Lock()
+        self._joined = threading.Condition(self._lock)
         # Those who wait, by schema; a schema is here as long as somebody works for it.
         self._lines: dict[str, deque[_Place[Item, Result]]] = {}
 
@@ -79,6 +80,7 @@ class Combiner(Generic[Item, Result]):
                 self._lines[schema] = deque()
             else:
                 line.append(place)
+                self._joined.notify_all()
         if line is not None:
             place.woken.wait()
         if not place.was_served:
@@ -91,10 +93,11 @@ class Combiner(Generic[Item, Result]):
 
     def _lead(self, schema: str, leader: _Place[Item, Result]) -> None:
         """Work for the leader and those who wait by now; the next of the line leads after it."""
-        if self._linger_s and 0 < len(self._lines[schema]) < self._most - 1:
-            time.sleep(self._linger_s)
         with self._lock:
             line = self._lines[schema]
+            if self._linger_s and line:
+                is_full = partial(self._is_full, line)
+                self._joined.wait_for(is_full, timeout=self._linger_s)
             places = [leader, *(line.popleft() for _ in range(min(len(line), self._most - 1)))]
         results: Mapping[Item, Result] = {}
         try:
@@ -112,6 +115,9 @@ class Combiner(Generic[Item, Result]):
                 for place in places:
                     place.results, place.was_served = results, True
                     place.woken.set()
+
+    def _is_full(self, line: deque[_Place[Item, Result]]) -> bool:
+        return len(line) >= self._most - 1
 
     def _pass_on(self, schema: str) -> None:
         with self._lock:
