@@ -8,4 +8,5 @@ from integrations.admin import notices as notices
 from integrations.admin import prices as prices
 from integrations.admin import saving as saving
 from integrations.admin import spending as spending
+from integrations.admin import tool_calls as tool_calls
 from integrations.admin import tools as tools
