@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 from urllib.robotparser import RobotFileParser
 
 from integrations import http
+from integrations.egress import check_url
 from tenants.errors import Permanent, Temporary
 
 AGENT = "ProsaBot"
@@ -177,7 +178,7 @@ def clean_address(url: str) -> str:
         clean = SplitResult(
             parts.scheme.lower(), parts.netloc.lower(), parts.path or "/", parts.query, ""
         )
-        http.check_url(urlunsplit(clean))
+        check_url(urlunsplit(clean))
         clean.port  # noqa: B018 - raises where it is none
     except (ValueError, Permanent) as error:
         raise CannotRead(Trouble.ADDRESS) from error

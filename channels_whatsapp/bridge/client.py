@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from channels_whatsapp.bridge.outgoing import Order
 from conversations.types_sending import Leave
 from integrations import http
+from integrations.egress import Egress
 from tenants.errors import Permanent, Temporary
 
 SUBSCRIBED_EVENTS = (
@@ -178,7 +179,7 @@ class Bridge:
                     url,
                     timeout_s=FETCH_TIMEOUT_S,
                     max_bytes=max_bytes,
-                    egress=http.Egress.NOTHING if public_only else http.Egress.PLATFORM,
+                    egress=Egress.NOTHING if public_only else Egress.PLATFORM,
                 )
                 if kept.status == 200:
                     return kept.body

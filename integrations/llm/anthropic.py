@@ -19,6 +19,7 @@ from anthropic import Anthropic as AnthropicSDK
 from pydantic import BaseModel, ValidationError
 
 from integrations import http
+from integrations.egress import check_url
 from integrations.llm import wire
 from integrations.llm.types import (
     NOT_MEASURED,
@@ -97,7 +98,7 @@ class Anthropic:
     def __init__(self, config: ChatConfig) -> None:
         self._config = config
         base_url = config.base_url or BASE_URL
-        http.check_url(base_url)
+        check_url(base_url)
         if not config.api_key:
             raise Permanent("no key is configured")
         self._sdk = AnthropicSDK(

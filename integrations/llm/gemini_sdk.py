@@ -17,6 +17,7 @@ from google.genai import types as genai_types
 from pydantic import ValidationError
 
 from integrations import http
+from integrations.egress import check_url
 from integrations.llm import wire
 from tenants.errors import Permanent, Temporary
 
@@ -37,7 +38,7 @@ def client(*, api_key: str, base_url: str) -> genai.Client:
     if not api_key:
         raise Permanent("no key is configured")
     base_url = base_url or BASE_URL
-    http.check_url(base_url)
+    check_url(base_url)
     return genai.Client(
         vertexai=False,
         api_key=api_key,

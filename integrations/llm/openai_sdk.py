@@ -14,6 +14,7 @@ from openai import OpenAI
 from pydantic import ValidationError
 
 from integrations import http
+from integrations.egress import check_url
 from integrations.llm import wire
 from integrations.llm.types import Provider
 from tenants.errors import Permanent, Temporary
@@ -33,7 +34,7 @@ def client(*, provider: str, api_key: str, base_url: str) -> OpenAI:
     base_url = base_url or BASE_URLS.get(Provider(provider), "")
     if not base_url:
         raise Permanent("no base URL is configured")
-    http.check_url(base_url)
+    check_url(base_url)
     sdk = OpenAI(
         api_key=api_key or "none",  # local servers ask for none, the SDK for some
         base_url=base_url,

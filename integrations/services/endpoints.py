@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from integrations import mapping
-from integrations.http import check_url, same_origin
+from integrations.egress import check_url, same_origin
 from integrations.models import Delivery, Event, WebhookEndpoint
 from integrations.payloads import TYPES, EndpointTest
 from integrations.services import events, notices, signing

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from integrations.http import check_url, same_origin
+from integrations.egress import check_url, same_origin
 from integrations.models import HttpTool
 from integrations.services import endpoints, http_tools, tool_requests
 from integrations.services.http_tools import State

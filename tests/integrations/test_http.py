@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations import http
+from integrations.egress import is_public
 from tenants.errors import Permanent, Temporary
 from tests.fakes.http import Answer, ScriptedServer, json_answer
 
@@ -202,12 +203,12 @@ def test_an_unreadable_entry_of_the_operator_is_named(settings: Any, entry: str)
 @given(st.ip_addresses(v=4))
 def test_no_private_ipv4_address_counts_as_public(address: Any) -> None:
     if not address.is_global or address.is_multicast or address.is_reserved:
-        assert not http.is_public(address)
+        assert not is_public(address)
 
 
 @given(st.ip_addresses(v=6))
 def test_only_global_unicast_ipv6_counts_as_public(address: Any) -> None:
-    if http.is_public(address):
+    if is_public(address):
         assert address.packed[0] >> 5 == 1
         assert address.sixtofour is None
         assert address.teredo is None
