@@ -39,6 +39,8 @@ SUBSCRIBED_EVENTS = (
     "KeepAliveRestored",
 )
 
+_NO_CODE = ("no session", "not connected", "already logged in")
+
 _NOT_LINKED = ("no session", "it was not connected", "it was not logged in")
 
 SEND_TIMEOUT_S = 90.0
@@ -280,8 +282,14 @@ class Bridge:
         self._post("/session/history", {"history": HISTORY_KEPT})
 
     def qr_code(self) -> str:
-        """Return the code that is on show as a data URI; empty before the first."""
-        code = str(_data(self._checked("GET", "/session/qr")).get("QRCode") or "")
+        """Return the code that is on show as a data URI; empty where there is none."""
+        try:
+            code = str(_data(self._checked("GET", "/session/qr")).get("QRCode") or "")
+        except Temporary as error:
+            # It was used, or the last one ended, since somebody looked at the state.
+            if not any(text in error.reason for text in _NO_CODE):
+                raise
+            return ""
         return code if code.startswith("data:image/png;base64,") else ""
 
     def pairing_code(self, phone: str) -> str:

@@ -45,6 +45,7 @@ class Options:
 
     Attributes:
         time_scale: factor on the bridge's own waits (retries, QR codes, the sleep of connect).
+        code_lifetimes_s: how long each code of a pairing is on show, in seconds, before time_scale.
         auto_pair: a connected number without a phone is paired at once, nobody needs to scan.
         zone: IANA name of the zone in which the bridge writes its timestamps.
     """
@@ -53,6 +54,7 @@ class Options:
     webhook_format: str = "json"
     state_path: Path | None = None
     time_scale: float = 1.0
+    code_lifetimes_s: tuple[float, ...] = (60.0, 20.0, 20.0, 20.0, 20.0, 20.0)
     auto_pair: bool = True
     zone: str = "America/Sao_Paulo"
     seed: bool = False

@@ -10,8 +10,6 @@ from channels_whatsapp.simulator.core import Simulator, digits_of
 from channels_whatsapp.simulator.http import Refused
 from channels_whatsapp.simulator.model import EVENT_NAMES, State, User
 
-# Seconds for which WhatsApp's codes are valid: the first, then five more.
-QR_LIFETIMES_S = (60, 20, 20, 20, 20, 20)
 QR_PIXELS = 256
 QR_MODULES = 32
 # Companion number of the linked device, as seen in addresses like 5511…:12@s.whatsapp.net.
@@ -57,7 +55,7 @@ def connect(simulator: Simulator, user: User) -> None:
 
 
 async def _rotate_codes(simulator: Simulator, user: User) -> None:
-    for lifetime_s in QR_LIFETIMES_S:
+    for lifetime_s in simulator.options.code_lifetimes_s:
         user.qrcode = qr_image(secrets.token_hex(8))
         simulator.save_user(user)
         payload: dict[str, object] = {"event": "code", "qrCodeBase64": user.qrcode, "type": "QR"}

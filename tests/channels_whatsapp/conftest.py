@@ -10,7 +10,7 @@ from channels_whatsapp.servers.models import BridgeServer
 from tenants.models import Tenant
 from tests.channels_whatsapp.worlds import World
 from tests.simulator import conftest as simulators
-from tests.simulator.conftest import ADMIN_TOKEN, Receiver, Running, Start
+from tests.simulator.conftest import ADMIN_TOKEN, TIME_SCALE, Receiver, Running, Start
 
 receiver = simulators.receiver
 start = simulators.start
@@ -19,7 +19,7 @@ start = simulators.start
 @pytest.fixture
 def bridge(start: Start) -> Running:
     """A bridge on which codes have to be scanned; its codes end after hours, not seconds."""
-    return start(auto_pair=False)
+    return start(auto_pair=False, code_lifetimes_s=(24 * 3600 / TIME_SCALE,))
 
 
 def make_server(url: str, *, name: str = "ponte", max_devices: int = 50) -> BridgeServer:

@@ -10,7 +10,7 @@ from django_tenants.utils import tenant_context
 
 from channels_whatsapp.bridge.client import SUBSCRIBED_EVENTS
 from channels_whatsapp.models import BridgeEvent, Device
-from channels_whatsapp.services import pairing, removing, selftest
+from channels_whatsapp.services import devices, pairing, removing, selftest
 from conversations.models import Conversation
 from tenants.models import InboundRoute, InboxEntry
 from tenants.services import routes
@@ -72,6 +72,13 @@ def test_a_code_is_shown_renewed_and_scanned(world: World) -> None:
     assert (world.device.state, world.device.phone) == ("connected", NUMBER)
     assert world.device.paired_at is not None
     assert world.device.qr_code == ""
+
+
+def test_a_code_that_ended_since_the_state_was_read_is_no_trouble(world: World) -> None:
+    ask(world)
+    world.simulator.api("POST", "/session/disconnect", {}, token=world.device.bridge_token())
+
+    assert devices.bridge_of(world.device).qr_code() == ""
 
 
 def test_a_code_is_typed_instead_of_scanned(world: World) -> None:

@@ -17,6 +17,7 @@ ADMIN_TOKEN = "admin-for-tests"
 HMAC_KEY = "a-signing-key-of-at-least-32-bytes!!"
 # Generous for a busy machine; a passing test never waits it out.
 DEADLINE_S = 10.0
+TIME_SCALE = 0.001
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -125,7 +126,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     running: list[Running] = []
 
     def begin(**options: object) -> Running:
-        chosen = {"admin_token": ADMIN_TOKEN, "time_scale": 0.001, **options}
+        chosen = {"admin_token": ADMIN_TOKEN, "time_scale": TIME_SCALE, **options}
         found = Running(Options(**chosen))  # type: ignore[arg-type]
         running.append(found)
         return found
@@ -137,7 +138,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Running]:
-    found = Running(Options(admin_token=ADMIN_TOKEN, time_scale=0.001))
+    found = Running(Options(admin_token=ADMIN_TOKEN, time_scale=TIME_SCALE))
     yield found
     found.stop()
 
