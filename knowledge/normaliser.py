@@ -358,10 +358,9 @@ def _general() -> _Words:
     counts: dict[str, int] = json.loads(gzip.decompress(packed))
     best: dict[str, tuple[int, str]] = {}
     rare: list[int] = []
-    for word, count in counts.items():
-        if not word.isalpha():
-            continue
-        folded = text.fold(word)
+    known = [(word, count) for word, count in counts.items() if word.isalpha()]
+    all_folded = text.fold("\n".join(word for word, _ in known)).split("\n")
+    for (word, count), folded in zip(known, all_folded, strict=True):
         if count >= GENERAL_FLOOR:
             best[folded] = max(best.get(folded, (0, "")), (count, word))
         else:

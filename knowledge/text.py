@@ -6,6 +6,7 @@ import re
 import threading
 import unicodedata
 from functools import lru_cache
+from itertools import filterfalse
 from typing import Any
 
 N_GRAM = 4
@@ -36,7 +37,7 @@ _stemmer_lock = threading.Lock()
 def fold(text: str) -> str:
     """Return `text` lower-case and without accents; compatibility forms become plain letters."""
     decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).lower()
+    return "".join(filterfalse(unicodedata.combining, decomposed)).lower()
 
 
 def words(text: str) -> list[str]:

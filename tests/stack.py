@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -72,6 +73,24 @@ def blueprint(
             }
         ],
     }
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """Workers of which each dies at a fail point of its own."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def ended(self) -> dict[str, int]:
+        """Return the exit codes of those that ended, by fail point."""
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        return {name: int(code) for name, code in map(str.split, lines)}
+
+    def kill(self) -> None:
+        """End those that still live."""
+        self.process.terminate()
+        self.process.wait()
 
 
 class Stack:
@@ -173,16 +192,21 @@ class Stack:
         """Start a program that is not the product's own and keep it running."""
         self._supervisor.start(program)
 
-    def start_doomed(self, name: str, *, failpoint: str) -> subprocess.Popen[bytes]:
-        """Start a program once, to die at a fail point."""
-        return subprocess.Popen(
-            self.programs()[name].command,
-            cwd=BASE_DIR,
-            env={**os.environ, **self.env, "FAILPOINT": failpoint},
-            stdin=subprocess.DEVNULL,
-            stdout=self._log_file,
-            stderr=subprocess.STDOUT,
-        )
+    def start_doomed(self, name: str, *, failpoints: Sequence[str]) -> Doomed:
+        """Start a worker once for each fail point, to die there."""
+        command = self.programs()[name].command
+        arguments = command[command.index("worker") :]
+        log = self.data_dir / "doomed.log"
+        with log.open("w", encoding="utf-8") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.doomed", ",".join(failpoints), "-q", *arguments],
+                cwd=BASE_DIR,
+                env={**os.environ, **self.env},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=self._log_file,
+            )
+        return Doomed(process, log)
 
     def pids(self) -> dict[str, int]:
         """Return the process ids of what `start` keeps running."""

@@ -10,7 +10,6 @@ import time
 from pydantic import BaseModel
 
 from integrations import http
-from integrations.llm import openai_sdk
 from integrations.llm.types import (
     NOT_MEASURED,
     ChatConfig,
@@ -86,6 +85,8 @@ def transcribe(config: ChatConfig, sound: Sound, *, language: str) -> Transcript
 
 
 def _by_form(config: ChatConfig, sound: Sound, *, name: str, language: str) -> Transcript:
+    from integrations.llm import openai_sdk  # loaded by the first recording, see there
+
     began = time.monotonic()
     sdk = openai_sdk.client(
         provider=config.provider, api_key=config.api_key, base_url=config.base_url

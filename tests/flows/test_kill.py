@@ -72,30 +72,28 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def deaths(site: Site) -> dict[str, int | None]:
+def deaths(site: Site) -> dict[str, int]:
     """Let a worker die at each place in the middle of real work, then a healthy one take over.
 
     All are started together, because starting is what takes long. Whichever gets a contact's
-    message, turn or reply first dies of it; what it leaves behind kills the next. Returns how each
-    ended: its exit code, None where it still lives.
+    message, turn or reply first dies of it; what it leaves behind kills the next. Returns the exit
+    codes of those that died.
     """
-    doomed = {name: site.stack.start_doomed("worker1", failpoint=name) for name in NAMES}
+    doomed = site.stack.start_doomed("worker1", failpoints=NAMES)
     try:
         site.stack.start("dispatcher", "web")
-        wait_until(lambda: n_listening(site.stack) == len(doomed), seconds=120)
+        wait_until(lambda: n_listening(site.stack) == len(NAMES), seconds=120)
         for name in NAMES:
             site.write(PHONES[name], ref=f"KILL-{name}")
             time.sleep(2 * TICK_S)  # else one doorbell would announce all
         until = time.monotonic() + SOON_S
-        while time.monotonic() < until and any(one.poll() is None for one in doomed.values()):
+        while time.monotonic() < until and len(doomed.ended()) < len(NAMES):
             # Some are served all that there is without passing the place of their death.
             site.write(phone := f"551190001{len(site.written):04d}", ref=f"KILL-{phone}")
             time.sleep(5 * TICK_S)
-        return {name: process.poll() for name, process in doomed.items()}
+        return doomed.ended()
     finally:
-        for process in doomed.values():
-            process.kill()
-            process.wait()
+        doomed.kill()
         site.stack.start("worker1")
         site.wait_for_replies(*site.written)
 
@@ -108,13 +106,13 @@ def n_listening(stack: Stack) -> int:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_worker_that_dies_loses_nothing_and_repeats_nothing(
-    name: str, site: Site, deaths: dict[str, int | None]
+    name: str, site: Site, deaths: dict[str, int]
 ) -> None:
-    assert deaths[name] == EXIT_CODE
+    assert deaths.get(name) == EXIT_CODE
     assert len(site.refs_to(PHONES[name])) == 1
 
 
-def test_every_message_was_answered_by_one_turn(site: Site, deaths: dict[str, int | None]) -> None:
+def test_every_message_was_answered_by_one_turn(site: Site, deaths: dict[str, int]) -> None:
     messages = site.stack.rows(
         "select m.provider_ref, count(t.id), count(distinct o.provider_ref)"
         " from t_kill.conversations_inboundmessage m"
@@ -129,7 +127,7 @@ def test_every_message_was_answered_by_one_turn(site: Site, deaths: dict[str, in
     assert site.stack.rows("select 1 from tenants_inboxentry where parked_reason <> ''") == []
 
 
-def test_a_flushed_broker_loses_no_message(site: Site, deaths: dict[str, int | None]) -> None:
+def test_a_flushed_broker_loses_no_message(site: Site, deaths: dict[str, int]) -> None:
     phones = [f"55119100000{number:02d}" for number in range(10)]
     broker = redis.Redis.from_url(site.stack.servers.redis_url)
 
@@ -148,7 +146,7 @@ def test_a_flushed_broker_loses_no_message(site: Site, deaths: dict[str, int | N
 
 @pytest.mark.parametrize("server", ["valkey", "postgres"])
 def test_a_server_that_is_killed_and_restarted_loses_no_message(
-    server: str, site: Site, deaths: dict[str, int | None]
+    server: str, site: Site, deaths: dict[str, int]
 ) -> None:
     phones = [f"55119{len(server)}00000{number:02d}" for number in range(10)]
     running = embedded.status(site.stack.data_dir)
