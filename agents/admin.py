@@ -26,6 +26,7 @@ from agents.admin_map import MapPages
 from agents.admin_versions import VersionPages
 from agents.fallbacks import FallbacksField
 from agents.models import Agent, AgentVersion, BusinessFacts
+from agents.own_models import OwnModelsField
 from agents.services import business, guarding, publishing
 from integrations.services import credentials
 from tenants.panel import (
@@ -87,6 +88,11 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=_("Asked in this order. Empty a row to take it out."),
     )
 
+    purposes = OwnModelsField(
+        label=_("Who does what for this agent"),
+        help_text=_("Open a row to choose a model for this agent alone; it holds once published."),
+    )
+
     guards = GuardsField(
         label=_("Checks"),
         help_text=_("Leave a row as it is to keep what the business sets on the page “Safety”."),
@@ -126,6 +132,7 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             "chat_model",
             "timeout_s",
             "fallbacks",
+            "purposes",
             "is_active",
             "outside_hours",
             "guards",
@@ -169,6 +176,9 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
         if "guards" in self.fields:
             checks: Any = self.fields["guards"].widget
             checks.inherited = guarding.policy({})
+        if "purposes" in self.fields:
+            purposes: Any = self.fields["purposes"]
+            purposes.offer(self.instance)
         if "fallbacks" in self.fields:
             fallbacks: Any = self.fields["fallbacks"]
             fallbacks.offer(self.instance.fallbacks)
@@ -260,6 +270,7 @@ class AgentAdmin(VersionPages, MapPages, PanelAdmin):
             _("Model"),
             {"fields": ("chat_credential", "chat_model", "timeout_s", "fallbacks")},
         ),
+        (_("Models by purpose"), {"fields": ("purposes",)}),
         (_("Memory"), {"fields": ("history",)}),
         (_("Leads"), {"fields": ("leads",)}),
         (_("When people are away"), {"fields": ("outside_hours",)}),
@@ -297,6 +308,7 @@ class AgentAdmin(VersionPages, MapPages, PanelAdmin):
                 "chat_model",
                 "timeout_s",
                 "fallbacks",
+                "purposes",
                 "outside_hours",
                 "guards",
                 "history",

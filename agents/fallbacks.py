@@ -9,6 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -18,6 +19,52 @@ from integrations.services import credentials
 from tenants.widgets import SuggestingInput
 
 MAX_FALLBACKS = 5
+
+
+def offered_keys(
+    stored: Iterable[object],
+) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
+    """Return the providers of the credentials that there are, and all that can be chosen by name.
+
+    Args:
+        stored: models that were chosen; a key of them that is gone can still be seen and replaced.
+    """
+    rows = Credential.objects.order_by("name", "pk").values_list("uuid", "name", "provider")
+    providers = {str(uuid): provider for uuid, _name, provider in rows}
+    names = {str(uuid): name for uuid, name, _provider in rows}
+    for one in stored:
+        ref = str(one.get("credential") or "") if isinstance(one, Mapping) else ""
+        if ref:
+            names.setdefault(ref, gettext("a credential that is gone"))
+    return providers, tuple(names.items())
+
+
+def read_model(
+    key: str, model: str, *, providers: Mapping[str, str], where: str
+) -> dict[str, str] | None:
+    """Return a model as it is stored; None where nothing was typed.
+
+    Args:
+        key: uuid of a credential.
+        where: the row, for what is refused.
+
+    Raises:
+        ValidationError: the credential or the model is missing, or the credential is gone.
+    """
+    if not key and not model:
+        return None
+    named = {"where": where}
+    if not key:
+        raise ValidationError(_("%(where)s: choose the credential.") % named)
+    if key not in providers:
+        raise ValidationError(_("%(where)s: this credential is gone; choose another one.") % named)
+    if providers[key] == Provider.OFFLINE:
+        model = ""
+    elif not model:
+        raise ValidationError(_("%(where)s: name the model.") % named)
+    if len(model) > 120:
+        raise ValidationError(_("%(where)s: the name of the model is too long.") % named)
+    return {"credential": key, "model": model}
 
 
 class FallbackRows(forms.MultiWidget):
@@ -91,13 +138,7 @@ class FallbacksField(forms.Field):
         Args:
             stored: the list there is; a key of it that is gone can still be seen and replaced.
         """
-        rows = Credential.objects.order_by("name", "pk").values_list("uuid", "name", "provider")
-        self.providers = {str(uuid): provider for uuid, _name, provider in rows}
-        keys = [(str(uuid), name) for uuid, name, _provider in rows]
-        for one in stored if isinstance(stored, list) else []:
-            ref = str(one.get("credential") or "") if isinstance(one, Mapping) else ""
-            if ref and ref not in self.providers:
-                keys.append((ref, str(_("a credential that is gone"))))
+        self.providers, keys = offered_keys(stored if isinstance(stored, list) else [])
         rows_widget: Any = self.widget
         rows_widget.offer(keys, credentials.suggestions())
 
@@ -110,23 +151,10 @@ class FallbacksField(forms.Field):
         flat = [str(part or "").strip() for part in value or []]
         found = []
         for place in range(0, len(flat) - 1, 2):
-            key, model = flat[place], flat[place + 1]
-            number = {"n": place // 2 + 1}
-            if not key and not model:
-                continue
-            if not key:
-                raise ValidationError(_("Row %(n)s: choose the credential.") % number)
-            if key not in self.providers:
-                raise ValidationError(
-                    _("Row %(n)s: this credential is gone; choose another one.") % number
-                )
-            if self.providers[key] == Provider.OFFLINE:
-                model = ""
-            elif not model:
-                raise ValidationError(_("Row %(n)s: name the model.") % number)
-            if len(model) > 120:
-                raise ValidationError(_("Row %(n)s: the name of the model is too long.") % number)
-            found.append({"credential": key, "model": model})
+            where = gettext("Row %(n)s") % {"n": place // 2 + 1}
+            one = read_model(flat[place], flat[place + 1], providers=self.providers, where=where)
+            if one is not None:
+                found.append(one)
         return found
 
     def has_changed(self, initial: Any, data: Any) -> bool:

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from integrations.models import HttpTool
     from knowledge.models import Category
 
-MAX_TIMEOUT_S = 60
-"""Longest time for one answer, in seconds: a run's own limit. A contact does not wait longer."""
-
 MAX_WAIT_MIN = 7 * 24 * 60
 """Longest wait for a person that can be set, in minutes: a week. Beyond it nobody is waiting."""
 
@@ -115,16 +112,20 @@ class Agent(models.Model):
         null=True,
         blank=True,
         related_name="agents",
-        help_text=_("Empty: no model; the best passage is quoted."),
+        help_text=_("Empty: the model that the business chose for answers, if it chose one."),
     )
     chat_model = models.CharField(_("model"), max_length=120, blank=True)
     timeout_s = models.PositiveSmallIntegerField(
         _("time limit (s)"),
         default=20,
-        validators=[MinValueValidator(1), MaxValueValidator(MAX_TIMEOUT_S)],
+        validators=[MinValueValidator(1), MaxValueValidator(validators.MAX_TIMEOUT_S)],
         help_text=_("Seconds for one answer, fallbacks included."),
     )
     fallbacks = models.JSONField(_("fallbacks"), default=list, blank=True)
+    # By purpose, without that of the answers; see `validators.validate_purposes`.
+    purposes = models.JSONField(
+        _("models for other tasks"), default=dict, db_default={}, blank=True
+    )
     outside_hours = models.CharField(
         _("outside opening hours"),
         max_length=6,
@@ -202,7 +203,7 @@ class Agent(models.Model):
             ),
             models.CheckConstraint(
                 name="agent_timeout_in_range",
-                condition=models.Q(timeout_s__range=(1, MAX_TIMEOUT_S)),
+                condition=models.Q(timeout_s__range=(1, validators.MAX_TIMEOUT_S)),
             ),
             models.CheckConstraint(
                 name="agent_known_history",

@@ -127,8 +127,7 @@ class AgentProfile:
         category_ids: the knowledge that it may search; empty for none.
         version_number: of the published version, from 1.
         chat: with plain keys, as the others; never logged and never stored.
-        models: what the tenant chose by purpose; read through `model_for`.
-        cheaper: answers once a budget is nearly used up; None for nobody.
+        models: its own and the tenant's by purpose; read through `model_for`.
         guards: the checks as they are in force for it.
         owners: whom a personal agent serves, as `agents.owners` writes them.
         history: what it is told of what was said before.
@@ -146,7 +145,6 @@ class AgentProfile:
     version_number: int
     chat: ChatConfig = field(repr=False)
     models: Mapping[Purpose, ChatConfig] = field(default_factory=dict, repr=False, hash=False)
-    cheaper: ChatConfig | None = field(default=None, repr=False)
     agent_uuid: uuid.UUID | None = None
     outside_hours: OutsideHours = OutsideHours.ANSWER
     guards: Policy = field(default_factory=lambda: PLATFORM, repr=False)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from agents import guards, owners
 from agents.guard_names import guard_name
+from integrations.llm.types import Purpose
 
 MAX_KEYWORDS = 100
 
@@ -26,6 +27,17 @@ MAX_EXAMPLES = 50
 after the first twenty."""
 
 MAX_OWNERS = 20
+
+MAX_TIMEOUT_S = 60
+"""Longest time for one answer, in seconds: a run's own limit. A contact does not wait longer."""
+
+OWN_PURPOSES = tuple(purpose for purpose in Purpose if purpose not in (Purpose.CHAT, Purpose.EMBED))
+"""What an agent may have a model of its own for, beside its answers, which have their columns."""
+
+NO_EMBED = _(
+    "An agent cannot have an embedding model of its own: questions are compared with the documents,"
+    " which all agents share, and that works only where one model has read both."
+)
 
 
 def validate_keywords(value: object) -> None:
@@ -115,6 +127,49 @@ def validate_fallbacks(value: object) -> None:
             )
 
 
+def validate_purposes(value: object) -> None:
+    """Refuse what does not name models by purpose.
+
+    Each is ``{"credential": uuid, "model": text, "timeout_s": int, "fallbacks": [...]}``, with one
+    fallback at most, as the tenant's own choices have it.
+
+    Raises:
+        ValidationError: says which purpose is wrong, and why none is taken for embedding.
+    """
+    if not isinstance(value, dict):
+        raise ValidationError(_("Models by purpose are needed."))
+    if Purpose.EMBED in value:
+        raise ValidationError(NO_EMBED)
+    for purpose, one in value.items():
+        if purpose not in OWN_PURPOSES:
+            raise ValidationError(
+                _("“%(purpose)s” is no purpose that an agent can have a model of its own for."),
+                params={"purpose": purpose},
+            )
+        if not _is_chain(one):
+            raise ValidationError(
+                _(
+                    "%(purpose)s: a credential, a model, a time limit of 1 to %(most)s seconds and"
+                    " at most one fallback are needed."
+                ),
+                params={"purpose": purpose, "most": MAX_TIMEOUT_S},
+            )
+
+
+def _is_chain(one: object) -> bool:
+    keys = {"credential", "model", "timeout_s", "fallbacks"}
+    if not isinstance(one, dict) or set(one) != keys:
+        return False
+    if type(one["timeout_s"]) is not int or not 1 <= one["timeout_s"] <= MAX_TIMEOUT_S:
+        return False
+    first = {name: one[name] for name in ("credential", "model")}
+    try:
+        validate_fallbacks([first, *one["fallbacks"]])
+    except (ValidationError, TypeError):
+        return False
+    return len(one["fallbacks"]) <= 1
+
+
 _PROBLEMS = {
     "always_on": _("this check is always on"),
     "no_limit": _("this check has no number"),
@@ -152,5 +207,6 @@ OF_FIELDS = {
     "examples": validate_examples,
     "owner_numbers": validate_owners,
     "fallbacks": validate_fallbacks,
+    "purposes": validate_purposes,
     "guards": validate_guards,
 }

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from agents.models import Agent
 from conversations.models import Contact, Conversation
+from integrations.llm.types import Purpose
 from integrations.services.subjects import AgentName, Link
 
 
@@ -18,8 +19,10 @@ def agents() -> list[AgentName]:
     """Return all agents but the queues of people, by name."""
     found = Agent.objects.exclude(kind=Agent.Kind.HUMAN).order_by("name", "pk")
     return [
-        AgentName(uuid=one[0], name=one[1], names_model=one[2] is not None)
-        for one in found.values_list("uuid", "name", "chat_credential_id")
+        AgentName(uuid, name, frozenset(purposes) | ({Purpose.CHAT} if chat else set()))
+        for uuid, name, chat, purposes in found.values_list(
+            "uuid", "name", "chat_credential_id", "purposes"
+        )
     ]
 
 

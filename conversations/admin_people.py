@@ -216,7 +216,7 @@ class PeoplePages(_Base):
             "can_archive": can_change and is_open,
             "can_note": can_change,
             "can_change": can_change,
-            "readable": attaching.readable_kinds(),
+            "readable": attaching.readable_kinds(conversation),
             # What the lower part of the page depends on: when it changes, all is loaded anew.
             "state": "|".join(
                 str(part)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from agents.runtime import loop
 from agents.runtime.context import RunContext
-from agents.services import acting, examples, profiles, variants
+from agents.services import acting, examples, profiles
 from agents.types import AgentProfile, RetrievedPassage, RetrieveResult
 from agents.types_leads import LeadField
 from integrations.llm import factory
@@ -62,14 +62,11 @@ class _Saved:
 
 
 def _for(caller: Caller, agent: AgentProfile) -> Caller:
-    return replace(
-        caller, agent_uuid=agent.agent_uuid, agent_name=agent.name, cheaper=agent.cheaper
-    )
+    return replace(caller, agent_uuid=agent.agent_uuid, agent_name=agent.name)
 
 
 def _profile_of(caller: Caller, agent_id: int) -> AgentProfile:
-    version_id = variants.version_for(agent_id=agent_id, contact_uuid=caller.contact_uuid)
-    return profiles.published(agent_id=agent_id, version_id=version_id)
+    return profiles.met_by(agent_id=agent_id, contact_uuid=caller.contact_uuid)
 
 
 def retrieve(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 from agents import owners
 from agents.models import Agent
-from agents.services import guarding
+from agents.services import guarding, variants
 from agents.types import (
     AgentKind,
     AgentProfile,
@@ -19,7 +20,7 @@ from agents.types import (
     Persona,
 )
 from agents.types_leads import LeadsMode
-from integrations.llm.types import ChatConfig, Purpose
+from integrations.llm.types import ChatConfig, Provider, Purpose
 from integrations.models import Credential
 from integrations.services import choices, credentials
 from knowledge.models import Category
@@ -72,7 +73,7 @@ def profile_of(agent: Agent, shot: Mapping[str, Any], *, number: int) -> AgentPr
         number: of the version; 0 for the draft.
     """
     categories = [one["uuid"] for one in shot["categories"]]
-    own, chosen = _chat(shot["chat"]), choices.chosen()
+    models = choices.chosen().beside(_models(shot))
     return AgentProfile(
         agent_id=agent.pk,
         name=shot["name"],
@@ -84,9 +85,10 @@ def profile_of(agent: Agent, shot: Mapping[str, Any], *, number: int) -> AgentPr
         ),
         handoffs=_handoffs([one["uuid"] for one in shot["handoffs"]]),
         version_number=number,
-        chat=own if shot["chat"]["credential"] else chosen.configs.get(Purpose.CHAT, own),
-        models=chosen.configs,
-        cheaper=chosen.cheaper,
+        chat=models.get(
+            Purpose.CHAT, ChatConfig(Provider.OFFLINE, timeout_s=shot["chat"]["timeout_s"])
+        ),
+        models=models,
         agent_uuid=agent.uuid,
         outside_hours=OutsideHours(shot.get("outside_hours", OutsideHours.ANSWER)),
         guards=guarding.policy(shot.get("guards", {})),
@@ -131,6 +133,16 @@ def published(*, agent_id: int, version_id: int | None = None) -> AgentProfile:
     return known[wanted]
 
 
+def met_by(*, agent_id: int, contact_uuid: UUID | None) -> AgentProfile:
+    """Return the agent as a contact meets it: as published, or as a running experiment drew.
+
+    Raises:
+        AgentNotPublished: as `profile`.
+    """
+    version_id = variants.version_for(agent_id=agent_id, contact_uuid=contact_uuid)
+    return published(agent_id=agent_id, version_id=version_id)
+
+
 def _handoffs(uuids: list[str]) -> tuple[AgentRef, ...]:
     """Return the targets in the order of the snapshot, each as it is published itself."""
     found = {
@@ -158,12 +170,17 @@ def _handoffs(uuids: list[str]) -> tuple[AgentRef, ...]:
     return tuple(refs)
 
 
-def _chat(shot: Mapping[str, Any]) -> ChatConfig:
-    wanted = [shot["credential"], *(one["credential"] for one in shot["fallbacks"])]
-    known = {
-        str(one.uuid): one
-        for one in Credential.objects.filter(uuid__in=[uuid for uuid in wanted if uuid])
-    }
+def _models(shot: Mapping[str, Any]) -> dict[Purpose, ChatConfig]:
+    """Return the models that an agent names itself, by purpose; one query where it names any."""
+    named = {Purpose.CHAT: shot["chat"]} if shot["chat"]["credential"] else {}
+    named |= {Purpose(name): one for name, one in shot.get("purposes", {}).items()}
+    wanted = {ref["credential"] for one in named.values() for ref in (one, *one["fallbacks"])}
+    found = Credential.objects.filter(uuid__in=wanted) if wanted else ()
+    known = {str(one.uuid): one for one in found}
+    return {purpose: _chain(one, known) for purpose, one in named.items()}
+
+
+def _chain(shot: Mapping[str, Any], known: Mapping[str, Credential]) -> ChatConfig:
     fallbacks = [
         _config(one["credential"], one["model"], shot["timeout_s"], known)
         for one in shot["fallbacks"]
@@ -172,19 +189,19 @@ def _chat(shot: Mapping[str, Any]) -> ChatConfig:
 
 
 def _config(
-    uuid: str | None,
+    uuid: str,
     model: str,
     timeout_s: float,
     known: Mapping[str, Credential],
     fallbacks: Iterable[ChatConfig] = (),
 ) -> ChatConfig:
     unusable = ChatConfig(UNUSABLE, model, timeout_s=timeout_s, fallbacks=tuple(fallbacks))
-    if uuid is not None and uuid not in known:
+    if uuid not in known:
         logger.warning("credential is gone", extra={"credential": uuid})
         return unusable
     try:
         return credentials.chat_config(
-            credential=known[uuid] if uuid else None,
+            credential=known[uuid],
             model=model,
             timeout_s=timeout_s,
             fallbacks=unusable.fallbacks,

@@ -27,6 +27,7 @@ _NEW: dict[str, object] = {
     "history": "whole",
     "tools": [],
     "leads": "off",
+    "purposes": {},
 }
 """What a version says that is older than these fields."""
 
@@ -163,6 +164,7 @@ def snapshot(agent: Agent) -> dict[str, object]:
         "history": agent.history,
         "tools": [{"uuid": str(one.uuid), "name": one.name} for one in tools],
         "leads": agent.leads,
+        "purposes": dict(agent.purposes),
         **_approval(agent),
     }
 

@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from agents.guard_names import guard_name
 from agents.models import Agent, AgentVersion, ApprovalThen
 from agents.services import publishing
-from integrations.models import Credential, HttpTool
+from integrations.models import Credential, HttpTool, ModelChoice
 from knowledge.models import Category
 from tenants.audit.record import record
 
@@ -119,6 +119,9 @@ def _fields(shot: Mapping[str, Any], credentials: Mapping[str, str]) -> list[_Fi
         match name:
             case "chat":
                 found += _chat(value, credentials)
+            case "purposes":
+                asked = (_purpose(key, value[key], credentials) for key in sorted(value))
+                found.append((name, label(name), tuple(asked)))
             case "categories" | "handoffs" | "tools":
                 found.append((name, label(name), tuple(one["name"] for one in value)))
             case "guards":
@@ -156,17 +159,29 @@ def _lines(name: str, value: object) -> _Text:
 
 
 def _chat(chat: Mapping[str, Any], credentials: Mapping[str, str]) -> list[_Field]:
-    def named(uuid: str | None) -> str:
-        return credentials.get(uuid, _("a key that is gone")) if uuid else ""
-
-    fallbacks = tuple(f"{named(one['credential'])} · {one['model']}" for one in chat["fallbacks"])
-    key = named(chat["credential"])
+    fallbacks = tuple(_who(one, credentials) for one in chat["fallbacks"])
+    key = _key(chat["credential"], credentials) if chat["credential"] else ""
     return [
         ("chat_credential", label("chat_credential"), (key,) if key else ()),
         ("chat_model", label("chat_model"), (chat["model"],) if chat["model"] else ()),
         ("timeout_s", label("timeout_s"), (str(chat["timeout_s"]),)),
         ("fallbacks", label("fallbacks"), fallbacks),
     ]
+
+
+def _purpose(purpose: str, chosen: Mapping[str, Any], credentials: Mapping[str, str]) -> str:
+    seconds = _("%(n)s s") % {"n": chosen["timeout_s"]}
+    chain = [_who(one, credentials) for one in (chosen, *chosen["fallbacks"])]
+    name = str(ModelChoice.PurposeKind(purpose).label)
+    return f"{capfirst(name)}: {' → '.join(chain)} ({seconds})"
+
+
+def _who(one: Mapping[str, Any], credentials: Mapping[str, str]) -> str:
+    return f"{_key(one['credential'], credentials)} · {one['model']}"
+
+
+def _key(uuid: str, credentials: Mapping[str, str]) -> str:
+    return credentials.get(uuid, _("a key that is gone"))
 
 
 def _check(one: tuple[str, Mapping[str, Any]]) -> str:
@@ -191,15 +206,11 @@ def _approval(value: Mapping[str, Any]) -> list[_Field]:
 
 
 def _credential_names(*shots: Mapping[str, Any]) -> dict[str, str]:
-    wanted = {
-        uuid
-        for shot in shots
-        for uuid in (
-            shot["chat"]["credential"],
-            *(one["credential"] for one in shot["chat"]["fallbacks"]),
-        )
-        if uuid
-    }
+    chains = [
+        chain for shot in shots for chain in (shot["chat"], *shot.get("purposes", {}).values())
+    ]
+    named = {one["credential"] for chain in chains for one in (chain, *chain["fallbacks"])}
+    wanted = named - {None}
     found = Credential.objects.filter(uuid__in=wanted) if wanted else ()
     return {str(one.uuid): one.name for one in found}
 
@@ -229,6 +240,7 @@ def _write(agent: Agent, shot: Mapping[str, Any]) -> list[str]:
     chat, approval = shot["chat"], shot.get("approval")
     key = Credential.objects.filter(uuid=chat["credential"]).first() if chat["credential"] else None
     left_out = [] if key or not chat["credential"] else [label("chat_credential")]
+    purposes = _with_keys(shot["purposes"], left_out)
     values = {
         name: value
         for name, value in shot.items()
@@ -242,6 +254,7 @@ def _write(agent: Agent, shot: Mapping[str, Any]) -> list[str]:
         "chat_model": chat["model"],
         "timeout_s": chat["timeout_s"],
         "fallbacks": chat["fallbacks"],
+        "purposes": purposes,
         "needs_approval": approval is not None,
     }
     if approval is not None:
@@ -262,6 +275,17 @@ def _write(agent: Agent, shot: Mapping[str, Any]) -> list[str]:
     left_out += _missing(shot["categories"], {str(one.uuid) for one in categories})
     left_out += _missing(shot["tools"], {str(one.uuid) for one in tools})
     return left_out + _missing(shot["handoffs"], {str(one.uuid) for one in handoffs})
+
+
+def _with_keys(purposes: Mapping[str, Any], left_out: list[str]) -> dict[str, Any]:
+    """Return the models whose keys there still are; the others are added to `left_out`."""
+    wanted = {one["credential"] for one in purposes.values()}
+    known = set(map(str, Credential.objects.filter(uuid__in=wanted).values_list("uuid", flat=True)))
+    kept = {name: one for name, one in purposes.items() if one["credential"] in known}
+    left_out += [
+        str(ModelChoice.PurposeKind(name).label) for name in sorted(purposes.keys() - kept.keys())
+    ]
+    return kept
 
 
 def _uuids(named: Iterable[Mapping[str, str]]) -> list[str]:

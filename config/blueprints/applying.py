@@ -375,10 +375,8 @@ def _agent_fields(
         "chat_credential": credentials[chat.credential] if chat else None,
         "chat_model": chat.model if chat else "",
         "timeout_s": chat.timeout_s if chat else ChatSection.model_fields["timeout_s"].default,
-        "fallbacks": [
-            {"credential": str(credentials[one.credential].uuid), "model": one.model}
-            for one in fallbacks
-        ],
+        "fallbacks": [applying_llm.ref(one, credentials) for one in fallbacks],
+        "purposes": applying_llm.own_purposes(section.purposes, credentials),
         **applying_people.agent_fields(section),
     }
 

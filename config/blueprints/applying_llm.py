@@ -8,7 +8,12 @@ from typing import Any
 from django.db.models import Model
 
 from agents.models import Agent
-from config.blueprints.schema_llm import FallbackSection, LlmSection, PurposeSection
+from config.blueprints.schema_llm import (
+    FallbackSection,
+    LlmSection,
+    OwnPurposesSection,
+    PurposeSection,
+)
 from integrations.models import Budget, Credential, ModelChoice
 from integrations.prices.models import ExchangeRate, ModelPrice
 from integrations.services import saved_answers
@@ -71,6 +76,25 @@ def apply_saving(section: LlmSection, *, note: Note) -> None:
     if wanted is not None:
         changed = saved_answers.choose(is_on=wanted.is_on, hours=wanted.hours)
         note("saved answers", False, changed)
+
+
+def own_purposes(
+    section: OwnPurposesSection, credentials: Mapping[str, Credential]
+) -> dict[str, Any]:
+    """Return an agent's own models as its row keeps them."""
+    return {
+        purpose: {
+            **ref(wanted, credentials),
+            "timeout_s": wanted.timeout_s,
+            "fallbacks": [ref(wanted.fallback, credentials)] if wanted.fallback else [],
+        }
+        for purpose, wanted in section.named().items()
+    }
+
+
+def ref(one: FallbackSection, credentials: Mapping[str, Credential]) -> dict[str, str]:
+    """Return a model as an agent's row names it."""
+    return {"credential": str(credentials[one.credential].uuid), "model": one.model}
 
 
 def _choice(wanted: PurposeSection, credentials: Mapping[str, Credential]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -216,31 +217,30 @@ def _document(path: str, first: date | None, last: date | None) -> str | dict[st
 def _agents() -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
     """Return the chat section that most agents share, and the agents."""
     agents = list(Agent.objects.select_related("chat_credential").order_by("pk"))
-    chats = {agent.pk: _chat(agent) for agent in agents if agent.kind != Agent.Kind.HUMAN}
+    names = {str(one.uuid): one.name for one in Credential.objects.all()}
+    chats = {agent.pk: _chat(agent, names) for agent in agents if agent.kind != Agent.Kind.HUMAN}
     tally = Counter(as_yaml(chat) for chat in chats.values() if chat)
     shared = yaml.safe_load(tally.most_common(1)[0][0]) if tally else None
-    return shared, [_agent(agent, chats.get(agent.pk), shared) for agent in agents]
+    return shared, [_agent(agent, chats.get(agent.pk), shared, names) for agent in agents]
 
 
-def _chat(agent: Agent) -> dict[str, Any] | None:
+def _chat(agent: Agent, names: Mapping[str, str]) -> dict[str, Any] | None:
     if agent.chat_credential is None:
         return None
-    names = {str(one.uuid): one.name for one in Credential.objects.all()}
     chat: dict[str, Any] = {"credential": agent.chat_credential.name}
     if agent.chat_model:
         chat["model"] = agent.chat_model
     chat["timeout_s"] = agent.timeout_s
-    # A credential that was removed since can't answer any more; the entry has no meaning.
-    fallbacks = [one for one in agent.fallbacks if one["credential"] in names]
-    if fallbacks:
-        chat["fallbacks"] = [
-            {"credential": names[one["credential"]], "model": one["model"]} for one in fallbacks
-        ]
+    if fallbacks := exporting_llm.chain(agent.fallbacks, names):
+        chat["fallbacks"] = fallbacks
     return chat
 
 
 def _agent(
-    agent: Agent, chat: dict[str, Any] | None, shared: dict[str, Any] | None
+    agent: Agent,
+    chat: dict[str, Any] | None,
+    shared: dict[str, Any] | None,
+    names: Mapping[str, str],
 ) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": agent.name, "kind": agent.kind}
     if agent.instructions:
@@ -260,8 +260,8 @@ def _agent(
     for name in ("outside_hours", "history", "leads"):
         if (value := getattr(agent, name)) != getattr(defaults, name):
             entry[name] = value
-    if agent.guards:
-        entry["guards"] = agent.guards
+    parts = {"guards": agent.guards, "purposes": exporting_llm.own_purposes(agent, names)}
+    entry |= {name: value for name, value in parts.items() if value}
     entry.update(exporting_people.section(agent))
     return entry
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -47,6 +48,34 @@ def _purposes() -> dict[str, Any]:
     return exported
 
 
+def own_purposes(agent: Agent, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return an agent's own models by purpose.
+
+    Args:
+        names: of the credentials that there are, by uuid.
+    """
+    exported = {}
+    for purpose, one in sorted(agent.purposes.items()):
+        for entry in chain([one], names):
+            entry["timeout_s"] = one["timeout_s"]
+            for spare in chain(one["fallbacks"], names):
+                entry["fallback"] = spare
+            exported[purpose] = entry
+    return exported
+
+
+def chain(models: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return models as a file names them.
+
+    One whose credential was removed since can't answer any more; its entry has no meaning.
+    """
+    return [
+        {"credential": names[one["credential"]], "model": one["model"]}
+        for one in models
+        if one["credential"] in names
+    ]
+
+
 def _who(credential: Credential | None, model: str) -> dict[str, Any] | None:
     if credential is None:
         return None
@@ -65,8 +94,8 @@ def _prices() -> list[dict[str, Any]]:
             amount = getattr(price, name)
             if amount is not None:
                 entry[name] = _number(amount)
-        if price.note:
-            entry["note"] = price.note
+        told = {"note": price.note, "source": price.source, "checked_on": price.checked_on}
+        entry |= {name: value for name, value in told.items() if value}
         exported.append(entry)
     return exported
 

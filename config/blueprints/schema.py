@@ -35,7 +35,7 @@ from config.blueprints.fields import (
 )
 from config.blueprints.leads import LeadsSection
 from config.blueprints.schema_hours import HoursSection
-from config.blueprints.schema_llm import ChatSection, LlmSection
+from config.blueprints.schema_llm import ChatSection, LlmSection, OwnPurposesSection
 from config.blueprints.schema_people import ApprovalSection, QueueSection, ReturnMinutes
 from config.blueprints.tools import ToolSection
 from config.blueprints.webhooks import WebhookSection
@@ -130,7 +130,7 @@ class KnowledgeSection(Section):
 
 
 class AgentSection(Section):
-    """A persona; `chat` differs from the tenant's where given."""
+    """A persona; `chat` and `purposes` differ from the tenant's where given."""
 
     name: Annotated[Name, AfterValidator(defined("agent"))]
     kind: Literal["general", "specialist", "integration", "human", "personal"]
@@ -140,6 +140,7 @@ class AgentSection(Section):
     tools: list[ToolRef] = []
     keywords: list[Annotated[str, Field(min_length=2, max_length=60)]] = Field([], max_length=100)
     chat: ChatSection | None = None
+    purposes: OwnPurposesSection = OwnPurposesSection()
     is_active: bool = True
     outside_hours: Literal["answer", "tell", "away"] = "answer"
     guards: Annotated[dict[str, Any], AfterValidator(are_guards)] = {}
@@ -166,6 +167,8 @@ class AgentSection(Section):
             raise refuse("hands off to itself")
         if self.kind == "personal" and not self.owner_numbers:
             raise refuse("a personal agent needs owner_numbers")
+        if self.purposes.named() and self.kind == "human":
+            raise refuse("an agent of kind human asks no model: it has no purposes")
         if self.queue is not None and self.kind != "human":
             raise refuse("only an agent of kind human has a queue")
         if self.queue is not None and self.queue.escalate_to == self.name:

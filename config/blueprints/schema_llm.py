@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
@@ -118,8 +118,41 @@ class PurposesSection(Section):
 
     def named(self) -> dict[str, PurposeSection]:
         """Return the purposes that are there."""
-        found = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: section for name, section in found.items() if section is not None}
+        return _named(self)
+
+
+def _named(section: Section) -> dict[str, Any]:
+    found = {name: getattr(section, name) for name in type(section).model_fields}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+class OwnPurposeSection(FallbackSection):
+    """Which model does one thing for one agent, and who does it when that fails."""
+
+    timeout_s: int = Field(20, ge=1, le=60)
+    fallback: FallbackSection | None = None
+
+
+def _no_embed(value: object) -> object:
+    raise refuse(
+        "an agent has no embedding model of its own: all agents share the documents, which one"
+        " model reads (llm.embed)"
+    )
+
+
+class OwnPurposesSection(Section):
+    """An agent's own models by purpose; one that is not named here is the tenant's."""
+
+    classify: OwnPurposeSection | None = None
+    rewrite: OwnPurposeSection | None = None
+    summarise: OwnPurposeSection | None = None
+    transcribe: OwnPurposeSection | None = None
+    vision: OwnPurposeSection | None = None
+    embed: Annotated[None, BeforeValidator(_no_embed)] = None
+
+    def named(self) -> dict[str, OwnPurposeSection]:
+        """Return the purposes that are there."""
+        return _named(self)
 
 
 class PriceSection(Section):
@@ -137,6 +170,8 @@ class PriceSection(Section):
     cached_input_usd: Price | None = None
     minute_usd: Price | None = None
     note: str = Field("", max_length=200)
+    source: Url | Literal[""] = ""
+    checked_on: date | None = None
 
 
 class RateSection(Section):

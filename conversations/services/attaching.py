@@ -19,11 +19,10 @@ from conversations.models import (
     InboundMessage,
     Turn,
 )
-from conversations.services import consent, file_types
+from conversations.services import answerers, consent, file_types
 from conversations.services.describing import attachment_of
 from conversations.types import IncomingFile, MediaRules, MessageKind, Silence
 from integrations.llm.types import ChatConfig, Purpose
-from integrations.services import choices
 from tenants import timers
 from tenants.audit.record import record
 from tenants.errors import DomainError
@@ -121,13 +120,18 @@ def _plan_reading(
 def reader_of(message: InboundMessage) -> ChatConfig | None:
     """Return the model that turns a message's file into words; None where there is none."""
     purpose = READ_BY.get(MessageKind(message.kind))
-    return choices.config_for(purpose) if purpose is not None else None
+    if purpose is None:
+        return None
+    return answerers.model_for(answerers.profile_of(message.conversation), purpose)
 
 
-def readable_kinds() -> frozenset[str]:
-    """Return the kinds of files that a chosen model turns into words."""
+def readable_kinds(conversation: Conversation) -> frozenset[str]:
+    """Return the kinds of files that a model turns into words for who answers a conversation."""
+    profile = answerers.profile_of(conversation)
     return frozenset(
-        kind.value for kind, purpose in READ_BY.items() if choices.config_for(purpose) is not None
+        kind.value
+        for kind, purpose in READ_BY.items()
+        if answerers.model_for(profile, purpose) is not None
     )
 
 

@@ -18,7 +18,7 @@ from django.db import transaction
 
 from conversations.channels import ChannelAccount, sender_for
 from conversations.models import Attachment, AttachmentContent, Conversation
-from conversations.services import attaching, file_types
+from conversations.services import answerers, attaching, file_types
 from conversations.types import MessageKind
 from integrations.llm.errors import BudgetExhausted, NoProviderAnswered
 from integrations.llm.types import ChatConfig, Image, Sound
@@ -102,12 +102,15 @@ def work_on(*, timer_id: int, token: uuid.UUID) -> FileOutcome:
 
 
 def _open(claim: timers.Claim) -> _Job | None:
-    rows = Attachment.objects.select_related("message__conversation__contact")
+    rows = Attachment.objects.select_related(
+        "message__conversation__contact", "message__conversation__agent"
+    )
     found = rows.filter(pk=claim.ref).first()
     if found is None or not found.is_under_way:
         return None
     tenant = Tenant.objects.get(schema_name=current_schema())
     conversation = found.message.conversation
+    profile = answerers.profile_of(conversation)
     account = None
     if found.status == Status.WAITING:
         with suppress(Permanent):
@@ -122,6 +125,8 @@ def _open(claim: timers.Claim) -> _Job | None:
         caller=Caller(
             origin=ModelCall.Origin.CUSTOMER,
             zone=tenant.timezone,
+            agent_uuid=profile.agent_uuid if profile else None,
+            agent_name=profile.name if profile else "",
             contact_uuid=conversation.contact.uuid,
             conversation_uuid=conversation.uuid,
         ),

@@ -18,21 +18,20 @@ from django.utils.translation import override
 
 from agents.runtime import clarifying, prompting, prompts, remembering, routing, summing
 from agents.runtime.summing import Summed
-from agents.services import profiles
 from agents.types import AgentProfile, TranscriptLine
 from agents.types_leads import LeadFound
 from conversations.models import Conversation, Note, OutboundMessage
-from conversations.services import archive, bursts, facts, leads, qualifying
+from conversations.services import answerers, archive, bursts, facts, leads, qualifying
 from conversations.services.due import DueOutcome
 from integrations.llm import pii
 from integrations.llm.errors import BudgetExhausted
 from integrations.llm.types import ChatConfig, Purpose
 from integrations.models import ModelCall
-from integrations.services import calls, choices
+from integrations.services import calls
 from integrations.services.calls import Caller
 from tenants import timers
 from tenants.context import current_schema, database_now, release_connection
-from tenants.errors import DomainError, Permanent, Temporary
+from tenants.errors import Permanent, Temporary
 from tenants.failpoints import reach
 from tenants.leases import keep
 from tenants.models import Tenant
@@ -147,13 +146,7 @@ def _read(conversation_id: int) -> _Read | None:
     if conversation.status == Conversation.Status.OPEN:
         until = conversation.summarised_until
         found = tuple(one for one in found[:-KEEP_LINES] if until is None or one.at > until)
-    profile = None
-    if conversation.agent_id is not None:
-        try:
-            profile = profiles.profile(agent_id=conversation.agent_id)
-        except DomainError:
-            profile = None
-    return _Read(conversation, found, tenant, profile)
+    return _Read(conversation, found, tenant, answerers.profile_of(conversation))
 
 
 def _summed(read: _Read) -> Summed | None:
@@ -161,7 +154,7 @@ def _summed(read: _Read) -> Summed | None:
     if not read.lines and not read.is_over:
         return None
     by_rules = _by_rules(read)
-    config = _model(read)
+    config = answerers.model_for(read.profile, Purpose.SUMMARISE)
     said = any(one.role == "contact" and routing.small_talk(one.text) is None for one in read.lines)
     if config is None or not said:
         release_connection()
@@ -210,12 +203,6 @@ def outcome(lines: Sequence[TranscriptLine]) -> str:
     return Conversation.Outcome.RESOLVED
 
 
-def _model(read: _Read) -> ChatConfig | None:
-    if read.profile is not None:
-        return read.profile.model_for(Purpose.SUMMARISE)
-    return choices.config_for(Purpose.SUMMARISE)
-
-
 def _by_model(read: _Read, config: ChatConfig) -> Summed | None:
     """Return a model's summary, as far as it holds; None where none is to be had."""
     conversation, profile = read.conversation, read.profile
@@ -226,7 +213,6 @@ def _by_model(read: _Read, config: ChatConfig) -> Summed | None:
         agent_name=profile.name if profile else "",
         contact_uuid=conversation.contact.uuid,
         conversation_uuid=conversation.uuid,
-        cheaper=profile.cheaper if profile else None,
     )
     offered = tuple((code.value, meaning) for code, meaning in _MEANINGS) if read.is_over else ()
     asked = summing.request(

@@ -9,12 +9,12 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import override
 
-from agents.models import Agent
-from agents.services import business, profiles, reception, variants
+from agents.services import business
 from agents.types import AgentProfile, Identity, RunRequest
 from conversations.channels import Accounts
 from conversations.models import Conversation, InboundMessage, Turn
 from conversations.services import (
+    answerers,
     attaching,
     bursts,
     consent,
@@ -111,7 +111,7 @@ def _new_turn(
         return TurnOutcome.NOTHING_PENDING
     if attaching.hold_burst(conversation=conversation, messages=messages, now=now):
         return TurnOutcome.WAITS_FOR_FILES
-    profile = _profile(conversation)
+    profile = answerers.profile_of(conversation)
     if profile is None or claim.n_attempts > MAX_ATTEMPTS:
         reason = "no agent answers here" if profile is None else "answering failed repeatedly"
         takeover.leave_to_people(conversation=conversation, reason=reason, now=now)
@@ -198,19 +198,3 @@ def _identity(conversation: Conversation, messages: Sequence[InboundMessage]) ->
         # The oldest stays in the burst until it is answered, however often that is begun anew.
         burst=str(min(messages, key=lambda one: one.pk).uuid),
     )
-
-
-def _profile(conversation: Conversation) -> AgentProfile | None:
-    """Return who answers a conversation; None where nobody does."""
-    agent = conversation.agent
-    if agent is None or not agent.is_active or agent.published_version_id is None:
-        return None
-    if agent.kind == Agent.Kind.HUMAN:
-        return None
-    agent_id = reception.receiver(
-        agent_id=agent.pk, contact_ids=handoffs.contact_ids(conversation.contact)
-    )
-    if agent_id is None:
-        return None
-    version_id = variants.version_for(agent_id=agent_id, contact_uuid=conversation.contact.uuid)
-    return profiles.published(agent_id=agent_id, version_id=version_id)

@@ -49,7 +49,6 @@ def at_end(
         agent_name=profile.name,
         contact_uuid=conversation.contact.uuid,
         conversation_uuid=conversation.uuid,
-        cheaper=profile.cheaper,
     )
     asked = qualifying.request(
         lines,

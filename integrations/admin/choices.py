@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,8 @@ class Line:
 
     Args:
         model: who does it, such as ``"gpt-4o · principal"``; empty where nobody was chosen.
-        used_by: the agents that ask this model; empty where no agent is named for the purpose.
+        used_by: the agents that ask this model; empty where none was chosen.
+        own: the agents that ask a model of their own instead.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Line:
     fallback: str = ""
     cheaper: str = ""
     used_by: str = ""
+    own: str = ""
 
 
 class ChoiceForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -176,12 +178,10 @@ def _line(
 ) -> Line:
     name, what_for = str(purpose.label), str(_WHAT_FOR[purpose])
     without = str(_WITHOUT[purpose])
+    own = ", ".join(one.name for one in agents if purpose.value in one.own)
     if choice is None:
         add = reverse("admin:integrations_modelchoice_add")
-        return Line(name, what_for, without, f"{add}?purpose={purpose.value}")
-    used_by: Iterable[str] = ()
-    if purpose is Kind.CHAT:
-        used_by = (one.name for one in agents if not one.names_model)
+        return Line(name, what_for, without, f"{add}?purpose={purpose.value}", own=own)
     return Line(
         name=name,
         what_for=what_for,
@@ -190,7 +190,8 @@ def _line(
         model=_who(choice.credential, choice.model),
         fallback=_who(choice.fallback_credential, choice.fallback_model),
         cheaper=_who(choice.cheaper_credential, choice.cheaper_model),
-        used_by=", ".join(used_by),
+        used_by=", ".join(one.name for one in agents if purpose.value not in one.own),
+        own=own,
     )
 
 

@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -47,6 +48,8 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
             "model",
             "valid_from",
             *_AMOUNTS,
+            "source",
+            "checked_on",
             "note",
         )
         localized_fields = _AMOUNTS
@@ -55,7 +58,8 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
             "valid_from": _(
                 "Calls keep the price that they were made at; a new price is a new row with its"
                 " first day."
-            )
+            ),
+            "source": _("The page on which the provider says so."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -121,6 +125,17 @@ class _PriceAdmin(PanelAdmin):
         return _price(obj.minute_usd)
 
 
+def _confirmed(*, is_shipped: bool, source: str, checked_on: date | None) -> SafeString | str:
+    """Say where a price was read and when; of a shipped one without that, that nobody is sure."""
+    if checked_on is None:
+        return badge(_("unconfirmed"), "warn") if is_shipped else PanelAdmin.empty_value_display
+    day = date_format(checked_on, "SHORT_DATE_FORMAT")
+    if not source:
+        return day
+    link = '<a class="pz-link" href="{}" target="_blank" rel="noopener noreferrer">{}</a>'
+    return format_html(link, source, day)
+
+
 _COLUMNS = (
     "model",
     "provider_name",
@@ -136,7 +151,8 @@ _COLUMNS = (
 class PlatformPriceAdmin(_PriceAdmin):
     """The list that counts for every tenant without a price of its own."""
 
-    list_display = (*_COLUMNS, "origin")
+    list_display = (*_COLUMNS, "origin", "confirmed")
+    list_before_template = "integrations/_unconfirmed.html"
     list_filter = ("provider", "is_shipped")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -150,6 +166,11 @@ class PlatformPriceAdmin(_PriceAdmin):
         if change and form.changed_data:
             obj.is_shipped = False
         super().save_model(request, obj, form, change)
+
+    @admin.display(description=_("confirmed on"), ordering="checked_on")
+    def confirmed(self, obj: ModelPrice) -> SafeString | str:
+        """Where the price was read, and when."""
+        return _confirmed(is_shipped=obj.is_shipped, source=obj.source, checked_on=obj.checked_on)
 
     @admin.display(description=_("origin"), ordering="is_shipped")
     def origin(self, obj: ModelPrice) -> SafeString:
@@ -179,6 +200,9 @@ class OwnPriceAdmin(_PriceAdmin):
                 "model": one.model,
                 "valid_from": one.valid_from,
                 "is_replaced": one.is_replaced,
+                "confirmed": _confirmed(
+                    is_shipped=one.is_shipped, source=one.source, checked_on=one.checked_on
+                ),
                 "prices": [
                     _price(one.input_usd),
                     _price(one.cached_input_usd),

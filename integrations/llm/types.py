@@ -232,6 +232,7 @@ class ChatConfig:
         timeout_s: longest time for one answer of this provider, in seconds.
         credential: the uuid of the key's row; empty where there is none.
         fallbacks: tried in this order; their own fallbacks are not followed.
+        cheaper: answers once a budget is nearly used up; None for nobody.
     """
 
     provider: str
@@ -241,6 +242,7 @@ class ChatConfig:
     timeout_s: float = 20.0
     fallbacks: tuple[ChatConfig, ...] = ()
     credential: str = ""
+    cheaper: ChatConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)

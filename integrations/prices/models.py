@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, URLValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -41,6 +41,15 @@ class ModelPrice(models.Model):
     )
     minute_usd = _usd(_("US$ for a minute of sound"), null=True, blank=True)
     note = models.CharField(_("note"), max_length=200, blank=True)
+    # The provider's own page, and when it said so; of shipped prices without them nobody is sure.
+    source = models.CharField(
+        _("source"),
+        max_length=200,
+        blank=True,
+        db_default="",
+        validators=[URLValidator(schemes=["https", "http"])],
+    )
+    checked_on = models.DateField(_("checked on"), null=True, blank=True)
     is_shipped = models.BooleanField(_("came with the product"), default=False, editable=False)
 
     class Meta:

@@ -56,8 +56,14 @@ LONGEST_NOTE_S = 300.0
 
 @dataclass(slots=True)
 class _BreakerGate:
-    """The breakers of this tenant, asked between the calls of a chain."""
+    """The breakers of this tenant, asked between the calls of a chain.
 
+    Args:
+        shows: the request holds an image. A model that cannot see refuses it as a bad request,
+            which says nothing of the answers that the same model writes.
+    """
+
+    shows: bool = False
     probes: set[int] = field(default_factory=set)
 
     def refusal(self, config: ChatConfig) -> str:
@@ -73,6 +79,8 @@ class _BreakerGate:
             breakers.succeeded(config)
 
     def failed(self, config: ChatConfig, error: Temporary | Permanent) -> None:
+        if self.shows and error.reason.startswith("HTTP 400"):
+            return
         if config.provider != Provider.OFFLINE:
             breakers.failed(config, reason=error.reason, is_probe=id(config) in self.probes)
 
@@ -88,15 +96,14 @@ def chat(config: ChatConfig, request: ChatRequest, *, caller: Caller) -> ChatRes
     if config.provider == Provider.OFFLINE:  # no model: it costs nothing and never fails
         return factory.chat(config, request)
     now = timezone.now()
-    try:
-        promise, chosen = _reserve(config, request, caller=caller, now=now)
-    except BudgetExhausted as error:
-        budget_marks.tell_exhausted(spend_id=error.spend_id, now=now)
-        raise
+    promise, chosen = _reserve(
+        config, lambda one: _chat_cost(one, request, now), caller=caller, now=now
+    )
     cost: Cost = prices.UNKNOWN
     tries: Sequence[Try] = ()
     try:
-        result = factory.chat(chosen, request, gate=_BreakerGate())
+        gate = _BreakerGate(shows=request.purpose is Purpose.VISION)
+        result = factory.chat(chosen, request, gate=gate)
         tries = result.tries
         answered = Answered(
             provider=result.provider,
@@ -106,7 +113,7 @@ def chat(config: ChatConfig, request: ChatRequest, *, caller: Caller) -> ChatRes
             n_input_characters=_n_characters(request),
             n_output_characters=len(result.text),
             hop=len(tries),
-            degraded="budget" if promise.wants_cheaper else "",
+            degraded="budget" if chosen is not config else "",
             credential=result.credential,
         )
         cost = ledger.record_answer(answered, purpose=request.purpose, caller=caller, now=now)
@@ -120,24 +127,45 @@ def chat(config: ChatConfig, request: ChatRequest, *, caller: Caller) -> ChatRes
 
 
 def _reserve(
-    config: ChatConfig, request: ChatRequest, *, caller: Caller, now: datetime
+    config: ChatConfig,
+    cost: Callable[[ChatConfig], Decimal | None],
+    *,
+    caller: Caller,
+    now: datetime,
+    n_calls: int = 1,
 ) -> tuple[Promise, ChatConfig]:
-    """Set the money aside and choose who answers: the cheaper model when a budget is nearly used.
+    """Set the money aside and choose who is asked: the cheaper model when a budget is nearly used.
 
     What the chosen model costs at most is set aside; where the usual one does not fit any more, the
-    cheaper one may.
+    cheaper one may. Every purpose comes through here, so that each tells people of a budget that
+    it finds used up.
+
+    Args:
+        cost: what one model may take, without its fallbacks; None where its price is not known.
+        n_calls: as `budgets.reserve` has it.
     """
-    subject, zone = caller.subject(), caller.zone
-    cheaper = caller.cheaper if caller.cheaper not in (None, config) else None
-    try:
-        promise = budgets.reserve(
-            subject=subject, usd=_estimate(config, request, now), now=now, timezone=zone
+
+    def reserve(one: ChatConfig) -> Promise:
+        costs = [usd for usd in map(cost, (one, *one.fallbacks)) if usd is not None]
+        return budgets.reserve(
+            subject=caller.subject(),
+            usd=max(costs, default=None),  # the dearest of the chain may be who answers
+            now=now,
+            timezone=caller.zone,
+            n_calls=n_calls,
         )
-    except BudgetExhausted:
-        if cheaper is None:
-            raise
-        usd = _estimate(cheaper, request, now)
-        return budgets.reserve(subject=subject, usd=usd, now=now, timezone=zone), cheaper
+
+    cheaper = config.cheaper
+    try:
+        try:
+            promise = reserve(config)
+        except BudgetExhausted:
+            if cheaper is None:
+                raise
+            return reserve(cheaper), cheaper
+    except BudgetExhausted as error:
+        budget_marks.tell_exhausted(spend_id=error.spend_id, now=now)
+        raise
     if not promise.wants_cheaper or cheaper is None:
         return promise, config
     return promise, replace(cheaper, fallbacks=(config, *config.fallbacks))
@@ -150,18 +178,13 @@ def _n_characters(request: ChatRequest) -> int:
     return sum(len(message.text) for message in request.messages) + n_images * per_image
 
 
-def _estimate(config: ChatConfig, request: ChatRequest, now: datetime) -> Decimal | None:
-    """Return what the dearest of the chain may take; None where no price is known."""
-    n_characters = _n_characters(request)
-    costs = [
-        prices.estimate(
-            n_input_characters=n_characters,
-            n_output_tokens=request.max_output_tokens,
-            price=prices.price_of(provider=one.provider, model=one.model, on=now.date()),
-        ).usd
-        for one in (config, *config.fallbacks)
-    ]
-    return max((usd for usd in costs if usd is not None), default=None)
+def _chat_cost(config: ChatConfig, request: ChatRequest, now: datetime) -> Decimal | None:
+    price = prices.price_of(provider=config.provider, model=config.model, on=now.date())
+    return prices.estimate(
+        n_input_characters=_n_characters(request),
+        n_output_tokens=request.max_output_tokens,
+        price=price,
+    ).usd
 
 
 def transcribe(config: ChatConfig, sound: Sound, *, language: str, caller: Caller) -> Transcript:
@@ -175,12 +198,13 @@ def transcribe(config: ChatConfig, sound: Sound, *, language: str, caller: Calle
         RuntimeError: a transaction is open; nothing may wait for the network under it.
     """
     now = timezone.now()
-    usd = _sound_estimate(config, sound, now)
-    promise = budgets.reserve(subject=caller.subject(), usd=usd, now=now, timezone=caller.zone)
+    promise, chosen = _reserve(
+        config, lambda one: _sound_cost(one, sound, now), caller=caller, now=now
+    )
     gate, tries = _BreakerGate(), list[Try]()
     cost: Cost = prices.UNKNOWN
     try:
-        for one in (config, *config.fallbacks):
+        for one in (chosen, *chosen.fallbacks):
             if refusal := gate.refusal(one):
                 tries.append(Try(one.provider, one.model, "refused", refusal, 0, one.credential))
                 continue
@@ -201,6 +225,7 @@ def transcribe(config: ChatConfig, sound: Sound, *, language: str, caller: Calle
                 n_output_characters=len(heard.text),
                 hop=len(tries),
                 seconds=heard.seconds,
+                degraded="budget" if chosen is not config else "",
                 credential=one.credential,
             )
             cost = ledger.record_answer(
@@ -214,14 +239,12 @@ def transcribe(config: ChatConfig, sound: Sound, *, language: str, caller: Calle
         budgets.settle(reservation=promise.reservation, usd=cost.usd)
 
 
-def _sound_estimate(config: ChatConfig, sound: Sound, now: datetime) -> Decimal | None:
+def _sound_cost(config: ChatConfig, sound: Sound, now: datetime) -> Decimal | None:
+    price = prices.price_of(provider=config.provider, model=config.model, on=now.date())
+    if price is None or price.minute_usd is None:
+        return None
     minutes = Decimal(str(LONGEST_NOTE_S if sound.seconds is None else sound.seconds)) / 60
-    found = [
-        prices.price_of(provider=one.provider, model=one.model, on=now.date())
-        for one in (config, *config.fallbacks)
-    ]
-    costs = [one.minute_usd * minutes for one in found if one and one.minute_usd is not None]
-    return max(costs, default=None)
+    return price.minute_usd * minutes
 
 
 def _failed(config: ChatConfig, error: Temporary | Permanent, began: float) -> Try:
@@ -282,13 +305,15 @@ class _Metered:
 
     def _call(self, embed: Callable[[], Embedded], n_characters: int) -> Embedded:
         now, caller, target = timezone.now(), self._caller, self._target
-        price = prices.price_of(provider=target.provider, model=target.model, on=now.date())
-        usd = prices.estimate(n_input_characters=n_characters, n_output_tokens=0, price=price).usd
         gate = _BreakerGate()
         if refusal := gate.refusal(target):
             raise Temporary(refusal, retry_after_s=breakers.PAUSE_S)
-        promise = budgets.reserve(
-            subject=caller.subject(), usd=usd, now=now, timezone=caller.zone, n_calls=0
+        promise, _chosen = _reserve(
+            target,
+            lambda one: _text_cost(one, n_characters, now),
+            caller=caller,
+            now=now,
+            n_calls=0,
         )
         cost: Cost = prices.UNKNOWN
         tries: Sequence[Try] = ()
@@ -314,3 +339,8 @@ class _Metered:
             ledger.record_tries(tries, purpose=Purpose.EMBED, caller=caller, now=now)
             budgets.settle(reservation=promise.reservation, usd=cost.usd)
         return made
+
+
+def _text_cost(config: ChatConfig, n_characters: int, now: datetime) -> Decimal | None:
+    price = prices.price_of(provider=config.provider, model=config.model, on=now.date())
+    return prices.estimate(n_input_characters=n_characters, n_output_tokens=0, price=price).usd

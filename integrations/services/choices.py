@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import QuerySet
 
 from integrations.llm import purposes
+from integrations.llm.purposes import AS_CHAT
 from integrations.llm.types import ChatConfig, Purpose
 from integrations.models import Credential, ModelChoice
 from integrations.services import credentials
@@ -23,29 +24,48 @@ class Chosen:
 
     Args:
         configs: only what was chosen.
-        cheaper: answers once a budget is nearly used up; None for nobody.
+        cheaper: who does it once a budget is nearly used up, also where no model was chosen.
     """
 
     configs: Mapping[Purpose, ChatConfig]
-    cheaper: ChatConfig | None = None
+    cheaper: Mapping[Purpose, ChatConfig]
+
+    def beside(self, own: Mapping[Purpose, ChatConfig]) -> dict[Purpose, ChatConfig]:
+        """Return whom an agent asks by purpose: its own model, the tenant's where it names none.
+
+        The tenant's money is saved by whom the tenant chose, whoever is asked first.
+        """
+        models = {**self.configs, **own}
+        return {
+            purpose: replace(config, cheaper=self._cheaper_than(config, purpose))
+            for purpose, config in models.items()
+        }
+
+    def _cheaper_than(self, config: ChatConfig, purpose: Purpose) -> ChatConfig | None:
+        found = self.cheaper.get(purpose)
+        if found is None and purpose in AS_CHAT:
+            found = self.cheaper.get(Purpose.CHAT)
+        is_same = found and (found.credential, found.model) == (config.credential, config.model)
+        return None if is_same else found
 
 
 def chosen() -> Chosen:
     """Return what is asked where an agent names no model of its own; one query."""
     rows = {Purpose(one.purpose): one for one in _choices()}
     chains = {purpose: _chain(row) for purpose, row in rows.items()}
-    chat = rows.get(Purpose.CHAT)
+    cheaper = {
+        purpose: _config(row.cheaper_credential, row.cheaper_model, row.timeout_s)
+        for purpose, row in rows.items()
+    }
     return Chosen(
         configs={purpose: chain for purpose, chain in chains.items() if chain is not None},
-        cheaper=_config(chat.cheaper_credential, chat.cheaper_model, chat.timeout_s)
-        if chat
-        else None,
+        cheaper={purpose: one for purpose, one in cheaper.items() if one is not None},
     )
 
 
 def config_for(purpose: Purpose) -> ChatConfig | None:
     """Return the tenant's model for a purpose, for what no agent does; see `purposes.model_for`."""
-    found = chosen().configs
+    found = chosen().beside({})
     return purposes.model_for(purpose, configs=found, chat=found.get(Purpose.CHAT))
 
 

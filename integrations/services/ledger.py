@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from django.utils import timezone
 
-from integrations.llm.types import NOT_MEASURED, ChatConfig, Purpose, Try, Usage
+from integrations.llm.types import NOT_MEASURED, Purpose, Try, Usage
 from integrations.models import ModelCall
 from integrations.services import prices
 from integrations.services.budgets import Subject
@@ -27,7 +27,6 @@ class Caller:
 
     Args:
         zone: IANA name of the tenant's time zone, for where its days begin.
-        cheaper: who answers instead once a budget is nearly used up; None for nobody.
     """
 
     origin: ModelCall.Origin
@@ -37,7 +36,6 @@ class Caller:
     contact_uuid: uuid.UUID | None = None
     conversation_uuid: uuid.UUID | None = None
     turn_uuid: uuid.UUID | None = None
-    cheaper: ChatConfig | None = None
 
     def subject(self) -> Subject:
         """Return whose budgets hold."""

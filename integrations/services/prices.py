@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -40,6 +41,7 @@ class Price:
 
     Args:
         source: ``"own"``, ``"platform"`` or ``"free"``.
+        is_sure: somebody wrote it, or read it on the provider's page; else costs are estimates.
     """
 
     input_usd: Decimal
@@ -48,6 +50,7 @@ class Price:
     minute_usd: Decimal | None
     valid_from: date | None
     source: str
+    is_sure: bool = True
 
     def as_json(self) -> dict[str, object]:
         """Return what the ledger keeps: later prices change nothing about earlier calls."""
@@ -74,15 +77,25 @@ UNKNOWN = Cost(ModelCall.CostKind.UNKNOWN, None)
 FREE = Price(Decimal(0), Decimal(0), None, None, None, "free")
 
 _FIND = """
-select input_usd, output_usd, cached_input_usd, minute_usd, valid_from, source from (
-    select *, 'own' as source, 0 as place from prices_modelprice
+select input_usd, output_usd, cached_input_usd, minute_usd, valid_from, source, is_sure from (
+    select provider, model, input_usd, output_usd, cached_input_usd, minute_usd, valid_from,
+        'own' as source, 0 as place, true as is_sure
+    from prices_modelprice
     union all
-    select *, 'platform' as source, 1 as place from public.prices_modelprice
+    select provider, model, input_usd, output_usd, cached_input_usd, minute_usd, valid_from,
+        'platform', 1, not is_shipped or checked_on is not null
+    from public.prices_modelprice
 ) p
 where provider = %(provider)s and valid_from <= %(on)s
-  and (model = %(model)s or left(%(model)s, length(model) + 1) = model || '-')
+  and (model = %(model)s or (
+    left(%(model)s, length(model)) = model and substr(%(model)s, length(model) + 1) ~ %(dated)s
+  ))
 order by length(model) desc, place, valid_from desc limit 1
 """
+
+_DATED = r"^-(\d{3,}(-\d{2}){0,2}|latest|preview(-\d{2}-\d{2,4})?)$"
+"""What makes a name the version of a model, such as ``-2024-11-20``, ``-20251001`` or ``-001``. All
+else behind a hyphen is another model with its own price: ``gpt-5-pro`` takes 12 times ``gpt-5``."""
 
 _RATE = """
 select usd_brl from (
@@ -101,7 +114,7 @@ def price_of(*, provider: str, model: str, on: date) -> Price | None:
     """
     if provider in _FREE:
         return FREE
-    row = _remembered(_FIND, provider=provider, model=model.lower(), on=on)
+    row = _remembered(_FIND, provider=provider, model=model.lower(), on=on, dated=_DATED)
     return None if row is None else Price(*row)
 
 
@@ -145,16 +158,18 @@ def cost_of(*, usage: Usage, price: Price | None, seconds: float | None = None) 
     """
     if price is None:
         return UNKNOWN
-    if seconds is not None and price.minute_usd is not None:
-        minutes = Decimal(str(seconds)) / 60
-        return Cost(ModelCall.CostKind.EXACT, minutes * price.minute_usd)
+    kind = ModelCall.CostKind.EXACT if price.is_sure else ModelCall.CostKind.ESTIMATED
     if price.source == "free":
-        return Cost(ModelCall.CostKind.EXACT, Decimal(0))
+        return Cost(kind, Decimal(0))
+    counted = usage.input_tokens is not None and usage.output_tokens is not None
+    # Sound that was counted in tokens is paid so, where they have a price.
+    by_minute = price.minute_usd is not None and not (counted and price.input_usd)
+    if seconds is not None and price.minute_usd is not None and by_minute:
+        return Cost(kind, Decimal(str(seconds)) / 60 * price.minute_usd)
     if usage.input_tokens is None or usage.output_tokens is None:
         return UNKNOWN
     return Cost(
-        ModelCall.CostKind.EXACT,
-        _usd(usage.input_tokens, usage.output_tokens, usage.cached_input_tokens, price),
+        kind, _usd(usage.input_tokens, usage.output_tokens, usage.cached_input_tokens, price)
     )
 
 
@@ -174,27 +189,52 @@ def _usd(n_input: int, n_output: int, n_cached: int | None, price: Price) -> Dec
 
 
 def ensure_shipped() -> int:
-    """Add the prices that came with the product where the current schema has none for that day.
+    """Make the prices that came with the product what they are in this release.
 
-    Returns how many were added. Rows that people changed stay as they are.
+    Rows that people changed stay as they are, and so does what calls were priced at.
+
+    Returns:
+        How many were added, corrected or taken out.
     """
     with SHIPPED.open(encoding="utf-8", newline="") as lines:
-        rows = [
-            ModelPrice(
-                provider=row["provider"],
-                model=row["model"],
-                valid_from=date.fromisoformat(row["valid_from"]),
-                input_usd=Decimal(row["input_usd"]),
-                output_usd=Decimal(row["output_usd"]),
-                cached_input_usd=_optional(row["cached_input_usd"]),
-                minute_usd=_optional(row["minute_usd"]),
-                is_shipped=True,
-            )
-            for row in csv.DictReader(lines)
-        ]
+        rows = [_shipped(row) for row in csv.DictReader(lines)]
+    wanted = {_key(row): row for row in rows}
+    n_changed = 0
+    for stored in ModelPrice.objects.filter(is_shipped=True):
+        row = wanted.get(_key(stored))
+        if row is None:
+            stored.delete()
+            n_changed += 1
+        elif changed := [name for name in _READ if getattr(row, name) != getattr(stored, name)]:
+            for name in changed:
+                setattr(stored, name, getattr(row, name))
+            stored.save(update_fields=changed)
+            n_changed += 1
     before = ModelPrice.objects.count()
     ModelPrice.objects.bulk_create(rows, ignore_conflicts=True)
-    return ModelPrice.objects.count() - before
+    return n_changed + ModelPrice.objects.count() - before
+
+
+_READ = ("input_usd", "output_usd", "cached_input_usd", "minute_usd", "source", "checked_on")
+
+
+def _key(price: ModelPrice) -> tuple[str, str, date]:
+    return price.provider, price.model, price.valid_from
+
+
+def _shipped(row: Mapping[str, str]) -> ModelPrice:
+    return ModelPrice(
+        provider=row["provider"],
+        model=row["model"],
+        valid_from=date.fromisoformat(row["valid_from"]),
+        input_usd=Decimal(row["input_usd"]),
+        output_usd=Decimal(row["output_usd"]),
+        cached_input_usd=_optional(row["cached_input_usd"]),
+        minute_usd=_optional(row["minute_usd"]),
+        source=row["source"],
+        checked_on=date.fromisoformat(row["checked_on"]) if row["checked_on"] else None,
+        is_shipped=True,
+    )
 
 
 def _optional(text: str) -> Decimal | None:

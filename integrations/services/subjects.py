@@ -19,12 +19,12 @@ class AgentName:
     """An agent.
 
     Args:
-        names_model: it asks a model of its own, not the one chosen for the purpose.
+        own: the purposes for which it asks a model of its own, not the one that was chosen.
     """
 
     uuid: uuid.UUID
     name: str
-    names_model: bool
+    own: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,22 @@ ROOT = Path(__file__).resolve().parents[2]
             'llm.purposes.summarise.cheaper.credential: no credential named "other"',
         ),
         (
+            "      summarise: {credential: offline}",
+            "      embed: {credential: offline}",
+            "agents[4].purposes.embed: an agent has no embedding model of its own: all agents share"
+            " the documents, which one model reads (llm.embed)",
+        ),
+        (
+            "model: whisper-1, timeout_s: 45",
+            "timeout_s: 45",
+            "agents[4].purposes.transcribe: model is missing",
+        ),
+        (
+            "{name: Gerência, kind: human}",
+            "{name: Gerência, kind: human, purposes: {vision: {credential: principal, model: g}}}",
+            "agents[3]: an agent of kind human asks no model: it has no purposes",
+        ),
+        (
             "input_usd: 2,",
             "input_usd: -2,",
             "llm.prices[0].input_usd: must be 0 or more",

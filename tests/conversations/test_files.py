@@ -7,9 +7,12 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from django.utils.translation import override
 from django_tenants.utils import tenant_context
 
+from agents.models import Agent
+from agents.services import publishing
 from channels_whatsapp.models import MOST_FILE_MB, Device
 from channels_whatsapp.services import reception
 from conversations.models import (
@@ -29,7 +32,7 @@ from conversations.services import (
     takeover,
     worklist,
 )
-from integrations.models import Credential, ModelCall, ModelChoice
+from integrations.models import Budget, Credential, ModelCall, ModelChoice, Notice
 from integrations.services.credentials import ensure_credential
 from tenants import timers
 from tenants.context import database_now
@@ -117,6 +120,53 @@ def test_a_voice_note_is_answered_as_if_it_had_been_typed(alpha, bridge, llm):
     call = ModelCall.objects.get(purpose="transcribe")
     assert call.conversation_uuid == Conversation.objects.get().uuid
     assert call.credential == str(Credential.objects.get(name="ouvido").uuid)
+
+
+def test_an_agents_own_model_hears_for_it_within_its_own_budget(alpha, bridge, llm):
+    choose(llm, "transcribe")
+    key = ensure_credential(
+        name="dele", provider="openai_compatible", base_url=llm.base_url, api_key="none"
+    ).credential
+    spare = {"credential": str(key.uuid), "model": "whisper-2"}
+    agent = Agent.objects.create(name="Recepção")
+    agent.purposes = {
+        # Nothing listens at the first address: whom the agent named for that case hears instead.
+        "transcribe": {**dead_model(), "timeout_s": 9, "fallbacks": [spare]},
+        "vision": {**spare, "model": "olho-1", "timeout_s": 9, "fallbacks": []},
+    }
+    agent.save()
+    publishing.publish_agent(agent=agent, actor="test", now=timezone.now())
+    device = make_device(agent, bridge_url=bridge.url)
+    llm.say("quanto custa?")
+
+    receive(device, file_body(data=OGG, ref="F1"))
+    work()
+    receive(device, file_body("image", data=JPEG, mimetype="image/jpeg", ref="F2"))
+    work()
+
+    told = ModelCall.objects.order_by("pk").values_list("purpose", "model", "agent_name", "hop")
+    assert list(told) == [
+        ("transcribe", "whisper-2", "Recepção", 1),
+        ("transcribe", "whisper-1", "Recepção", 0),
+        ("vision", "olho-1", "Recepção", 0),
+    ]
+    assert attaching.readable_kinds(Conversation.objects.get()) == {"audio", "image"}
+
+    # The agent's budget holds for what it hears, and is told at once.
+    Budget.objects.create(level="agent", agent_uuid=agent.uuid, limit_usd=0)
+    receive(device, file_body(data=OGG, ref="F3"))
+    work()
+
+    assert Attachment.objects.latest("pk").problem == "budget"
+    assert Notice.objects.get().kind == "budget.exhausted"
+    assert ModelCall.objects.count() == 3
+
+
+def dead_model() -> dict[str, str]:
+    key = ensure_credential(
+        name="fora", provider="openai_compatible", base_url="http://127.0.0.1:9/v1", api_key="none"
+    ).credential
+    return {"credential": str(key.uuid), "model": "whisper-1"}
 
 
 def test_a_burst_waits_for_the_words_and_no_longer_than_its_limit(alpha, bridge, llm):

@@ -141,10 +141,10 @@ def test_from_95_percent_the_cheaper_model_answers(
     Budget.objects.create(level="tenant", limit_usd=Decimal("1"))
     cheaper = config(other, "fake-2")
     llm.say("caro")
-    first = ask(config(llm), cheaper=cheaper)
+    first = ask(config(llm, cheaper=cheaper))
     Spend.objects.update(spent_usd=Decimal("0.96"))
 
-    second = ask(config(llm), cheaper=cheaper)
+    second = ask(config(llm, cheaper=cheaper))
 
     assert (first.model, second.model) == ("fake-1", "fake-2")
     assert second.degraded == "budget"

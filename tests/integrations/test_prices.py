@@ -87,7 +87,14 @@ def test_the_price_of_the_day_counts(alpha: Tenant) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "found"),
-    [("m-1", "1"), ("m-1-2026-01-05", "1"), ("m-1-mini", "9"), ("m-1-mini-0105", "9")],
+    [
+        ("m-1", "1"),
+        ("m-1-2026-01-05", "1"),
+        ("m-1-latest", "1"),
+        ("m-1-preview-05-20", "1"),
+        ("m-1-mini", "9"),
+        ("m-1-mini-0105", "9"),
+    ],
 )
 def test_a_dated_version_is_found_by_the_longest_name(
     alpha: Tenant, asked: str, found: str
@@ -101,7 +108,7 @@ def test_a_dated_version_is_found_by_the_longest_name(
     assert price.input_usd == Decimal(found)
 
 
-@pytest.mark.parametrize("model", ["m-10", "m", "xm-1"])
+@pytest.mark.parametrize("model", ["m-10", "m", "xm-1", "m-1-pro", "m-1-5", "m-1-2026-x"])
 def test_a_name_that_only_begins_alike_is_another_model(alpha: Tenant, model: str) -> None:
     add()
 
@@ -153,8 +160,52 @@ def test_the_shipped_list_is_added_once_and_changes_nothing_that_people_changed(
     alpha: Tenant,
 ) -> None:
     first = prices.ensure_shipped()
-    ModelPrice.objects.filter(model="gpt-4o").update(input_usd=Decimal(99))
+    changed = ModelPrice.objects.filter(model="gpt-4o")
+    changed.update(input_usd=Decimal(99), is_shipped=False)  # as the admin does
 
     assert first > 20
     assert prices.ensure_shipped() == 0
     assert ModelPrice.objects.get(model="gpt-4o").input_usd == Decimal(99)
+
+
+def test_what_was_shipped_before_is_corrected_and_what_is_gone_taken_out(alpha: Tenant) -> None:
+    prices.ensure_shipped()
+    n_shipped = ModelPrice.objects.count()
+    ModelPrice.objects.filter(model="whisper-1").update(minute_usd=9, source="", checked_on=None)
+    old = add("retired")
+    ModelPrice.objects.filter(pk=old.pk).update(is_shipped=True)
+
+    assert prices.ensure_shipped() == 2
+
+    assert ModelPrice.objects.count() == n_shipped
+    assert ModelPrice.objects.get(model="whisper-1").minute_usd == Decimal("0.006")
+    for price in ModelPrice.objects.all():  # a day without its page proves nothing
+        assert bool(price.source.startswith("https://")) == (price.checked_on is not None), price
+
+
+def test_what_nobody_confirmed_makes_costs_estimates(alpha: Tenant) -> None:
+    usage = Usage(1_000_000, 0)
+    with schema_context("public"):
+        add("sure")
+        add("unsure")
+        ModelPrice.objects.update(is_shipped=True)
+        ModelPrice.objects.filter(model="sure").update(checked_on=ON)
+
+    found = {
+        model: cost_of(usage=usage, price=price_of(provider="openai", model=model, on=ON))
+        for model in ("sure", "unsure")
+    }
+    add("unsure")  # what a tenant writes itself it is sure of
+    own = cost_of(usage=usage, price=price_of(provider="openai", model="unsure", on=ON))
+
+    assert [one.kind for one in (*found.values(), own)] == ["exact", "estimated", "exact"]
+    assert {one.usd for one in (*found.values(), own)} == {Decimal(1)}
+
+
+def test_sound_that_was_counted_in_tokens_is_paid_by_them(alpha: Tenant) -> None:
+    price = prices.Price(Decimal(2), Decimal(10), None, Decimal("0.006"), ON, "own")
+
+    counted = cost_of(usage=Usage(500_000, 100_000), price=price, seconds=60)
+    told = cost_of(usage=NOT_MEASURED, price=price, seconds=60)
+
+    assert (counted.usd, told.usd) == (Decimal(2), Decimal("0.006"))

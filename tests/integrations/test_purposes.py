@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 
@@ -23,15 +24,24 @@ from integrations.llm.types import (
     Purpose,
     Sound,
 )
-from integrations.models import Breaker, Budget, ModelCall, ModelChoice, Reservation, Spend
+from integrations.models import (
+    Breaker,
+    Budget,
+    ModelCall,
+    ModelChoice,
+    Notice,
+    Reservation,
+    Spend,
+)
 from integrations.prices.models import ModelPrice
-from integrations.services import breakers, calls, choices
+from integrations.services import breakers, calls, choices, notices
 from integrations.services.credentials import ensure_credential
 from tenants.errors import Permanent, Temporary
 from tenants.models import Tenant
 from tests.fakes.embeddings import FakeEmbeddings
 from tests.fakes.embeddings import Mode as EmbedMode
 from tests.fakes.llm import FakeLLM, Mode
+from tests.workers import at_once
 
 PIXEL = Image("image/png", b"\x89PNG\r\n")
 NOTE = Sound("audio/ogg; codecs=opus", b"OggS" * 20, seconds=12)
@@ -127,6 +137,25 @@ def test_each_purpose_stands_in_the_ledger_under_its_name(
     assert (row.purpose, row.origin) == (purpose.value, "playground")
 
 
+def test_a_model_that_cannot_see_goes_on_answering(alpha: Tenant, llm: FakeLLM) -> None:
+    caller = calls.caller_of(ModelCall.Origin.CUSTOMER)
+    look = ChatRequest(
+        (ChatMessage("user", "o que é?", images=(PIXEL,)),), purpose=Purpose.VISION, timeout_s=5
+    )
+    llm.mode = Mode.BAD_REQUEST
+    for _image in range(breakers.MAX_FAILURES + 1):
+        with pytest.raises(NoProviderAnswered):
+            calls.chat(config(llm), look, caller=caller)
+    llm.mode = Mode.SCRIPTED
+    llm.say("sim")
+
+    answer = calls.chat(
+        config(llm), ChatRequest((ChatMessage("user", "oi"),), timeout_s=5), caller=caller
+    )
+
+    assert answer.text == "sim"
+
+
 def test_an_image_is_reckoned_with_before_the_call(alpha: Tenant, llm: FakeLLM) -> None:
     price("fake-1", usd="1000")
     Budget.objects.create(level="tenant", limit_usd=Decimal("1"))
@@ -166,6 +195,23 @@ def test_who_cannot_hear_is_followed_by_who_can(
     assert ModelCall.objects.exclude(failure="").count() == breakers.MAX_FAILURES
 
 
+def test_from_95_percent_the_cheaper_model_hears(
+    alpha: Tenant, llm: FakeLLM, other: FakeLLM
+) -> None:
+    price("fake-1", minute="0.60")
+    price("fake-2", minute="0.10")
+    Budget.objects.create(level="tenant", limit_usd=Decimal("3"))
+    other.say("oi")
+    llm.say("olá")
+    chosen = config(llm, cheaper=config(other, "fake-2"))
+
+    first = hear(chosen)
+    Spend.objects.update(spent_usd=Decimal("2.80"))
+
+    assert (first, hear(chosen)) == ("olá", "oi")
+    assert ModelCall.objects.get(degraded="budget").model == "fake-2"
+
+
 def test_a_note_that_nobody_hears_gives_its_money_back(alpha: Tenant, llm: FakeLLM) -> None:
     price("fake-1", minute="0.60")
     Budget.objects.create(level="tenant", limit_usd=Decimal("1"))
@@ -188,6 +234,43 @@ def test_a_note_is_not_sent_without_the_money_for_it(alpha: Tenant, llm: FakeLLM
 
     assert not llm.received
     assert not ModelCall.objects.exists()
+
+
+def test_every_purpose_tells_at_once_of_a_budget_that_it_finds_at_its_mark(
+    alpha: Tenant, llm: FakeLLM, vectors: FakeEmbeddings
+) -> None:
+    price("fake-1", usd="1000", minute="1000")
+    price("small", usd="1000")
+    caller = calls.caller_of(ModelCall.Origin.CUSTOMER)
+
+    def ask(purpose: Purpose) -> None:
+        message = ChatMessage("user", "o que é?", images=(PIXEL,) * (purpose is Purpose.VISION))
+        match purpose:
+            case Purpose.TRANSCRIBE:
+                hear(config(llm))
+            case Purpose.EMBED:
+                embedder(vectors, ModelCall.Origin.CUSTOMER).embed_query("quanto custa?")
+            case _:
+                request = ChatRequest((message,), purpose=purpose, max_output_tokens=1, timeout_s=5)
+                calls.chat(config(llm), request, caller=caller)
+
+    for purpose in Purpose:
+        budget = Budget.objects.create(level="tenant", limit_usd=Decimal(100_000))
+        if purpose is not Purpose.EMBED:
+            llm.say(*["sim"] * 5)  # at 100 % nobody is asked
+        ask(purpose)
+        told = []
+        for mark in (80, 95, 100):
+            Spend.objects.filter(budget=budget).update(spent_usd=Decimal(1_000) * mark)
+            for _again in range(2):
+                with suppress(BudgetExhausted):
+                    ask(purpose)
+            told.append(Notice.objects.filter(subject__startswith=str(budget.uuid)).count())
+
+        assert told == [1, 2, 3], purpose
+        assert len(notices.unseen()) == 3, purpose  # the banner above every page
+        budget.delete()
+        Notice.objects.all().delete()
 
 
 def test_embeddings_are_in_the_ledger_to_the_token(
@@ -298,3 +381,16 @@ def test_two_workers_at_the_edge_of_a_budget_overspend_by_nothing(
     spend = Spend.objects.get()
     assert spend.spent_usd <= Decimal("1.20")
     assert spend.reserved_usd == 0
+    # Whoever meets the end, one of them tells of it.
+    Spend.objects.update(spent_usd=Decimal("1.20"))
+    client = embedder(vectors, ModelCall.Origin.KNOWLEDGE)
+
+    def is_refused() -> bool:
+        try:
+            client.embed_query(text)
+        except BudgetExhausted:
+            return True
+        return False
+
+    assert at_once(is_refused, is_refused) == [True, True]
+    assert Notice.objects.filter(kind="budget.exhausted").count() == 1
