@@ -131,7 +131,7 @@ class AgentProfile:
         guards: the checks as they are in force for it.
         owners: whom a personal agent serves, as `agents.owners` writes them.
         history: what it is told of what was said before.
-        tools: UUIDs of the HTTP tools that it may call.
+        tools: UUIDs of the tools that it may call.
         leads: when its conversations fill the fields of a lead.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 from pathlib import Path
 from typing import cast
 
@@ -64,6 +65,23 @@ def number(name: str, *, default: int, minimum: int = 0) -> int:
 def words(name: str, default: str = "") -> list[str]:
     """Return the comma-separated variable as a list without empty entries."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def commands(name: str) -> dict[str, list[str]]:
+    """Return the variable, ``name=program arguments`` divided by semicolons, as words by name."""
+    found = {}
+    for entry in filter(str.strip, text(name).split(";")):
+        key, _sign, line = entry.partition("=")
+        try:
+            words = shlex.split(line)
+        except ValueError:
+            words = []
+        if not key.strip() or not words:
+            raise ImproperlyConfigured(
+                f"{name}: {entry.strip()!r} is no program, such as {name}=time=mcp-server-time"
+            )
+        found[key.strip()] = words
+    return found
 
 
 def secret(name: str, *, example: str, generate_in: Path | None) -> str:

@@ -96,6 +96,7 @@ def tenant(request: HttpRequest) -> list[Item]:
             _("Other systems"),
             [
                 _model(_("Tools"), "construction", "integrations.httptool"),
+                _model(_("MCP servers"), "hub", "integrations.mcpserver"),
                 _model(_("Calls of tools"), "manufacturing", "integrations.httptoolcall"),
                 _model(_("Webhooks"), "webhook", "integrations.webhookendpoint"),
                 _model(_("Sources of leads"), "input", "conversations.leadsource"),

@@ -7,7 +7,7 @@ import uuid
 from celery import shared_task
 from django.utils import timezone
 
-from integrations.services import budgets, deliveries, http_tools, notices
+from integrations.services import budgets, deliveries, http_tools, mcp_servers, notices
 
 
 @shared_task
@@ -40,6 +40,12 @@ def wake_deliveries(**_: object) -> str:
 def settle_lost_calls(**_: object) -> str:
     """Give up calls of tools whose process died; rung every minute for each tenant."""
     return f"settled {http_tools.settle_lost(now=timezone.now())}"
+
+
+@shared_task
+def look_at_servers(**_: object) -> str:
+    """Read what MCP servers have; rung every ten minutes for each tenant."""
+    return f"looked {mcp_servers.look_at_due(now=timezone.now())}"
 
 
 @shared_task

@@ -1,4 +1,4 @@
-"""The tools of the business as an agent's run knows them: over HTTP, described and never coded."""
+"""The tools of the business as an agent's run knows them: described or approved, never coded."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from integrations.llm.types import Evidence
 from integrations.models import ModelCall
 from integrations.services import http_tools, tool_requests
 from integrations.services.calls import Caller
-from integrations.services.http_tools import Asking, State
+from integrations.services.http_tools import Asking
+from integrations.services.tool_outcomes import State
 from integrations.services.tool_requests import BadArguments, Definition, Known, NotKnown, Value
 
 _NOTHING = "It answered with nothing in it."
 
 
 def tools_of(agent: AgentProfile, request: RunRequest, *, caller: Caller) -> Sequence[Tool]:
-    """Return the HTTP tools that an agent may call on behalf of a contact, by name.
+    """Return the tools that an agent may call on behalf of a contact, by name.
 
     In the playground nothing is changed: there a change is only said to have been asked for.
     """
@@ -49,11 +50,11 @@ def tools_of(agent: AgentProfile, request: RunRequest, *, caller: Caller) -> Seq
         turn_uuid=caller.turn_uuid,
     )
     is_real = caller.origin == ModelCall.Origin.CUSTOMER and bool(identity.burst)
-    return [_HttpTool(one, known, asking, said, is_real) for one in found]
+    return [_Tool(one, known, asking, said, is_real) for one in found]
 
 
 @dataclass
-class _HttpTool:
+class _Tool:
     """One tool within one run.
 
     Args:

@@ -22,6 +22,7 @@ from config.blueprints import (
     conversations,
     hours,
     leads,
+    mcp_servers,
     tools,
     webhooks,
 )
@@ -97,6 +98,7 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
         if blueprint.guards is not None and guarding.save(checks=blueprint.guards):
             applied.note("guards", is_new=False, fields=sorted(blueprint.guards) or ["all"])
         tool_ids = tools.apply(blueprint.tools, note=applied.noted)
+        tool_ids |= mcp_servers.apply(blueprint.mcp_servers, note=applied.noted, now=now)
         agents = _apply_agents(
             blueprint, applied, credentials=by_name, categories=categories, tool_ids=tool_ids
         )

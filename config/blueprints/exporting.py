@@ -26,6 +26,7 @@ from config.blueprints import (
     exporting_people,
     hours,
     leads,
+    mcp_servers,
     tools,
     webhooks,
 )
@@ -108,6 +109,8 @@ def export(tenant: Tenant) -> dict[str, Any]:
         }
         if described := tools.export(variables.name):
             data["tools"] = described
+        if asked := mcp_servers.export(variables.name):
+            data["mcp_servers"] = asked
         if found := webhooks.export(variables.name):
             data["webhooks"] = found
         if (opening := hours.export()) is not None:
@@ -236,6 +239,13 @@ def _chat(agent: Agent, names: Mapping[str, str]) -> dict[str, Any] | None:
     return chat
 
 
+def _linked(agent: Agent, name: str) -> list[str]:
+    chosen = getattr(agent, name).order_by("name")
+    if name == "tools":  # those of a server that nobody has approved anew are not in the file
+        chosen = chosen.exclude(mcp__pinned_hash="")
+    return list(chosen.values_list("name", flat=True))
+
+
 def _agent(
     agent: Agent,
     chat: dict[str, Any] | None,
@@ -246,8 +256,7 @@ def _agent(
     if agent.instructions:
         entry["instructions"] = agent.instructions
     for name in ("categories", "handoffs", "tools"):
-        linked = list(getattr(agent, name).order_by("name").values_list("name", flat=True))
-        if linked:
+        if linked := _linked(agent, name):
             entry[name] = linked
     if agent.keywords:
         entry["keywords"] = agent.keywords

@@ -65,6 +65,12 @@ def surroundings(raw: object, *, folder: Path) -> Surroundings:
     def names(*path: str, key: str = "name") -> Counter[str]:
         return Counter(name for entry in entries(*path) if isinstance(name := entry.get(key), str))
 
+    def served() -> Counter[str]:
+        listed = [entry.get("tools") for entry in entries("mcp_servers")]
+        tools = [tool for one in listed if isinstance(one, list) for tool in one]
+        named = [tool.get("name") for tool in tools if isinstance(tool, dict)]
+        return Counter(name for name in named if isinstance(name, str))
+
     return Surroundings(
         folder=folder,
         names={
@@ -74,7 +80,8 @@ def surroundings(raw: object, *, folder: Path) -> Surroundings:
             "agent": names("agents"),
             "device": names("devices"),
             "webhook": names("webhooks"),
-            "tool": names("tools"),
+            "tool": names("tools") + served(),
+            "mcp_server": names("mcp_servers"),
             "lead_source": names("leads", "sources"),
         },
         modelless=frozenset(

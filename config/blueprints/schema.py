@@ -34,6 +34,7 @@ from config.blueprints.fields import (
     refuse,
 )
 from config.blueprints.leads import LeadsSection
+from config.blueprints.mcp_servers import McpServerSection
 from config.blueprints.schema_hours import HoursSection
 from config.blueprints.schema_llm import ChatSection, LlmSection, OwnPurposesSection
 from config.blueprints.schema_people import ApprovalSection, QueueSection, ReturnMinutes
@@ -269,6 +270,7 @@ class Blueprint(Section):
     agents: list[AgentSection] = []
     devices: list[DeviceSection] = []
     tools: list[ToolSection] = []
+    mcp_servers: list[McpServerSection] = []
     webhooks: list[WebhookSection] = []
     hours: HoursSection | None = None
     guards: Annotated[dict[str, Any], AfterValidator(are_guards)] | None = None

@@ -34,7 +34,7 @@ class ParameterSection(Section):
     """One value of a call; `from` says who fills it in."""
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")
-    type: Literal["string", "integer", "number", "boolean"] = "string"
+    type: Literal["string", "integer", "number", "boolean", "json"] = "string"
     source: Literal[
         "model",
         "said",
@@ -126,8 +126,14 @@ _OPTIONAL = (
 )
 
 
-def _new(field: str) -> object:
-    return getattr(HttpTool(), field)
+def own_values(tool: HttpTool, *, leave: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what a tool has otherwise than a new one, without what is named."""
+    new = HttpTool()
+    return {
+        field: value
+        for field in _OPTIONAL
+        if field not in leave and (value := getattr(tool, field)) != getattr(new, field)
+    }
 
 
 def export(variable: Callable[..., str]) -> list[dict[str, Any]]:
@@ -137,7 +143,7 @@ def export(variable: Callable[..., str]) -> list[dict[str, Any]]:
         variable: makes the name of an environment variable of some words.
     """
     exported = []
-    for tool in HttpTool.objects.order_by("name"):
+    for tool in HttpTool.objects.filter(mcp=None).order_by("name"):
         entry: dict[str, Any] = {"name": tool.name, "description": tool.description}
         for field in ("method", "url"):
             entry[field] = getattr(tool, field)
@@ -151,8 +157,5 @@ def export(variable: Callable[..., str]) -> list[dict[str, Any]]:
             entry["headers"] = [
                 {"name": one, "value_env": variable("tool", tool.name, one)} for one in names
             ]
-        entry |= {
-            field: value for field in _OPTIONAL if (value := getattr(tool, field)) != _new(field)
-        }
-        exported.append(entry)
+        exported.append(entry | own_values(tool))
     return exported

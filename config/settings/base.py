@@ -43,6 +43,8 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ".localhost,localhost,127.0.0.1,[::1]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL] if PUBLIC_BASE_URL.startswith("https://") else []
 EGRESS_ALLOWED_PRIVATE = env.words("EGRESS_ALLOWED_PRIVATE")
 EGRESS_ALLOWED_TENANTS = env.words("EGRESS_ALLOWED_TENANTS")
+# Programs that MCP servers may be, as name=command; tenants choose among the names.
+MCP_STDIO_COMMANDS = env.commands("MCP_STDIO_COMMANDS")
 # Lets this installation create users on its bridges; empty where that is done by hand.
 BRIDGE_ADMIN_TOKEN = env.text("BRIDGE_ADMIN_TOKEN")
 SIMULATOR_URL = env.text("SIMULATOR_URL").rstrip("/")
@@ -216,6 +218,9 @@ CELERY_TASK_ROUTES = {
     # Answers wait for the words of a voice note, so files stand in the line of the answers.
     "conversations.tasks.work_on_files": {"queue": "turns"},
     "integrations.tasks.deliver": {"queue": "webhooks"},
+    "integrations.tasks.look_at_servers": {
+        "queue": "webhooks"
+    },  # it waits for others, as that does
     "knowledge.tasks.*": {"queue": "knowledge"},
     "agents.tasks.embed_examples": {"queue": "knowledge"},  # it computes, as reading documents does
 }
@@ -275,6 +280,7 @@ TENANT_SWEEPS = {
     "conversations.tasks.clear_incoming_leads": 24 * 3600,
     "integrations.tasks.settle_abandoned": 60,
     "integrations.tasks.settle_lost_calls": 60,
+    "integrations.tasks.look_at_servers": 600,
     "integrations.tasks.wake_deliveries": 60,
     "integrations.tasks.mail_notices": 60,
     "integrations.tasks.clear_old_events": 24 * 3600,
@@ -312,16 +318,20 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        name: {"level": "INFO"}
-        for name in (
-            "config",
-            "tenants",
-            "integrations",
-            "knowledge",
-            "agents",
-            "conversations",
-            "channels_whatsapp",
-        )
+        # Its errors quote what servers answer.
+        "mcp": {"level": "CRITICAL"},
+        **{
+            name: {"level": "INFO"}
+            for name in (
+                "config",
+                "tenants",
+                "integrations",
+                "knowledge",
+                "agents",
+                "conversations",
+                "channels_whatsapp",
+            )
+        },
     },
 }
 

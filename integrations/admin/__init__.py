@@ -4,6 +4,8 @@ from integrations.admin import choices as choices
 from integrations.admin import credentials as credentials
 from integrations.admin import deliveries as deliveries
 from integrations.admin import endpoints as endpoints
+from integrations.admin import mcp_servers as mcp_servers
+from integrations.admin import mcp_tools as mcp_tools
 from integrations.admin import notices as notices
 from integrations.admin import prices as prices
 from integrations.admin import saving as saving

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 
 from integrations.models import HttpToolCall
 from integrations.services import http_tools, subjects, words
-from integrations.services.http_tools import State
+from integrations.services.tool_outcomes import State
 from tenants.crypto import CannotDecrypt
 from tenants.panel import PanelList, ReadOnlyAdmin, actor, badge
 from tenants.sites import tenant_site

@@ -39,6 +39,7 @@ KINDS = (
     (Kind.NUMBER, _("number")),
     (Kind.BOOLEAN, _("yes or no")),
 )
+_MORE_KINDS = ((Kind.JSON, _("list or object")),)
 _RANGE = re.compile(r"(-?\d+(?:[.,]\d+)?)?\s*\.\.\s*(-?\d+(?:[.,]\d+)?)?")
 _PARTS = ("name", "from", "type", "description", "accepts", "value", "optional")
 _HINTS = {
@@ -52,7 +53,13 @@ Row = Mapping[str, str]
 
 
 class ParameterRows(forms.Widget):
-    """A row for each parameter; those that are empty after the first of them are folded away."""
+    """A row for each parameter; those that are empty after the first of them are folded away.
+
+    Attributes:
+        most: rows that are offered beside those that are filled.
+    """
+
+    most = MAX_ROWS
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[dict[str, str]]:
         """Return what was typed, row by row."""
@@ -78,7 +85,7 @@ class ParameterRows(forms.Widget):
         blank = dict.fromkeys(_PARTS, "")
         rows = [
             self._row(name, place, {**blank, **one})
-            for place, one in enumerate([*used, *[blank] * max(1, MAX_ROWS - len(used))])
+            for place, one in enumerate([*used, *[blank] * max(1, self.most - len(used))])
         ]
         shown = max(1, len(used) + 1)
         return render_to_string(
@@ -94,13 +101,15 @@ class ParameterRows(forms.Widget):
             widget: forms.Widget = UnfoldAdminTextInputWidget(attrs={"placeholder": _HINTS[field]})
             return widget
 
+        # Only a server asks for one; nobody begins with it.
+        kinds = (*KINDS, *_MORE_KINDS) if row["type"] == Kind.JSON else KINDS
         optional = f"{name}-{place}-optional"
         return {
             "number": place + 1,
             "fields": [
                 part("name", _("Name"), line("name")),
                 part("from", _("Who fills it in"), UnfoldAdminSelectWidget(choices=SOURCES)),
-                part("type", _("Kind"), UnfoldAdminSelectWidget(choices=KINDS)),
+                part("type", _("Kind"), UnfoldAdminSelectWidget(choices=kinds)),
                 part("description", _("What it is"), line("description")),
                 part("accepts", _("Only these"), line("accepts")),
                 part("value", _("Example or fixed value"), line("value")),

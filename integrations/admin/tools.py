@@ -1,4 +1,4 @@
-"""The admin pages of HTTP tools: describing and testing them."""
+"""The admin pages of tools: describing and testing them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 
@@ -28,6 +28,7 @@ from integrations.admin.tool_parameters import (
 )
 from integrations.models import Breaker, HttpTool, HttpToolCall
 from integrations.services import breakers, http_tools, tool_editing, words
+from integrations.services.mcp_definitions import visible
 from tenants.crypto import CannotDecrypt
 from tenants.errors import DomainError
 from tenants.panel import PanelAdmin, PanelList, badge, muted
@@ -93,6 +94,20 @@ class ToolForm(forms.ModelForm):  # type: ignore[type-arg]
         )
         widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 4})}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.mcp is None:
+            return
+        rows: Any = self.fields["parameters"].widget
+        rows.most = 0  # its server knows no others
+        if field := self.fields.get("repeats_safely"):
+            field.label = gettext("asking again does no harm")
+            field.help_text = gettext(
+                "Tick it where the server does nothing twice, or reports an error only where"
+                " nothing was done. Then the assistant may ask again after an error, with better"
+                " values. Without it a change that ends in an error is left to a person."
+            )
+
     def clean_new_headers(self) -> dict[str, str]:
         """Return the headers by name."""
         return lines_of_headers(self.cleaned_data["new_headers"])
@@ -138,10 +153,11 @@ class HttpToolAdmin(PanelAdmin):
     form = ToolForm
     list_display = ("name", "risk_badge", "address", "state", "last_day", "used_by")
     list_before_template = "integrations/_tools.html"
-    list_filter = ("risk", "is_active")
+    list_filter = ("risk", "is_active", "mcp__server")
+    list_select_related = ("mcp__server",)
     search_fields = ("name", "url", "description")
     ordering = ("name", "pk")
-    readonly_fields = ("state", "last_day", "header_names", "used_by")
+    readonly_fields = ("state", "last_day", "header_names", "used_by", "served_by")
     change_form_after_template = "integrations/_tool_test.html"
     conditional_fields = {
         "auth_name": "auth_kind == 'basic' || auth_kind == 'header'",
@@ -156,12 +172,22 @@ class HttpToolAdmin(PanelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[HttpTool]:
         """Bring along who may call it."""
         found: QuerySet[HttpTool] = super().get_queryset(request)
-        return found.prefetch_related("agents")
+        return found.select_related("mcp__server").prefetch_related("agents")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show how it fares once it is there."""
         first: tuple[str, ...] = ("name", "description", "risk", "repeats_safely")
         headers: tuple[str, ...] = ("new_headers",)
+        limits = ("timeout_s", "max_kb", "max_calls", "is_active")
+        if obj is not None and obj.mcp_id is not None:
+            return (
+                (None, {"fields": ("name", "state", "served_by", "last_day", "used_by")}),
+                (_("What the assistant knows of it"), {"fields": ("description",)}),
+                (_("What it does"), {"fields": ("risk", "repeats_safely")}),
+                (_("What the server is told"), {"fields": ("parameters",)}),
+                (_("Its answer"), {"fields": ("shows",)}),
+                (_("Limits"), {"fields": limits, "classes": ("collapse",)}),
+            )
         if obj is not None:
             first = ("name", "state", "last_day", "used_by", *first[1:])
             headers = ("header_names", "new_headers", "forget_headers")
@@ -173,7 +199,7 @@ class HttpToolAdmin(PanelAdmin):
             (
                 _("Limits and headers"),
                 {
-                    "fields": ("timeout_s", "max_kb", "max_calls", "is_active", *headers),
+                    "fields": (*limits, *headers),
                     "classes": ("collapse",),
                 },
             ),
@@ -251,13 +277,31 @@ class HttpToolAdmin(PanelAdmin):
     @admin.display(description=_("address"), ordering="url")
     def address(self, obj: HttpTool) -> str:
         """What is called."""
+        if obj.mcp is not None:
+            return f"{obj.mcp.server}: {visible(obj.mcp.name)}"
         return f"{obj.method} {obj.url}"
+
+    @admin.display(description=_("MCP server"))
+    def served_by(self, obj: HttpTool) -> SafeString | str:
+        """The way to what its server says of it."""
+        if obj.mcp is None:
+            return self.empty_value_display
+        page = reverse("admin:integrations_mcptool_change", args=[obj.mcp.pk])
+        return format_html('<a class="pz-link" href="{}">{}</a>', page, self.address(obj))
 
     @admin.display(description=_("state"))
     def state(self, obj: Any) -> SafeString:
         """Whether it is called."""
         if not obj.is_active:
             return badge(_("switched off"), "bad")
+        if not obj.is_usable:
+            page = reverse("admin:integrations_mcptool_change", args=[obj.mcp.pk])
+            return format_html(
+                '{} <a class="pz-link" href="{}">{}</a>',
+                badge(_("refused"), "bad"),
+                page,
+                _("See why"),
+            )
         if not hasattr(obj, "pause"):
             _add_health([obj])
         if obj.pause is not None:
@@ -299,14 +343,18 @@ class HttpToolAdmin(PanelAdmin):
 
 def _add_health(tools: Any) -> None:
     """Note on each tool its calls of a day and whether it is paused; two queries for all."""
-    refs = {str(tool.uuid): tool for tool in tools}
+    refs: dict[str, list[Any]] = {}
     for tool in tools:
         tool.pause, tool.n_calls, tool.n_failed = None, 0, 0
+        # Of a server all tools are paused together.
+        ref = tool.uuid if tool.mcp is None else tool.mcp.server.uuid
+        refs.setdefault(str(ref), []).append(tool)
     paused = Breaker.objects.filter(
         provider=breakers.TOOL, credential__in=refs, state=Breaker.State.OPEN
     )
     for pause in paused:
-        refs[pause.credential].pause = pause
+        for tool in refs[pause.credential]:
+            tool.pause = pause
     by_id = {tool.pk: tool for tool in tools}
     bad = (HttpToolCall.Status.FAILED, HttpToolCall.Status.UNKNOWN)
     counted = (

@@ -6,6 +6,8 @@ from integrations.models.events import DeliveryAttempt as DeliveryAttempt
 from integrations.models.events import Event as Event
 from integrations.models.events import EventLine as EventLine
 from integrations.models.events import WebhookEndpoint as WebhookEndpoint
+from integrations.models.mcp import McpServer as McpServer
+from integrations.models.mcp import McpTool as McpTool
 from integrations.models.notices import Notice as Notice
 from integrations.models.saving import AnswerSaving as AnswerSaving
 from integrations.models.saving import SavedAnswer as SavedAnswer

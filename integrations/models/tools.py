@@ -1,4 +1,4 @@
-"""What agents may do in other systems over HTTP, and each time they did."""
+"""What agents may do in other systems, over HTTP or an MCP server, and each time they did."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from integrations.models.mcp import McpTool
 from tenants import crypto
 from tenants.context import current_schema
 
@@ -23,7 +24,12 @@ MAX_CALLS = 10
 
 
 class HttpTool(models.Model):
-    """A call of another system, described by the business and made by code for an agent."""
+    """A call of another system, made by code for an agent.
+
+    The business describes it, or approves how its MCP server does; then `mcp` is set, and method,
+    address, key and headers are not its own. Its name is older than that, and stays: a migration of
+    a higher app knows it.
+    """
 
     class Method(models.TextChoices):
         GET = "GET", "GET"
@@ -86,6 +92,15 @@ class HttpTool(models.Model):
             " ?name=value by GET and DELETE, else as JSON."
         ),
     )
+    mcp = models.OneToOneField(
+        McpTool,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="tool",
+        verbose_name=_("MCP server"),
+    )
     headers_encrypted = models.TextField(blank=True, editable=False)
     auth_kind = models.CharField(
         _("it asks for"), max_length=6, choices=Auth.choices, default=Auth.NONE.value
@@ -145,6 +160,13 @@ class HttpTool(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether agents may call it: it is on, and of a server it is what was approved."""
+        if not self.is_active:
+            return False
+        return self.mcp is None or (self.mcp.is_as_approved and self.mcp.server.is_active)
 
     def _place(self, what: str) -> str:
         return f"{current_schema()}:tool:{self.uuid}:{what}"

@@ -14,7 +14,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +27,9 @@ from integrations.egress import Egress, NotReached
 from integrations.llm import pii, words
 from integrations.models import HttpTool, HttpToolCall
 from integrations.models.tools import MAX_TIMEOUT_S
-from integrations.services import breakers, notices, tool_requests
+from integrations.services import breakers, mcp_calls, mcp_found, notices, tool_requests
+from integrations.services.mcp_definitions import Unusable
+from integrations.services.tool_outcomes import Called, Sent, State
 from integrations.services.tool_requests import BadArguments, Definition, Value
 from tenants.crypto import CannotDecrypt
 from tenants.errors import DomainError, Permanent, Temporary
@@ -62,32 +63,9 @@ class Asking:
     turn_uuid: UUID | None = None
 
 
-class State(StrEnum):
-    """What became of a call."""
-
-    DONE = "done"
-    BEFORE = "before"  # it was done before, for the same messages; not again
-    REFUSED = "refused"  # certainly not done
-    UNKNOWN = "unknown"  # nobody can say whether it was done
-
-
-@dataclass(frozen=True, slots=True)
-class Called:
-    """How a call went.
-
-    Args:
-        text: what the model may see.
-        reason: why it was not done; short and without a secret.
-    """
-
-    state: State
-    text: str = ""
-    reason: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class _Circuit:
-    """A tool as the breakers know it."""
+    """A tool, or the MCP server behind it, as the breakers know it."""
 
     model: str
     credential: str
@@ -106,13 +84,24 @@ class NoLongerFits(DomainError):
     code = "no_longer_fits"
 
 
+def _circuit(tool: Definition) -> _Circuit:
+    if tool.served is not None:
+        return _Circuit(tool.served.server, str(tool.served.server_ref))
+    return _Circuit(tool.name, str(tool.ref))
+
+
 def definition(tool: HttpTool) -> Definition:
     """Return a tool as it is called.
 
     Raises:
         CannotDecrypt: its secrets cannot be read.
+        Unusable: its MCP server describes a parameter at too great length.
     """
     parameters = tuple(map(tool_requests.parameter, tool.parameters))
+    served = None
+    if tool.mcp is not None:
+        served = mcp_calls.served(tool.mcp)
+        parameters = mcp_calls.with_shapes(parameters, tool.mcp)
     return Definition(
         ref=tool.uuid,
         name=tool.name,
@@ -131,15 +120,18 @@ def definition(tool: HttpTool) -> Definition:
         max_kb=tool.max_kb,
         max_calls=tool.max_calls or (3 if tool.risk == HttpTool.Risk.READ else 1),
         pk=tool.pk,
+        served=served,
     )
 
 
 def _load() -> dict[str, Definition]:
     found = {}
-    for tool in HttpTool.objects.filter(is_active=True):
+    for tool in HttpTool.objects.filter(is_active=True).select_related("mcp__server"):
+        if not tool.is_usable:
+            continue
         try:
             found[str(tool.uuid)] = definition(tool)
-        except CannotDecrypt:
+        except (CannotDecrypt, Unusable):
             logger.warning("tool cannot be read", extra={"tool": str(tool.uuid)})
     return found
 
@@ -165,7 +157,7 @@ def call(tool: Definition, values: Mapping[str, Value], *, asking: Asking) -> Ca
         RuntimeError: a transaction is open; nothing may wait for the network under it.
     """
     tool_requests.request(tool, values, key="")  # refused before anything is kept
-    circuit = _Circuit(tool.name, str(tool.ref))
+    circuit = _circuit(tool)
     verdict = breakers.may_ask(circuit)
     if not verdict.allowed:
         return Called(State.REFUSED, reason="it is paused after failures")
@@ -205,19 +197,13 @@ def decide(*, call_id: int, is_yes: bool, actor: str) -> Called:
         NoLongerFits: it cannot be sent; it goes on waiting.
         RuntimeError: a transaction is open; nothing may wait for the network under it.
     """
-    row = HttpToolCall.objects.select_related("tool").get(pk=call_id)
+    row = HttpToolCall.objects.select_related("tool__mcp__server").get(pk=call_id)
     if row.status != Status.WAITING:
         raise NotWaiting
     if is_yes and (row.tool is None or not row.tool.is_active):
         raise NotWaiting
     # Read first: what cannot be read goes on waiting.
-    tool = definition(row.tool) if is_yes and row.tool else None
-    values: Mapping[str, Any] = row.plain_arguments() if tool else {}
-    if tool is not None:
-        try:
-            tool_requests.request(tool, values, key="")
-        except BadArguments as error:
-            raise NoLongerFits from error
+    tool, values = _waiting(row) if is_yes else (None, {})
     won = HttpToolCall.objects.filter(pk=call_id, status=Status.WAITING).update(
         status=Status.STARTED if is_yes else Status.DECLINED,
         decided_by=actor[:150],
@@ -227,8 +213,28 @@ def decide(*, call_id: int, is_yes: bool, actor: str) -> Called:
         raise NotWaiting
     if tool is None:
         return Called(State.REFUSED)
-    circuit = _Circuit(tool.name, str(tool.ref))
-    return _made(tool, values, row, circuit=circuit, is_probe=False)
+    return _made(tool, values, row, circuit=_circuit(tool), is_probe=False)
+
+
+def _waiting(row: HttpToolCall) -> tuple[Definition | None, Mapping[str, Any]]:
+    """Return the tool of a call that waits, and what it is to be called with.
+
+    Raises:
+        NoLongerFits: it cannot be sent as it was asked for.
+    """
+    if row.tool is None:
+        return None, {}
+    if not row.tool.is_usable:
+        raise NoLongerFits
+    values: Mapping[str, Any] = row.plain_arguments()
+    try:
+        tool = definition(row.tool)
+        tool_requests.request(tool, values, key="")
+    except (BadArguments, Unusable) as error:
+        raise NoLongerFits from error
+    if tool.served is not None and tool_requests.misfits(tool, values):
+        raise NoLongerFits
+    return tool, values
 
 
 def settle_lost(*, now: datetime) -> int:
@@ -326,11 +332,15 @@ def _new_row(
     )
     if tool.changes:
         row.burst_key = _digest([str(tool.ref), str(asking.conversation_uuid), asking.burst])
-        plain = sorted(
-            (name, " ".join(words.fold(str(value)).split())) for name, value in values.items()
-        )
+        plain = sorted((name, _alike(value)) for name, value in values.items())
         row.dedup_key = _digest([row.burst_key, json.dumps(plain)])
     return row
+
+
+def _alike(value: Value) -> str:
+    """Return a value so that the same meant is the same text."""
+    text = json.dumps(value, sort_keys=True) if isinstance(value, list | dict) else str(value)
+    return " ".join(words.fold(text).split())
 
 
 def _digest(parts: list[str]) -> str:
@@ -353,6 +363,9 @@ def _made(
     """Make a call and keep how it went."""
     began = time.monotonic()
     sent = send(tool, values, key=str(row.uuid))
+    if sent.is_changed and tool.served is not None:
+        mcp_found.note_changed(tool.served.pk, sent.found, now=timezone.now())
+        forget()
     if sent.is_trouble:
         breakers.failed(circuit, reason=sent.reason, is_probe=is_probe)
     else:
@@ -372,30 +385,14 @@ def _made(
     return sent.called
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What came of one request.
-
-    Args:
-        is_trouble: the other system does not work, or does not know us.
-    """
-
-    called: Called
-    status: int | None = None
-    is_trouble: bool = False
-
-    @property
-    def reason(self) -> str:
-        """Why it was not done, or may not have been."""
-        return self.called.reason
-
-
 def send(tool: Definition, values: Mapping[str, Value], *, key: str) -> Sent:
     """Send one request and judge the answer; keeps nothing.
 
     Raises:
         RuntimeError: a transaction is open; nothing may wait for the network under it.
     """
+    if tool.served is not None:
+        return mcp_calls.send(tool, tool.served, values, key=key)
     wanted = tool_requests.request(tool, values, key=key)
     unsure = State.UNKNOWN if tool.changes else State.REFUSED
     try:

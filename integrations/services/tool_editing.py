@@ -13,9 +13,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from integrations.egress import check_url, same_origin
-from integrations.models import HttpTool
-from integrations.services import endpoints, http_tools, tool_requests
-from integrations.services.http_tools import State
+from integrations.models import HttpTool, McpTool
+from integrations.services import endpoints, http_tools, mcp_definitions, tool_requests
+from integrations.services.mcp_calls import CHANGED
+from integrations.services.tool_outcomes import State
 from integrations.services.tool_requests import BadArguments, Definition, Kind, Source
 from tenants.crypto import CannotDecrypt
 from tenants.errors import DomainError, Permanent
@@ -66,10 +67,12 @@ def ensure_tool(
     secret: str | None = None,
     headers: Mapping[str, str] | None = None,
     is_active: bool = True,
+    mcp: McpTool | None = None,
 ) -> Ensured:
     """Create or change the tool called `name`; does nothing where it is as wanted.
 
     Args:
+        mcp: what an MCP server has, and the tool is to call; None for what the tool is already.
         values: by name of `FIELDS`; those left out stay.
         secret: the token, password or key; empty removes it, None leaves it.
         headers: sent with each call; None leaves those there are.
@@ -80,7 +83,11 @@ def ensure_tool(
     with transaction.atomic():
         tool = HttpTool.objects.select_for_update(no_key=True).filter(name=name).first()
         created = tool is None
-        tool = tool or HttpTool(name=name)
+        tool = tool or HttpTool(name=name, mcp=mcp)
+        if (mcp is not None and tool.mcp_id != mcp.pk) or (tool.mcp_id and values.get("url")):
+            raise BadTool(_("There is another tool named “%s”.") % name)
+        if mcp is not None:
+            tool.mcp = mcp  # as it stands now
         stored_url = tool.url
         changed = [field for field in values if getattr(tool, field) != values[field]]
         for field in changed:
@@ -109,18 +116,31 @@ def check(tool: HttpTool) -> None:
         BadTool: with all that is wrong.
     """
     try:
-        tool.full_clean(validate_unique=False)
+        tool.full_clean(exclude={"url"} if tool.mcp else None, validate_unique=False)
     except ValidationError as error:
         raise BadTool("; ".join(error.messages)) from error
     if tool.name in TAKEN:
         raise BadTool(_("“%s” is the name of a tool that every agent has.") % tool.name)
-    try:
-        check_url(tool.url)
-    except Permanent as error:
-        raise BadTool(_("This address cannot be used: %s") % error.reason) from error
-    _check_auth(tool)
+    if tool.mcp is None:
+        try:
+            check_url(tool.url)
+        except Permanent as error:
+            raise BadTool(_("This address cannot be used: %s") % error.reason) from error
+        _check_auth(tool)
     _check_parameters(tool)
+    if tool.mcp is not None:
+        _check_served(tool, tool.mcp)
     _check_shows(tool.shows)
+
+
+def _check_served(tool: HttpTool, found: McpTool) -> None:
+    """Refuse parameters that the approved definition of an MCP server does not take."""
+    pinned = found.pinned or {}
+    names = {one["name"] for one in tool.parameters}
+    if unknown := sorted(names - mcp_definitions.properties(pinned).keys()):
+        raise BadTool(_("The server's tool knows no parameter “%s”.") % unknown[0])
+    if missing := sorted(set(mcp_definitions.required(pinned)) - names):
+        raise BadTool(_("The server's tool asks for “%s”: it must be filled in.") % missing[0])
 
 
 def _check_moved(
@@ -185,6 +205,8 @@ def _check_parameters(tool: HttpTool) -> None:
             )
         if names.count(one.name) > 1:
             raise BadTool(_("There is more than one parameter “%s”.") % one.name)
+        if one.kind is Kind.JSON and tool.mcp is None:
+            raise BadTool(_("The parameters cannot be read."))
         _check_parameter(one, changes=tool.risk != HttpTool.Risk.READ)
     required = {one.name for one in found if one.is_required or one.source is Source.FIXED}
     for name in tool_requests.placeholders(tool.url):
@@ -206,8 +228,8 @@ def _check_parameter(one: tool_requests.Parameter, *, changes: bool) -> None:
         ) from error
     if one.source is Source.FIXED and not one.value:
         raise BadTool(_("“%s” is fixed: enter its value.") % one.name)
-    is_number = one.kind in (Kind.INTEGER, Kind.NUMBER)
-    if changes and is_number and one.source is Source.MODEL and not one.choices:
+    holds_numbers = one.kind in (Kind.INTEGER, Kind.NUMBER, Kind.JSON)
+    if changes and holds_numbers and one.source is Source.MODEL and not one.choices:
         raise BadTool(
             _(
                 "“%s” is a number of something that changes: a model must not make it up. Let it be"
@@ -251,14 +273,15 @@ def try_tool(tool: Definition) -> Verdict:
     """
     try:
         values = tool_requests.examples(tool)
-        wanted = tool_requests.request(tool, values, key="test")
+        asked = f"{tool.method} {tool_requests.request(tool, values, key='test').url}"
     except BadArguments as error:
         text = _("Give the parameter “%s” an example: the test is made with it.") % error
         return Verdict(False, text)
     began = time.monotonic()
     sent = http_tools.send(tool, values, key=f"test-{time.time_ns()}")
     spent = round(1000 * (time.monotonic() - began))
-    asked = f"{tool.method} {wanted.url}"
+    if tool.served is not None:
+        asked = f"{tool.served.server}: {tool.served.tool}"
     told = {"status": sent.status, "ms": spent, "reason": sent.reason}
     if sent.called.state is State.DONE:
         if sent.called.text:
@@ -274,27 +297,25 @@ def try_tool(tool: Definition) -> Verdict:
         return Verdict(
             True, _("It works: it answered in %(ms)s ms, with nothing in it.") % told, asked
         )
-    return Verdict(False, _trouble(sent.status, sent.reason), asked, sent.called.text)
+    return Verdict(False, trouble(sent.status, sent.reason), asked, sent.called.text)
 
 
-def _trouble(status: int | None, reason: str) -> str:
+def trouble(status: int | None, reason: str) -> str:
     """Say what went wrong and what helps."""
     told = {"status": status, "reason": reason}
-    if status in (401, 403, 407):
-        return (
-            _("It refuses the key (%(reason)s). Check what it asks for, and copy it once more.")
-            % told
-        )
-    if status in (404, 405, 410):
-        return _("There is nothing at this address (%(reason)s). Check address and method.") % told
-    if status is not None and status >= 500:
-        return _("The other system has an error of its own (%(reason)s). Try again later.") % told
-    if status is not None and status < 400:
-        return (
-            _("It sends elsewhere (%(reason)s), which is not followed. Use the address it names.")
-            % told
-        )
     if status is not None:
+        return _of_status(status) % told
+    if reason == CHANGED:
+        return _("The server describes it otherwise now. Look at the change and approve it first.")
+    if reason.startswith(("it refused the call", "the answer cannot be read")):
+        return (
+            _(
+                "It answers, but not as an MCP server does (%(reason)s). Check the address: it"
+                " often ends in /mcp."
+            )
+            % told
+        )
+    if reason == "it answered with an error":
         return _("It refuses these values (%(reason)s). Its answer is below.") % told
     if reason.startswith("refused"):
         return (
@@ -304,6 +325,20 @@ def _trouble(status: int | None, reason: str) -> str:
     if reason.startswith("the answer is larger"):
         return _("Its answer is larger than allowed. Ask for less, or raise the limit.")
     return _("It cannot be reached (%(reason)s). Check the address, and try again.") % told
+
+
+def _of_status(status: int) -> str:
+    if status in (401, 403, 407):
+        return _("It refuses the key (%(reason)s). Check what it asks for, and copy it once more.")
+    if status in (404, 405, 410):
+        return _("There is nothing at this address (%(reason)s). Check address and method.")
+    if status >= 500:
+        return _("The other system has an error of its own (%(reason)s). Try again later.")
+    if status < 400:
+        return _(
+            "It sends elsewhere (%(reason)s), which is not followed. Use the address it names."
+        )
+    return _("It refuses these values (%(reason)s). Its answer is below.")
 
 
 def drafted(tool: HttpTool, *, secret: str | None, headers: Mapping[str, str] | None) -> Definition:

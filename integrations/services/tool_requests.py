@@ -1,4 +1,4 @@
-"""HTTP tools without a database: what a call is made of, and what of its answer is shown.
+"""Tools without a database: what a call is made of, and what of its answer is shown.
 
 A model names values; which of them count is decided here. Identities come from the conversation,
 numbers of a change from the contact's own words, a list or a fixed value.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,7 @@ from uuid import UUID
 
 from integrations.http import Response
 from integrations.llm import pii, words
+from integrations.mcp import Place
 
 MAX_VALUE = 500
 """Characters of one value; a longer one is a text, and no parameter."""
@@ -28,7 +29,10 @@ MAX_SHOWN = 6_000
 MAX_LISTED = 30
 """Entries of one list of an answer that are shown."""
 
-Value = str | int | float | bool
+MAX_JSON = 4_000
+"""Characters of one list or object."""
+
+Value = str | int | float | bool | list[Any] | dict[str, Any]
 
 
 class BadArguments(Exception):
@@ -46,6 +50,7 @@ class Kind(StrEnum):
     INTEGER = "integer"
     NUMBER = "number"
     BOOLEAN = "boolean"
+    JSON = "json"  # a list or an object, which only MCP servers ask for
 
 
 class Source(StrEnum):
@@ -79,6 +84,7 @@ class Parameter:
     Args:
         choices: what it may be; empty for anything.
         value: what a fixed one is, and else an example, which a test is made with.
+        shape: the schema of a list or an object.
     """
 
     name: str
@@ -90,13 +96,16 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     value: str = ""
+    shape: Mapping[str, object] = field(default_factory=dict)
 
     def schema(self) -> dict[str, object]:
         """Return it in JSON schema."""
         told = self.description
         if self.source is Source.SAID:
             told = f"{told} Exactly as the contact wrote it, or as a tool returned it.".strip()
-        found: dict[str, object] = {"type": self.kind.value}
+        found: dict[str, object] = (
+            dict(self.shape) if self.kind is Kind.JSON else {"type": self.kind.value}
+        )
         if told:
             found["description"] = told
         if self.choices:
@@ -105,7 +114,7 @@ class Parameter:
             found["minimum"] = self.minimum
         if self.maximum is not None:
             found["maximum"] = self.maximum
-        if self.value and self.source is Source.MODEL:
+        if self.value and self.source is Source.MODEL and self.kind is not Kind.JSON:
             found["examples"] = [self.value]
         return found
 
@@ -137,6 +146,25 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """An MCP server's tool behind one of ours.
+
+    Args:
+        server_ref: of the server's row; failures of all of its tools are counted together.
+        tool: its name at the server.
+        pinned: the fingerprint of the definition that a person has approved.
+        pk: of the row of the found tool.
+    """
+
+    place: Place
+    server_ref: UUID | None
+    server: str
+    tool: str
+    pinned: str
+    pk: int
+
+
+@dataclass(frozen=True, slots=True)
 class Definition:
     """A tool as it is called, with its secrets in plain; never logged and never stored.
 
@@ -144,6 +172,7 @@ class Definition:
         ref: of the tool's row; None for one that was not saved yet.
         shows: paths of the answer, each with the name it is shown under; empty for all of it.
         risk: of `integrations.models.HttpTool.Risk`.
+        served: set where an MCP server is called instead of an address.
     """
 
     ref: UUID | None
@@ -163,6 +192,7 @@ class Definition:
     max_kb: int = 64
     max_calls: int = 3
     pk: int | None = None
+    served: Served | None = None
 
     @property
     def changes(self) -> bool:
@@ -227,22 +257,25 @@ def _named(one: Parameter, given: object, known: Known) -> Value | None:
         if one.is_required:
             raise BadArguments(f"{one.name} is missing.")
         return None
-    if not isinstance(given, str | int | float | bool):
+    if one.kind is not Kind.JSON and not isinstance(given, str | int | float | bool):
         raise BadArguments(f"{one.name} is no single value.")
     value = checked(one, given)
-    if one.source is Source.SAID and not was_said(value, known.said):
+    leaves = _leaves(value) if one.kind is Kind.JSON else (value,)
+    if one.source is Source.SAID and not all(was_said(leaf, known.said) for leaf in leaves):
         raise BadArguments(
             f"{one.name} must stand in the contact's messages or in a result; ask the contact."
         )
     return value
 
 
-def checked(one: Parameter, given: Value) -> Value:
+def checked(one: Parameter, given: object) -> Value:
     """Return a value of the parameter's kind and within its bounds.
 
     Raises:
         BadArguments: it is none.
     """
+    if one.kind is Kind.JSON:
+        return _json(one, given)
     text = " ".join(str(given).split())
     if len(text) > MAX_VALUE or not text.isprintable():
         raise BadArguments(f"{one.name} is too long, or no plain text.")
@@ -261,6 +294,34 @@ def checked(one: Parameter, given: Value) -> Value:
         if words.fold(choice) == words.fold(text):
             return choice if one.kind is Kind.TEXT else value
     raise BadArguments(f"{one.name} is one of: {', '.join(one.choices)}.")
+
+
+def _json(one: Parameter, given: object) -> Value:
+    """Return a list or an object; some models write it as a text."""
+    try:
+        value = json.loads(given) if isinstance(given, str) else given
+        text = json.dumps(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadArguments(f"{one.name} is a list or an object.") from error
+    if not isinstance(value, list | dict) or len(text) > MAX_JSON:
+        raise BadArguments(f"{one.name} is a list or an object, and not too long.")
+    if any(
+        not str(leaf).isprintable() or pii.has_placeholder(str(leaf)) for leaf in _leaves(value)
+    ):
+        raise BadArguments(f"{one.name} names data that nobody gave.")
+    return value
+
+
+def _leaves(value: object) -> Iterator[Value]:
+    """Return the single values within a value; yes, no and nothing are no one's words."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _leaves(one)
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _leaves(one)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield value
 
 
 def _number(one: Parameter, text: str) -> int | float:
@@ -328,6 +389,13 @@ def request(definition: Definition, values: Mapping[str, Value], *, key: str) ->
 def placeholders(url: str) -> tuple[str, ...]:
     """Return the names that stand in braces in an address."""
     return tuple(dict.fromkeys(re.findall(r"\{(\w+)\}", url)))
+
+
+def misfits(definition: Definition, values: Mapping[str, Value]) -> bool:
+    """Test whether values that were asked for earlier do not fit the tool any more."""
+    known = {one.name for one in definition.parameters}
+    must = {one.name for one in definition.parameters if one.is_required}
+    return not (values.keys() <= known and must <= values.keys())
 
 
 def _as_text(value: Value) -> str:

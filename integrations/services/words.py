@@ -24,6 +24,10 @@ _FAILURES: Mapping[str, object] = {
     "no key is configured": gettext_lazy("has no key"),
     "no base URL is configured": gettext_lazy("has no address"),
     "the host name does not resolve": gettext_lazy("has an address that does not exist"),
+    "its server describes it otherwise than was approved": gettext_lazy(
+        "is described otherwise than was approved"
+    ),
+    "it answered with an error": gettext_lazy("answered with an error"),
     "refused address: not public (see EGRESS_ALLOWED_PRIVATE)": gettext_lazy(
         "has an address that is not public, and this installation does not allow it"
     ),

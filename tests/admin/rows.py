@@ -43,6 +43,8 @@ from integrations.models import (
     Event,
     HttpTool,
     HttpToolCall,
+    McpServer,
+    McpTool,
     ModelCall,
     ModelChoice,
     Notice,
@@ -330,6 +332,7 @@ def fill_everything(*, text: str = "oi", n: int = 1) -> None:
         make_money(text=text, agent=agent)
         make_told(text=text)
         make_tool_calls(text=text)
+        make_mcp_server(text=text)
         make_hours(text=text)
         GuardSettings.objects.get_or_create(pk=1)
         make_ended(text=text, agent=agent)
@@ -526,6 +529,34 @@ def make_tool_calls(*, text: str = "oi") -> HttpTool:
         call.set_plain_arguments({"order": text})
         call.save()
     return tool
+
+
+def make_mcp_server(*, text: str = "oi") -> McpServer:
+    """Put an MCP server into the current tenant, with a tool that it has changed since."""
+    number = next(_numbers)
+    server = McpServer(
+        name=f"mcp_{number}",
+        url="https://mcp.example/mcp",
+        auth_kind="bearer",
+        about=text[:200],
+        trouble=text[:200],
+    )
+    server.set_secret("a-key-that-is-never-shown")
+    server.save()
+    schema = {"properties": {text: {"description": text, "enum": [text]}}}
+    found = McpTool.objects.create(
+        server=server,
+        name=text[:128],
+        found={"name": text, "description": text, "inputSchema": schema},
+        found_hash="new",
+        found_at=NOW,
+        pinned={"name": text, "description": "Books a day."},
+        pinned_hash="old",
+        approved_by="ana",
+        approved_at=NOW,
+    )
+    HttpTool.objects.create(name=f"servida_{number}", description=text[:1000], mcp=found)
+    return server
 
 
 def make_call(**values: object) -> ModelCall:

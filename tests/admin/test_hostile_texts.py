@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from conversations.models import Contact, Conversation, OutboundMessage, Turn
+from integrations.models import McpTool
 from tests.admin.rows import fill_everything
 
 TEXTS = (
@@ -63,6 +64,7 @@ def test_a_hostile_text_stays_text_on_every_page_that_shows_it(text: str, owner:
     fill_everything(text=text)
     conversation, contact = Conversation.objects.get(status="open"), Contact.objects.earliest("pk")
     turn, sent = Turn.objects.get(), OutboundMessage.objects.get()
+    found = McpTool.objects.get()
     base = "/admin/conversations"
     pages = {
         f"{base}/conversation/{conversation.pk}/change/": True,
@@ -73,6 +75,7 @@ def test_a_hostile_text_stays_text_on_every_page_that_shows_it(text: str, owner:
         f"{base}/turn/{turn.pk}/change/": True,
         f"{base}/outboundmessage/": True,
         f"{base}/outboundmessage/{sent.pk}/change/": True,
+        f"/admin/integrations/mcptool/{found.pk}/change/": False,  # there its signs are spelt out
     }
 
     for path, is_text in pages.items():

@@ -84,6 +84,7 @@ def test_an_export_of_one_applied_again_changes_nothing(
         "TOOL_CONSULTAR_PEDIDO_SECRET": SECRETS["GAMMA_CRM"],
         "TOOL_MARCAR_HORARIO_SECRET": "shhh-no-tool-either",
         "TOOL_MARCAR_HORARIO_X_STORE": "shhh-a-header",
+        "MCP_AGENDA_SECRET": "shhh-nor-the-agenda",
     }.items():
         monkeypatch.setenv(name, value)
 

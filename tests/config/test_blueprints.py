@@ -24,7 +24,14 @@ from channels_whatsapp.servers.models import BridgeServer
 from config.blueprints import applying, exporting, loading
 from conversations.models import HoursSettings, PeopleQueue, SpecialDays
 from conversations.services import hours
-from integrations.models import Budget, Credential, HttpTool, ModelChoice, WebhookEndpoint
+from integrations.models import (
+    Budget,
+    Credential,
+    HttpTool,
+    McpServer,
+    ModelChoice,
+    WebhookEndpoint,
+)
 from integrations.prices.models import ExchangeRate, ModelPrice
 from knowledge.models import Document
 from knowledge.services import ingesting
@@ -427,9 +434,14 @@ def test_tools_are_applied_and_exported(folder: Path) -> None:
     tenant = apply(folder).tenant
 
     with tenant_context(tenant):
-        find, book = HttpTool.objects.order_by("name")
+        served, find, book = HttpTool.objects.exclude(name="agenda_find").order_by("name")
         personal = Agent.objects.get(name="Secretária")
-        assert set(personal.tools.all()) == {find, book}
+        assert set(personal.tools.all()) == {served, find, book}
+        server = McpServer.objects.get()
+        assert server.secret() == "shhh-nor-the-agenda"
+        assert served.mcp is not None
+        assert (served.mcp.server, served.mcp.approved_by) == (server, "blueprint")
+        assert served.is_usable  # without the server having been asked
         assert (find.secret(), book.secret()) == (SECRETS["GAMMA_CRM"], "shhh-no-tool-either")
         assert book.headers() == {"X-Store": "shhh-a-header"}
         assert (book.risk, book.repeats_safely, book.max_calls) == ("write", True, 2)
@@ -440,4 +452,8 @@ def test_tools_are_applied_and_exported(folder: Path) -> None:
     }
     assert exported["tools"][0]["shows"][0] == {"path": "order.status", "name": "situação"}
     [agent] = [one for one in exported["agents"] if one["name"] == "Secretária"]
-    assert agent["tools"] == ["consultar_pedido", "marcar_horario"]
+    assert agent["tools"] == ["agenda_book", "consultar_pedido", "marcar_horario"]
+    [server_entry] = exported["mcp_servers"]
+    assert server_entry["auth"] == {"kind": "bearer", "secret_env": "MCP_AGENDA_SECRET"}
+    assert server_entry["tools"][0]["definition"]["name"] == "book"
+    assert server_entry["tools"][1]["is_active"] is False

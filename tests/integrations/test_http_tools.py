@@ -19,7 +19,8 @@ from django_tenants.utils import schema_context, tenant_context
 from integrations import http
 from integrations.models import Breaker, HttpTool, HttpToolCall, Notice
 from integrations.services import breakers, http_tools, tool_editing
-from integrations.services.http_tools import Asking, NotWaiting, State
+from integrations.services.http_tools import Asking, NotWaiting
+from integrations.services.tool_outcomes import State
 from tenants.models import Tenant
 from tests.fakes.http import Answer, json_answer
 from tests.integrations.tools import DAY, PHONE, Shop, define, make_tool

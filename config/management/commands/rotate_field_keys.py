@@ -11,7 +11,7 @@ from django_tenants.utils import schema_context
 
 from channels_whatsapp.models import Device
 from channels_whatsapp.servers.models import BridgeServer
-from integrations.models import Credential, HttpTool, HttpToolCall, WebhookEndpoint
+from integrations.models import Credential, HttpTool, HttpToolCall, McpServer, WebhookEndpoint
 from tenants import crypto
 from tenants.models import InboundRoute, Tenant
 
@@ -28,6 +28,7 @@ _TENANT: tuple[tuple[type[Model], str], ...] = (
     (HttpTool, "secret_encrypted"),
     (HttpTool, "headers_encrypted"),
     (HttpToolCall, "arguments_encrypted"),
+    (McpServer, "secret_encrypted"),
     (Device, "bridge_token_encrypted"),
 )
 
