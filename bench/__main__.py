@@ -6,9 +6,10 @@ import subprocess
 import sys
 
 MEASUREMENTS = ("new_tenant", "timers", "intake", "overhead", "waiting", "llm_wait", "chaos")
-"""In this order; each prints its table and adds to `bench/results/latest.json`. Two take some
-minutes each and run by themselves: the retrieval's (`python -m bench.retrieval [KIT]`) and that of
-what contacts get told (`python -m bench.answers [KIT]`)."""
+"""In this order; each prints its table and adds to `bench/results/latest.json`. Three take some
+minutes each and run by themselves: the retrieval's (`python -m bench.retrieval [KIT]`), that of
+what contacts get told (`python -m bench.answers [KIT]`), and the bridge's faults (`python -m
+bench.faults`)."""
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.gate import Gate
 from tests.fakes.bridge import FakeBridge, post_webhook, text_webhook
 from tests.fakes.llm import FakeLLM, Mode
 from tests.stack import Stack, blueprint
@@ -87,7 +88,9 @@ class Tenant:
         return post_webhook(self.url, body, key=HMAC_KEY)
 
 
-def set_up(stack: Stack, bridge: FakeBridge, *, slug: str, quiet_s: float, llm_url: str) -> Tenant:
+def set_up(
+    stack: Stack, bridge: FakeBridge | Gate, *, slug: str, quiet_s: float, llm_url: str
+) -> Tenant:
     """Create a tenant whose agent knows the document; a knowledge worker must be running."""
     described = blueprint(
         slug=slug,

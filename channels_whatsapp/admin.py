@@ -259,8 +259,9 @@ class BridgeEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("why"), ordering="reason")
     def why(self, obj: BridgeEvent) -> str:
-        """The reason in words."""
-        return words.why(obj.reason) or self.empty_value_display
+        """The reason in words, and what became of a message that could not be decrypted."""
+        parts = [words.why(obj.reason), words.asked_again(obj.asked_outcome)]
+        return "; ".join(filter(None, parts)) or self.empty_value_display
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show what was sent to the owners only: it holds what contacts wrote."""

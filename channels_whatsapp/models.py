@@ -337,6 +337,9 @@ class BridgeEvent(models.Model):
     n_repeats = models.PositiveIntegerField(_("repeats"), default=0)
     body = models.BinaryField(default=b"")  # cleared when its retention ends
     received_at = models.DateTimeField(_("received at"))
+    # Of a message that could not be decrypted: see `services/asking_again.py`.
+    asked_at = models.DateTimeField(_("asked for again at"), null=True, blank=True)
+    asked_outcome = models.CharField(max_length=8, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("bridge event")

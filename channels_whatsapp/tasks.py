@@ -8,6 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from channels_whatsapp.services import (
+    asking_again,
     health,
     pairing,
     provisioning,
@@ -50,6 +51,15 @@ def watch_devices(*, bells: list[tuple[int, str]], **_: object) -> str:
     outcomes = [
         watching.watch_device(timer_id=timer_id, token=uuid.UUID(token))
         for timer_id, token in bells
+    ]
+    return " ".join(outcomes)
+
+
+@shared_task
+def ask_again(*, bells: list[tuple[int, str]], **_: object) -> str:
+    """Ask phones for messages that could not be decrypted."""
+    outcomes = [
+        asking_again.ask(timer_id=timer_id, token=uuid.UUID(token)) for timer_id, token in bells
     ]
     return " ".join(outcomes)
 

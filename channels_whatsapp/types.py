@@ -43,6 +43,7 @@ class OwnMessage:
 
     Attributes:
         own: the device's own addresses, where the event tells them.
+        facts: what the event tells beside the text.
     """
 
     ref: str
@@ -51,6 +52,8 @@ class OwnMessage:
     text: str
     sent_at: datetime
     own: Address | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
+    file: IncomingFile | None = None
 
 
 @dataclass(frozen=True)

@@ -235,6 +235,7 @@ class ConversationAdmin(PeoplePages, SendingPages, PlaygroundPages, PanelAdmin):
                 may_undo=True,
                 file=admin_sending.file_of(request),
                 place=admin_sending.place_of(request),
+                quoted_uuid=admin_sending.quoted_of(request.POST),
             )
             sent.append(message)
 

@@ -303,6 +303,7 @@ class ConversationSettingsAdmin(OneRowAdmin):
     fieldsets = (
         (_("When a conversation ends"), {"fields": ("close_after_h", "close_with_people")}),
         (_("When the contact writes again"), {"fields": ("reopen_within_h",)}),
+        (_("Files of messages"), {"fields": ("keep_files_days",)}),
     )
 
     def row(self) -> ConversationSettings:

@@ -70,8 +70,10 @@ def answer(request: HttpRequest, found: Attachment | OutboundFile) -> HttpRespon
     """Return a file, or the part of it that a player asks for.
 
     Raises:
-        Http404: it is not here.
+        Http404: it is not here, or no longer.
     """
+    if found.deleted_at is not None:
+        raise Http404
     is_shown = found.media_type in file_types.SHOWN
     asked = _RANGE.match(request.headers.get("Range", "")) if is_shown else None
     stored: Stored = (

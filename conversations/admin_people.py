@@ -216,6 +216,9 @@ class PeoplePages(_Base):
             "can_archive": can_change and is_open,
             "can_note": can_change,
             "can_change": can_change,
+            "can_write": can_change
+            and is_human
+            and conversation.claimed_by in ("", actor(request), takeover.PHONE),
             "readable": attaching.readable_kinds(conversation),
             # What the lower part of the page depends on: when it changes, all is loaded anew.
             "state": "|".join(
@@ -257,9 +260,6 @@ class PeoplePages(_Base):
         return {
             "draft": draft,
             "draft_left": words.left(draft.due_at, now=timezone.now()) if draft else "",
-            "can_write": can_change
-            and is_human
-            and conversation.claimed_by in ("", actor(request), takeover.PHONE),
             "can_approve": can_change and draft is not None,
             "left_turn": explaining.explain_turn(left) if left is not None else None,
             "left_question": "\n".join(describing.told(one) for one in asked),

@@ -8,7 +8,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+    QueryDict,
+)
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -53,6 +60,7 @@ class SendingPages(_Base):
             "planned": [(one, words.reason(one.reason)) for one in planned],
             "can_plan": can_change and not contact.is_blocked and contact.opted_out_at is None,
             "plan_least": f"{timezone.localtime():%Y-%m-%dT%H:%M}",
+            **_quoting(request, conversation),
         }
 
     def take_back_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -112,6 +120,22 @@ class SendingPages(_Base):
             )
 
         return self._do(request, pk, call_off, _("The planned message is called off."))
+
+
+def quoted_of(values: QueryDict) -> uuid.UUID | None:
+    """Return the message that is to be quoted; None for none, or for what names none."""
+    try:
+        return uuid.UUID(values.get("quoted", ""))
+    except ValueError:
+        return None
+
+
+def _quoting(request: HttpRequest, conversation: Conversation) -> dict[str, Any]:
+    quoted = quoted_of(request.GET)
+    if quoted is None:
+        return {}
+    said = replying.quoted_words(conversation=conversation, quoted_uuid=quoted)
+    return {"quoted": quoted, "quoted_words": said} if said else {}
 
 
 def file_of(request: HttpRequest) -> tuple[str, bytes] | None:

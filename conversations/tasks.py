@@ -12,6 +12,7 @@ from conversations.services import (
     approvals,
     changing,
     experiments,
+    file_retention,
     file_work,
     follow_ups,
     ladder,
@@ -131,3 +132,9 @@ def clear_incoming_leads(**_: object) -> str:
 
 def _each(work: _Work, bells: list[tuple[int, str]]) -> str:
     return " ".join(work(timer_id=timer_id, token=uuid.UUID(token)) for timer_id, token in bells)
+
+
+@shared_task
+def delete_old_files(**_: object) -> str:
+    """Delete the files of messages that are older than the tenant keeps them."""
+    return str(file_retention.delete_old_files(now=timezone.now()))

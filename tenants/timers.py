@@ -341,3 +341,37 @@ def postpone(*, kind: str, ref: int, due_at: datetime) -> None:
             " and kind = %(kind)s and ref = %(ref)s and lease_token is null",
             {"schema": current_schema(), "kind": kind, "ref": ref, "due_at": due_at},
         )
+
+
+def hasten(*, kind: str, refs: Sequence[int], due_at: datetime) -> None:
+    """Bring armed timers forward that nobody works on; waits for none that is locked.
+
+    Not armed again: whoever works on one looks for itself, and loses nothing by it.
+    """
+    _rows(
+        """
+        update public.tenants_timer t set due_at = %(due_at)s
+        from (
+            select id from public.tenants_timer
+            where schema_name = %(schema)s and kind = %(kind)s and ref = any(%(refs)s::bigint[])
+                and lease_token is null and due_at > %(due_at)s
+            for update skip locked
+        ) as waiting
+        where t.id = waiting.id
+        returning t.id
+        """,
+        {"schema": current_schema(), "kind": kind, "refs": list(refs), "due_at": due_at},
+    )
+
+
+def alive(*, kind: str, tokens: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Return those tokens of the current tenant under which a worker that lives holds a timer."""
+    rows = _rows(
+        """
+        select lease_token from public.tenants_timer
+        where schema_name = %(schema)s and kind = %(kind)s and lease_until > clock_timestamp()
+            and lease_token = any(%(tokens)s::uuid[])
+        """,
+        {"schema": current_schema(), "kind": kind, "tokens": list(tokens)},
+    )
+    return {token for (token,) in rows}

@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from channels_whatsapp.bridge.history import HistoryRow, history_row
 from channels_whatsapp.bridge.outgoing import Order
 from conversations.types_sending import Leave
 from integrations import http
@@ -98,23 +98,6 @@ class BridgeHealth:
     uptime_s: float
     n_users: int
     n_online: int
-
-
-@dataclass(frozen=True)
-class HistoryRow:
-    """One message as the bridge keeps it.
-
-    Args:
-        stored_at: unix seconds of the bridge's clock when it was stored; 0 where it is unreadable.
-        event: the whole event as the webhook had it; empty where the bridge kept none.
-    """
-
-    message_ref: str
-    chat: str
-    sender: str
-    text: str
-    stored_at: float
-    event: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -233,6 +216,11 @@ class Bridge:
         # 409: another process created it meanwhile.
         if response.status != 409:
             _raise_for(response)
+
+    def ask_again(self, *, chat: str, sender: str, ref: str) -> None:
+        """Have the number's own phone send a message again that could not be decrypted here."""
+        body = {"chat": chat, "sender": sender, "id": ref}
+        self._post("/chat/request-unavailable-message", body)
 
     def set_hmac_key(self, key: str) -> None:
         """Make the bridge sign this user's webhooks."""
@@ -356,7 +344,7 @@ class Bridge:
     def history(self, chat: str) -> list[HistoryRow]:
         """Return the latest messages of a chat, the oldest first."""
         found = _json(self._history(chat)).get("data")
-        rows = [_history_row(row) for row in (found or []) if isinstance(row, dict)]
+        rows = [history_row(row) for row in (found or []) if isinstance(row, dict)]
         return sorted((row for row in rows if row.message_ref), key=lambda row: row.stored_at)
 
     def _history(self, chat: str) -> http.Response:
@@ -413,31 +401,6 @@ def _data(response: http.Response) -> Mapping[str, Any]:
 def _json(response: http.Response) -> Mapping[str, Any]:
     found = response.json()
     return found if isinstance(found, dict) else {}
-
-
-def _history_row(row: Mapping[str, Any]) -> HistoryRow:
-    try:
-        kept = json.loads(str(row.get("data_json") or "{}"))
-    except (ValueError, RecursionError):
-        kept = {}
-    event = kept.get("event", kept) if isinstance(kept, dict) else {}
-    return HistoryRow(
-        message_ref=str(row.get("message_id") or "")[:100],
-        chat=str(row.get("chat_jid") or ""),
-        sender=str(row.get("sender_jid") or ""),
-        text=str(row.get("text_content") or ""),
-        stored_at=_instant(row.get("timestamp")),
-        event=event if isinstance(event, dict) and "Info" in event else {},
-    )
-
-
-def _instant(value: object) -> float:
-    if isinstance(value, int | float):
-        return float(value)
-    try:
-        return datetime.fromisoformat(str(value)).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
 
 
 def _whole(value: object) -> int:

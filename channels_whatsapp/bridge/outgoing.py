@@ -51,7 +51,8 @@ def message(content: Content, *, to: Address, ref: str) -> Order:
             "StanzaId": content.quote.ref,
             "Participant": author if "@" in author else jid(to),
         }
-        body["QuotedText"] = content.quote.text
+        # Without its words the quote shows empty; the short form is for texts alone.
+        body["QuotedMessage"] = {"conversation": content.quote.text}
     match MessageKind(content.kind):
         case MessageKind.IMAGE:
             body |= {"Image": _data(content), "Caption": content.text}
@@ -77,6 +78,8 @@ def message(content: Content, *, to: Address, ref: str) -> Order:
                 "Name": content.text,
             }
             return Order("/chat/send/location", body)
+    if content.quote is not None:
+        body["QuotedText"] = body.pop("QuotedMessage")["conversation"]
     return Order("/chat/send/text", {**body, "Body": content.text})
 
 

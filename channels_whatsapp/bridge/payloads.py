@@ -185,6 +185,8 @@ def _own(found: contents.Content, *, info: Json, chat: str, ref: str) -> ParsedE
         text=found.text,
         sent_at=_time(info),
         own=_address(text_of(info.get("Sender")), text_of(info.get("SenderAlt"))),
+        facts=found.facts,
+        file=found.file,
     )
 
 

@@ -18,7 +18,8 @@ from django.db import transaction
 from django.db.models import F
 
 from channels_whatsapp.bridge import payloads
-from channels_whatsapp.bridge.client import BridgeStatus, HistoryRow
+from channels_whatsapp.bridge.client import BridgeStatus
+from channels_whatsapp.bridge.history import HistoryRow
 from channels_whatsapp.models import BridgeEvent, Device
 from channels_whatsapp.services import devices
 from conversations.models import InboundMessage, OutboundMessage
@@ -29,9 +30,9 @@ from tenants.errors import Permanent, Temporary
 
 logger = logging.getLogger(__name__)
 
-EVERY = timedelta(minutes=5)
-"""How often everything is compared; with the clock of the watch beside it this bounds how long a
-message that the bridge gave up on is missing."""
+EVERY = timedelta(minutes=4)
+"""How often everything is compared. A message that the bridge gave up on is missing for five
+minutes at most: the watch looks once a minute, and its own looks take time."""
 
 SLICE_S = 4.0
 """How long one look compares before the link is looked at again, in seconds. Shorter than the lease
@@ -42,10 +43,11 @@ CLOCKS_APART = timedelta(minutes=2)
 somebody's past with another program, and not brought in."""
 
 _PERSONAL = ("@s.whatsapp.net", "@lid", "@c.us", "@hosted", "@hosted.lid")
+_GROUP = "@g.us"
 
 
 def is_due(*, device: Device, now: datetime) -> bool:
-    """Test whether a comparison is under way or due: every five minutes and after each absence."""
+    """Test whether a comparison is under way or due: every four minutes and after each absence."""
     if device.caught_up_chat or device.caught_up_at is None:
         return True
     is_back = device.state_changed_at is not None and device.caught_up_at < device.state_changed_at
@@ -65,7 +67,9 @@ def catch_up(
     bridge = devices.bridge_of(device)
     until = time.monotonic() + slice_s
     release_connection()
-    chats = [chat for chat in bridge.chats(status.user_ref) if chat.endswith(_PERSONAL)]
+    ignores_groups = device.groups == Device.Groups.IGNORE
+    wanted = _PERSONAL if ignores_groups else (*_PERSONAL, _GROUP)
+    chats = [chat for chat in bridge.chats(status.user_ref) if chat.endswith(wanted)]
     left = [chat for chat in chats if chat > device.caught_up_chat]
     n_added = 0
     for place, chat in enumerate(left):

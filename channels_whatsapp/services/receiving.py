@@ -13,7 +13,7 @@ from django.db.models import F
 
 from channels_whatsapp.bridge import contents, payloads
 from channels_whatsapp.models import BridgeEvent, Device
-from channels_whatsapp.services import devices, linking, reception, selftest
+from channels_whatsapp.services import asking_again, devices, linking, reception, selftest
 from channels_whatsapp.types import (
     ContactMessage,
     Deleted,
@@ -86,7 +86,7 @@ def _receive(entry: inbox.Entry) -> None:
         outcome, reason = BridgeEvent.Outcome.APPLIED, "self_test"
     else:
         outcome, reason = _apply(device=device, event=payloads.parse(data), now=now)
-    BridgeEvent.objects.create(
+    stored = BridgeEvent.objects.create(
         device=device,
         type=str(data["type"])[:40],
         dedup_key=key,
@@ -96,6 +96,9 @@ def _receive(entry: inbox.Entry) -> None:
         body=contents.without_file(data) or entry.body,
         received_at=entry.received_at,
     )
+    is_new = outcome in (BridgeEvent.Outcome.STORED, BridgeEvent.Outcome.SILENT)
+    if is_new and stored.type == "UndecryptableMessage":
+        asking_again.plan(stored, now=now)
 
 
 def _apply(*, device: Device, event: ParsedEvent, now: datetime) -> _Verdict:
@@ -198,6 +201,9 @@ def _own_message(*, device: Device, event: OwnMessage, now: datetime) -> _Verdic
         now=now,
         kind=event.kind,
         is_old=age_s > device.freshness_s,
+        facts=event.facts,
+        file=event.file,
+        rules=device.rules,
     )
     return BridgeEvent.Outcome.SILENT, reason
 

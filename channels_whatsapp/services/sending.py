@@ -12,7 +12,7 @@ from django.db import transaction
 from channels_whatsapp.models import Device, QuoteChoices, ReadChoices
 from channels_whatsapp.services.devices import BadDevice
 from conversations.models import DeliveryDay
-from conversations.services import ladder, veto
+from conversations.services import ladder, veto, veto_counts
 from tenants.audit.record import record
 
 MAX_GAP_S, MAX_UNASKED, MAX_BUBBLE = 60.0, 2_000, 4_000
@@ -88,7 +88,12 @@ def report(device: Device, *, now: datetime, zone: ZoneInfo) -> Report:
     today: date = now.astimezone(zone).date()
     return Report(
         unasked_today=veto.unasked_cap(device.number_rules, now=now),
-        vetoes=veto.counts(device.uuid, since=today - timedelta(days=6)),
+        vetoes=[
+            (veto.reason_of(rule), n_waited, n_refused)
+            for rule, n_waited, n_refused in veto_counts.read(
+                device.uuid, since=today - timedelta(days=6)
+            )
+        ],
         week=ladder.week(today=today, account_ref=device.uuid),
         days=ladder.days(account_ref=device.uuid, today=today),
     )

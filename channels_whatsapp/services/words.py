@@ -59,6 +59,20 @@ def health(code: str, percent: int) -> str:
     return str(_HEALTH[code]) % {"percent": percent} if code in _HEALTH else code
 
 
+_ASKED: Mapping[str, object] = {
+    "came": gettext_lazy("it came again by itself"),
+    "asked": gettext_lazy("the phone was asked for it"),
+    "unknown": gettext_lazy("the phone was asked for it; the bridge did not say what came of that"),
+    "refused": gettext_lazy("the bridge did not want to ask the phone for it"),
+    "away": gettext_lazy("the bridge could not be reached to ask the phone for it"),
+}
+
+
+def asked_again(outcome: str) -> str:
+    """Say what became of a message that could not be decrypted; empty for every other."""
+    return str(_ASKED[outcome]) if outcome in _ASKED else ""
+
+
 def why(reason: str) -> str:
     """Say why an event woke nobody; an unknown reason is shown as it is."""
     return str(_WHY[reason]) if reason in _WHY else reason

@@ -5,6 +5,7 @@ import base64
 import binascii
 import random
 from dataclasses import dataclass
+from typing import NoReturn
 
 from channels_whatsapp.simulator import people
 from channels_whatsapp.simulator.api_session import (
@@ -40,6 +41,19 @@ REQUIRED = {
 CAPITAL_ERRORS = frozenset({"image", "audio", "document"})
 IMAGE_STARTS = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF")
 EDIT_ROUTE = "/chat/send/edit"
+UNQUOTING = frozenset({"location", "contact"})
+"""Routes that know no quotes."""
+
+TOO_LATE = "error sending message: server returned error 400"
+"""What a late edit ends with. That WhatsApp refuses it is known, in which words is not."""
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """What a message answers; without the words of it the phone shows an empty quote."""
+
+    id: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,7 @@ class ChatApi:
         routes.add("POST", "/chat/markread", self.mark_read)
         routes.add("POST", "/chat/presence", self.chat_presence)
         routes.add("GET", "/chat/history", self.history)
+        routes.add("POST", "/chat/request-unavailable-message", self.ask_again)
         for kind in people.MEDIA_KINDS:
             routes.add("POST", f"/chat/download{kind}", self._downloader(kind))
         routes.add("POST", "/user/presence", self.user_presence)
@@ -105,7 +120,7 @@ class ChatApi:
                 raise Refused(400, f"missing {name} in Payload")
         message_id = payload.text("Id") or new_bridge_message_id()
         target = self._target(payload.text("Phone"))
-        quoted = _quoted_id(payload)
+        quoted = Quoted("", "") if kind in UNQUOTING else _quoted(kind, payload)
         media = _media(kind, payload)
         error_start = "Error" if kind in CAPITAL_ERRORS else "error"
         async with self._simulator.lock_of(user):
@@ -123,7 +138,7 @@ class ChatApi:
         message_id: str,
         target: Target,
         media: Media | None,
-        quoted_id: str,
+        quoted: Quoted,
     ) -> Message:
         simulator = self._simulator
         texts = {"text": "Body", "contact": "Name"}
@@ -143,7 +158,8 @@ class ChatApi:
                 longitude=payload.number("Longitude") if kind == "location" else 0.0,
                 place=payload.text("Name") if kind == "location" else "",
                 vcard=payload.text("Vcard"),
-                quoted_id=quoted_id,
+                quoted_id=quoted.id,
+                quoted_text=quoted.text,
                 gap_s=simulator.since_last_send(user, simulator.now()),
             )
         )
@@ -165,6 +181,9 @@ class ChatApi:
             await call.before("error")
             message = self._own(user, target, message_id)
             if message is not None:
+                age_s = self._simulator.now() - message.at
+                if age_s > self._simulator.settings.edit_window_s:
+                    call.refuse(TOO_LATE)
                 message.text = payload.text("Body")
                 message.edited = True
                 self._simulator.save_message(message)
@@ -223,6 +242,22 @@ class ChatApi:
                 self._simulator.save_message(message)
         return success({"Details": "Message(s) marked as read"})
 
+    async def ask_again(self, request: Request, user: User) -> Response:
+        """Ask the number's phone for a message that could not be decrypted; it comes by webhook."""
+        require_session(user)
+        payload = Payload(request.body)
+        _require(payload, "chat", "sender", "id")
+        _require_socket(user, "failed to request unavailable message")
+        target = self._target(payload.text("chat"))
+        message_id = payload.text("id")
+        message = self._simulator.find_message(user.id, target.chat, Side.CONTACT, message_id)
+        contact = self._simulator.contacts.get(target.chat)
+        if message is not None and contact is not None:
+            message.asked += 1
+            self._simulator.save_message(message)
+            people.send_again(self._simulator, user, contact, message)
+        return success({"Details": "Request sent", "Id": message_id})
+
     async def chat_presence(self, request: Request, user: User) -> Response:
         """Show the contact that the business is typing; the state is not validated."""
         require_session(user)
@@ -278,6 +313,8 @@ class ChatApi:
     async def history(self, request: Request, user: User) -> Response:
         """List a chat's stored messages, newest first; `index` lists the chats of everybody."""
         if not user.history:
+            if self._simulator.has_quirk("history_off_forgets_key"):
+                user.hmac_loaded = False
             raise Refused(501, "message history is disabled for this user")
         jid = request.query.get("chat_jid", "")
         if jid == "index":
@@ -318,14 +355,17 @@ def _require_socket(user: User, words: str) -> None:
         raise Refused(500, f"{words}: websocket not connected")
 
 
-def _quoted_id(payload: Payload) -> str:
+def _quoted(kind: str, payload: Payload) -> Quoted:
     context = payload.inner("ContextInfo")
     stanza, participant = str(context.get("stanzaid", "")), str(context.get("participant", ""))
     if stanza and not participant:
         raise Refused(400, "missing Participant in ContextInfo")
     if participant and not stanza:
         raise Refused(400, "missing StanzaID in ContextInfo")
-    return stanza
+    words = str(payload.inner("QuotedMessage").get("conversation") or "")
+    if kind == "text":
+        words = payload.text("QuotedText") or words
+    return Quoted(stanza, words if stanza else "")
 
 
 def _media(kind: str, payload: Payload) -> Media | None:
@@ -429,6 +469,16 @@ class _Call:
             raise Refused(self._faults.fail_status, self._faults.fail_text)
         self._record.outcome = "accepted"
         self._record.status = 200
+
+    def refuse(self, text: str) -> NoReturn:
+        """Refuse what WhatsApp does not take.
+
+        Raises:
+            Refused: always.
+        """
+        self._record.outcome, self._record.status = "refused", 500
+        self._simulator.record_send(self._record)
+        raise Refused(500, text)
 
     async def after(self) -> None:
         """Act out what happens between the message being shown and the answer.

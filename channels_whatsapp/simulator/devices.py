@@ -40,8 +40,14 @@ def connect(simulator: Simulator, user: User) -> None:
     Raises:
         Refused: 500 if there is a client already.
     """
-    if user.state in (State.QR, State.ONLINE, State.DROPPED):
+    # Its bug: a client that it has lost sight of, which only a restart takes away.
+    is_stuck = simulator.has_quirk("stuck_already_connected")
+    if is_stuck or user.state in (State.QR, State.ONLINE, State.DROPPED):
         raise Refused(500, "already connected")
+    _start(simulator, user)
+
+
+def _start(simulator: Simulator, user: User) -> None:
     if user.paired:
         go_online(simulator, user)
         return
@@ -220,6 +226,8 @@ def restart(simulator: Simulator) -> None:
     """Restart the bridge: what was under way is forgotten, sessions that were up come back."""
     simulator.started_at = simulator.now()
     simulator.courier.forget()
+    if simulator.has_quirk("stuck_already_connected"):
+        simulator.settings.quirks.remove("stuck_already_connected")
     boot(simulator)
 
 
@@ -234,7 +242,7 @@ def boot(simulator: Simulator) -> None:
         was = user.state
         user.state = State.ABSENT
         if was in (State.ONLINE, State.DROPPED, State.QR):
-            connect(simulator, user)
+            _start(simulator, user)
         else:
             simulator.save_user(user)
 

@@ -182,9 +182,10 @@ class Message:
     """One message of one chat. `seq` orders everything that happened; `at` is unix seconds.
 
     `status` climbs sent, delivered, read. `gap_s`: of what the API sent, how long after the
-    number's message before it, in any chat; -1 for its first. For a contact's message,
-    `delivery` tells what became of its webhook: waiting, sending, accepted, failed, lost or
-    unsubscribed.
+    number's message before it, in any chat; -1 for its first. `quoted_text`: what the quote of
+    what the API sent shows. `asked`: how often the number's phone was asked for it again. For a
+    contact's message, `delivery` tells what became of its webhook: waiting, sending, accepted,
+    failed, lost or unsubscribed.
     """
 
     seq: int
@@ -208,6 +209,8 @@ class Message:
     place: str = ""
     vcard: str = ""
     quoted_id: str = ""
+    quoted_text: str = ""
+    asked: int = 0
     options: list[str] = field(default_factory=list)
     forwarded: bool = False
     expires_s: int = 0
@@ -287,11 +290,13 @@ class Settings:
 
     `receipts`: auto (delivered, then read, after the delays in seconds), on_view (read when the
     page shows the chat) or manual. `quirks` are WuzAPI's own bugs that are switched on.
+    `edit_window_s`: how long WhatsApp takes edits of a message, in seconds.
     """
 
     receipts: str = "auto"
     delivered_s: float = 0.3
     read_s: float = 1.5
+    edit_window_s: float = 1200.0
     quirks: list[str] = field(default_factory=list)
     not_on_whatsapp: list[str] = field(default_factory=list)
 
@@ -303,6 +308,8 @@ QUIRKS = frozenset(
         "empty_jid_after_pairing",
         "success_true_on_500",
         "plain_delete_keeps_token",
+        "stuck_already_connected",
+        "history_off_forgets_key",
     ]
 )
 RECEIPT_MODES = frozenset({"auto", "on_view", "manual"})

@@ -224,6 +224,20 @@ def _emit_unreadable(
     simulator.emit(user, payload, message=message)
 
 
+def send_again(simulator: Simulator, user: User, contact: Contact, message: Message) -> None:
+    """Let the number's phone give a message that the bridge could not decrypt, where it may.
+
+    What is to be seen once stays on the phone.
+    """
+    if message.kind != "undecryptable" or message.view_once:
+        return
+    message.kind = "text"
+    simulator.save_message(message)
+    body = payloads.content(message, quoted=None, quoted_author="", own_jid=user.own_jid)
+    source = payloads.direct_source(contact)
+    _emit_message(simulator, user, message, source, body=body, name=contact.name)
+
+
 def _emit_action(
     simulator: Simulator,
     user: User,

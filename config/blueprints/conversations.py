@@ -1,4 +1,4 @@
-"""How conversations end, to and from a blueprint."""
+"""How conversations end and how long their files are kept, to and from a blueprint."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from pydantic import Field
 
 from config.blueprints.fields import Section
 from conversations.models import ConversationSettings
-from conversations.models.memory import MAX_HOURS
+from conversations.models.memory import MAX_DAYS, MAX_HOURS
 from conversations.services import lifecycle
 
 Hours = Annotated[int, Field(ge=0, le=MAX_HOURS)]
 
 
 class ConversationsSection(Section):
-    """When conversations end by themselves, and until when their contacts go on in them."""
+    """When conversations end by themselves, until when their contacts go on in them, and how long
+    the files of their messages are kept."""
 
     close_after_h: Hours = 24
     close_with_people: bool = False
     reopen_within_h: Hours = 72
+    keep_files_days: Annotated[int, Field(ge=0, le=MAX_DAYS)] = 180
 
 
 def apply(

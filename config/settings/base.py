@@ -243,6 +243,7 @@ TIMER_TASKS = {
     "web_sync": "knowledge.tasks.read_web_source",
     "delivery": "integrations.tasks.deliver",
     "device": "channels_whatsapp.tasks.watch_devices",
+    "unreadable": "channels_whatsapp.tasks.ask_again",
 }
 # Of these one task takes several at once; the others work for minutes on each.
 TIMERS_TOGETHER = {"turn", "send", "return", "escalate", "draft", "close"}
@@ -267,6 +268,7 @@ TIMER_MAX_RUNNING = {
     "delivery": env.number("MAX_RUNNING_DELIVERIES", default=60, minimum=1),
     # Devices whose bridge is asked at the same time; each may wait ten seconds for an answer.
     "device": 30,
+    "unreadable": 10,
 }
 # Run once in each ready tenant, every so many seconds.
 TENANT_SWEEPS = {
@@ -277,6 +279,7 @@ TENANT_SWEEPS = {
     "conversations.tasks.count_deliveries": 300,
     "channels_whatsapp.tasks.judge_numbers": 900,
     "conversations.tasks.check_experiments": 300,
+    "conversations.tasks.delete_old_files": 6 * 3600,
     "conversations.tasks.clear_incoming_leads": 24 * 3600,
     "integrations.tasks.settle_abandoned": 60,
     "integrations.tasks.settle_lost_calls": 60,

@@ -23,6 +23,7 @@ class Attachment(models.Model):
         STORED = "stored", _("stored")
         REFUSED = "refused", _("left where it is")  # by a rule; nobody tried
         FAILED = "failed", _("not fetched")
+        DELETED = "deleted", _("deleted by retention")
 
     class Reading(models.TextChoices):
         NONE = "none", _("not read")
@@ -56,6 +57,7 @@ class Attachment(models.Model):
     # Until then the burst of its message waits for its words; None where nobody waits.
     wait_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(_("created at"))
+    deleted_at = models.DateTimeField(_("deleted at"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("attachment")

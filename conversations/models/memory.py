@@ -19,6 +19,9 @@ from conversations.models.messages import InboundMessage
 MAX_HOURS = 24 * 365
 """Longest silence that can be set, in hours: a year."""
 
+MAX_DAYS = 3_650
+"""Longest time for which files can be kept, in days, other than for ever: ten years."""
+
 MAX_FACT = 200
 
 
@@ -107,7 +110,7 @@ class Label(models.Model):
 
 
 class ConversationSettings(models.Model):
-    """When conversations end; one row, made when first changed."""
+    """When conversations end, and how long their files are kept; one row, made when changed."""
 
     close_after_h = models.PositiveIntegerField(
         _("closed after (hours of silence)"),
@@ -129,6 +132,16 @@ class ConversationSettings(models.Model):
             " new one begins. What a person has archived stays archived. 0: always a new one."
         ),
     )
+    keep_files_days = models.PositiveIntegerField(
+        _("files are kept for (days)"),
+        default=180,
+        db_default=180,
+        validators=[MaxValueValidator(MAX_DAYS)],
+        help_text=_(
+            "Images, voice notes and documents of messages are deleted when they are older. The"
+            " messages stay, and what was heard or seen in them. 0: they are kept for ever."
+        ),
+    )
 
     class Meta:
         verbose_name = _("end of conversations")
@@ -138,6 +151,10 @@ class ConversationSettings(models.Model):
             models.CheckConstraint(
                 condition=Q(close_after_h__lte=MAX_HOURS) & Q(reopen_within_h__lte=MAX_HOURS),
                 name="conversation_settings_hours_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(keep_files_days__lte=MAX_DAYS),
+                name="conversation_settings_days_in_range",
             ),
         ]
 

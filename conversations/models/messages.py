@@ -8,11 +8,14 @@ from datetime import datetime
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import connection, models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models.conversations import Conversation
+from conversations.models.troubles import NumberTrouble
 from conversations.models.turns import Turn
+from tenants.context import current_schema
+from tenants.models import Timer
 
 
 class InboundMessage(models.Model):
@@ -73,10 +76,33 @@ class OutboundMessageQuerySet(models.QuerySet["OutboundMessage"]):
             )
             return [conversation_id for (conversation_id,) in cursor.fetchall()]
 
-    def heads(self, conversation_ids: Sequence[int]) -> OutboundMessageQuerySet:
-        """The first unsent message of each of some conversations."""
+    def heads(
+        self, conversation_ids: Sequence[int], *, now: datetime, slow_since: datetime
+    ) -> OutboundMessageQuerySet:
+        """The first unsent message of each of some conversations, and how its number's bridge does.
+
+        Args:
+            slow_since: a call that was begun before and is still being made is a slow one.
+        """
+        of_number = {"channel_account_ref": OuterRef("channel_account_ref")}
+        worked_on = Timer.objects.filter(
+            schema_name=current_schema(),
+            kind="send",
+            ref=OuterRef("conversation_id"),
+            lease_until__gt=now,
+        )
+        slow = OutboundMessage.objects.filter(
+            Exists(worked_on),
+            **of_number,
+            status=OutboundMessage.Status.HANDED,
+            handed_at__lt=slow_since,
+            failure_reason="",
+        )
+        troubles = NumberTrouble.objects.filter(**of_number)
+        bridge = {"is_troubled": Exists(troubles), "has_slow": Exists(slow)}
         return (
             self.filter(conversation__in=conversation_ids, status__in=OutboundMessage.OPEN)
+            .annotate(**bridge)
             .order_by("conversation_id", "pk")
             .distinct("conversation_id")
         )
@@ -101,6 +127,9 @@ class OutboundMessage(models.Model):
         CANCELLED = "cancelled", _("not sent")
 
     OPEN = (Status.CREATED, Status.HANDED)
+
+    HELD_BY_BRIDGE = "bridge"
+    """The value of `held_by` where the number's bridge fails."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     conversation = models.ForeignKey(
@@ -156,6 +185,10 @@ class OutboundMessage(models.Model):
     compared_at = models.DateTimeField(null=True, blank=True)
     lost_at = models.DateTimeField(_("lost since"), null=True, blank=True)
 
+    # Set by `heads`: its number's bridge fails, or takes long over another message.
+    is_troubled = False
+    has_slow = False
+
     objects = OutboundMessageQuerySet.as_manager()
 
     class Meta:
@@ -198,5 +231,17 @@ class OutboundMessage(models.Model):
         return _("outbound message %(n)s") % {"n": self.pk}
 
     def is_waiting(self, now: datetime) -> bool:
-        """Test whether it is too early for the next attempt."""
-        return self.next_attempt_at is not None and self.next_attempt_at > now
+        """Test whether it is too early for the next attempt.
+
+        One that waits for its number's bridge is asked about whenever its line is woken.
+        """
+        is_early = self.next_attempt_at is not None and self.next_attempt_at > now
+        return is_early and self.held_by != self.HELD_BY_BRIDGE
+
+    @property
+    def waits_for_slow(self) -> bool:
+        """Test whether it would only stand behind a message over which its bridge takes long.
+
+        What may have been sent is asked about first, and that does not have to wait.
+        """
+        return self.has_slow and self.status == self.Status.CREATED

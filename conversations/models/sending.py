@@ -13,7 +13,10 @@ from conversations.models.messages import OutboundMessage
 
 
 class OutboundFile(models.Model):
-    """A file that a person sends, apart from its message so that no list reads it."""
+    """A file that a person sends, apart from its message so that no list reads it.
+
+    What was sent from the paired phone has one, too, where the channel brought it along.
+    """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     message = models.OneToOneField(
@@ -22,7 +25,8 @@ class OutboundFile(models.Model):
     media_type = models.CharField(_("type"), max_length=100)
     name = models.CharField(_("file name"), max_length=200)
     n_bytes = models.PositiveIntegerField(_("size (bytes)"))
-    data = models.BinaryField()
+    data = models.BinaryField()  # empty once it was deleted
+    deleted_at = models.DateTimeField(_("deleted at"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("sent file")

@@ -6,7 +6,7 @@ Nothing here goes to a network; `file_work` does, in the background.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -17,6 +17,7 @@ from conversations.models import (
     AttachmentContent,
     Conversation,
     InboundMessage,
+    OutboundFile,
     Turn,
 )
 from conversations.services import answerers, consent, file_types
@@ -77,6 +78,29 @@ def attach(
     if found.is_under_way:
         timers.arm(kind=TIMER, ref=found.pk, due_at=now)
     return found
+
+
+def from_phone(
+    file: IncomingFile | None,
+    *,
+    kind: MessageKind,
+    facts: Mapping[str, object],
+    rules: MediaRules | None,
+) -> OutboundFile | None:
+    """Return what is kept of a file that was sent from the paired phone, without its message.
+
+    None where it did not come along, or such files are not kept.
+    """
+    if file is None or file.data is None or rules is None or facts.get("view_once"):
+        return None
+    if kind not in rules.kinds or len(file.data) > rules.max_bytes:
+        return None
+    media_type = file_types.media_type(file.data, name=file.name, declared=file.media_type)
+    if file_types.n_pixels(file.data) > file_types.MAX_PIXELS:
+        media_type = file_types.ANY
+    return OutboundFile(
+        media_type=media_type, name=file.name[-200:], n_bytes=len(file.data), data=file.data
+    )
 
 
 def take(attachment: Attachment, data: bytes) -> None:

@@ -125,7 +125,10 @@ def undo(*, message_uuid: uuid.UUID, actor: str, now: datetime) -> str:
         found = OutboundMessage.objects.filter(uuid=message_uuid, written_by=actor).first()
         if found is None or _age(found, now) > timedelta(seconds=UNDO_S + replying.UNDO_S):
             return ""
-        message = _lock(message_uuid, actor=actor)
+        try:
+            message = _lock(message_uuid, actor=actor)
+        except TooLate:
+            return ""
         if not _is_ours(message, is_under_way=True):
             return ""
         _want(message, change="delete", text="", actor=actor, now=now)
@@ -147,12 +150,21 @@ def _is_ours(message: OutboundMessage, *, is_under_way: bool = False) -> bool:
 
 
 def _lock(message_uuid: uuid.UUID, *, actor: str) -> OutboundMessage:
-    """Return a message, locked after its conversation, which is everybody's order."""
-    found = OutboundMessage.objects.get(uuid=message_uuid)
-    conversation = Conversation.objects.select_for_update().get(pk=found.conversation_id)
-    if conversation.claimed_by and conversation.claimed_by != actor:
+    """Return a message, locked after its conversation, which is everybody's order.
+
+    Raises:
+        TooLate: it is gone: planned, and put back among what waits.
+        AlreadyTaken: another person is answering this contact.
+    """
+    found = OutboundMessage.objects.filter(uuid=message_uuid)
+    rows = Conversation.objects.select_for_update(of=("self",))
+    conversation = rows.filter(outbound__in=found).first()
+    if conversation is not None and conversation.claimed_by not in ("", actor):
         raise AlreadyTaken(conversation.claimed_by)
-    return OutboundMessage.objects.select_for_update().get(pk=found.pk)
+    message = found.select_for_update().first()
+    if message is None:
+        raise TooLate
+    return message
 
 
 def _want(message: OutboundMessage, *, change: str, text: str, actor: str, now: datetime) -> None:

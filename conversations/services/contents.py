@@ -13,6 +13,7 @@ from conversations.channels import ChannelAccount
 from conversations.models import InboundMessage, OutboundFile, OutboundMessage
 from conversations.services import typing
 from conversations.services.describing import MAX_QUOTE, told
+from conversations.services.troubles import Unsettled
 from conversations.types import Address, MessageKind
 from conversations.types_sending import Content, NumberRules, Quote, Reads
 from tenants.context import release_connection
@@ -26,6 +27,12 @@ SETTLES = timedelta(seconds=6)
 bridge does not know the message says nothing. Most take a tenth of it; who waited for the slowest
 would let a contact wait as long whose worker died, and a repeat bears the same id."""
 
+QUEUED = timedelta(minutes=5)
+"""How much longer that takes where the call timed out: a bridge sends one message of a number after
+the other, and goes on with those whose caller has left. Nobody repeats what stands in its line."""
+
+TIMED_OUT = "timed out"
+
 GIVEN_UP = timedelta(minutes=2)
 """How long a sign of a message is waited for where the bridge cannot say whether it was sent."""
 
@@ -37,13 +44,6 @@ _files = threading.BoundedSemaphore(FILES_AT_ONCE)
 
 MAX_READ = 20
 """Messages of one contact that are shown as read by one call."""
-
-
-class Unsettled(Temporary):
-    """Whether the message was sent is still not known."""
-
-    def __init__(self) -> None:
-        super().__init__("nobody knows yet whether it was sent", is_unknown=True)
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,29 @@ def unknown_since(message: OutboundMessage) -> datetime | None:
     return message.unknown_at or (None if message.failure_reason else message.handed_at)
 
 
+def unknown_from(error: Temporary, *, now: datetime) -> datetime:
+    """Return since when nobody knows of a call that has just failed; of a time out, from when on.
+
+    A message whose instant lies ahead may stand in the bridge's line, see `_has_passed`.
+    """
+    return now + QUEUED if error.reason == TIMED_OUT else now
+
+
+def _has_passed(head: OutboundMessage, *, now: datetime) -> bool:
+    """Test whether the bridge's line, in which a call that timed out may stand, has gone by: what
+    was handed over after that has been sent. One that took several calls says nothing of its last.
+    """
+    timed_out_at = (head.unknown_at or now) - QUEUED
+    later = OutboundMessage.objects.filter(
+        channel_account_ref=head.channel_account_ref, acked_at__gt=timed_out_at
+    )
+    return later.filter(handed_at__gt=timed_out_at, n_attempts=1).exists()
+
+
 def _before(head: OutboundMessage, *, reads: dict[int, list[str]], now: datetime) -> Before:
     since = unknown_since(head)
+    if since is not None and since > now and _has_passed(head, now=now):
+        since -= QUEUED
     return Before(
         is_repeat=since is not None,
         unknown_s=(now - since).total_seconds() if since else 0.0,

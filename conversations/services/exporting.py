@@ -120,7 +120,12 @@ def lines(conversation: Conversation) -> list[Said]:
         for one in inbound.select_related("attachment").order_by("-pk")[:MAX_LINES]
     ]
     said += [
-        Said(one.created_at, one.origin, one.written_by, one.text)
+        Said(
+            one.created_at,
+            one.origin,
+            one.written_by,
+            describing.describe(kind=one.kind, text=one.text, facts=one.details),
+        )
         for one in outbound.order_by("-pk")[:MAX_LINES]
     ]
     said += [Said(one.created_at, "note", one.author, one.text) for one in notes]

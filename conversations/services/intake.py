@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -34,6 +35,8 @@ from conversations.types import (
     MAX_TEXT,
     Address,
     BurstSettings,
+    IncomingFile,
+    MediaRules,
     MessageKind,
     NewMessage,
     Silence,
@@ -234,13 +237,18 @@ def record_phone_message(
     now: datetime,
     kind: MessageKind = MessageKind.TEXT,
     is_old: bool = False,
+    facts: Mapping[str, object] | None = None,
+    file: IncomingFile | None = None,
+    rules: MediaRules | None = None,
 ) -> str:
-    """Store what the owner typed on the paired phone, and let the owner have the conversation.
+    """Store what the owner sent from the paired phone, and let the owner have the conversation.
 
-    Safe to call twice.
+    Safe to call twice. A file is kept where the channel has brought it along and the account keeps
+    such files; nobody waits for it, so it is not fetched. Otherwise words stand in for it.
 
     Args:
         is_old: it was typed long ago and only arrives now; it is a record and takes nothing over.
+        facts: what the channel told beside the text.
 
     Returns:
         Why the assistant stays silent: ``"own_echo"`` for a message of our own,
@@ -260,20 +268,25 @@ def record_phone_message(
         entry_agent_id=entry_agent_id,
         now=now,
     )
-    _, created = OutboundMessage.objects.get_or_create(
+    kept = attaching.from_phone(file, kind=kind, facts=facts or {}, rules=rules)
+    message, created = OutboundMessage.objects.get_or_create(
         channel_account_ref=account_ref,
         provider_ref=provider_ref,
         defaults={
             "conversation": conversation,
             "origin": OutboundMessage.Origin.PHONE,
             "status": OutboundMessage.Status.ACKED,
-            "text": _cut(describing.describe(kind=kind, text=text)),
+            "kind": MessageKind.TEXT if kept is None else kind,
+            "text": _cut(text if kept else describing.describe(kind=kind, text=text)),
             "created_at": now,
             "acked_at": now,
         },
     )
     if not created:
         return "own_echo"
+    if kept is not None:
+        kept.message = message
+        kept.save(force_insert=True)
     if is_old or kind == MessageKind.REACTION:
         return "from_the_phone"
     command = takeover.note_phone(conversation, text=text, now=now)

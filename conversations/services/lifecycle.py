@@ -26,7 +26,7 @@ from tenants.remembering import Remembered
 CLOSE = "close"
 """The kind of timer that ends a silent conversation; its ref is the conversation."""
 
-FIELDS = ("close_after_h", "close_with_people", "reopen_within_h")
+FIELDS = ("close_after_h", "close_with_people", "reopen_within_h", "keep_files_days")
 
 MAX_AT_ONCE = 1_000
 """Conversations that one sweep has closed: a first sweep after an upgrade may find very many, and

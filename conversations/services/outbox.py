@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from django.db.models import Case, F, Value, When, prefetch_related_objects
 
 from conversations.channels import ChannelAccount, sender_for
 from conversations.models import Conversation, OutboundMessage, Turn
-from conversations.services import contents, events, identity, plans, takeover, veto
+from conversations.services import contents, events, identity, plans, takeover, troubles, veto
 from conversations.types import Address
 from conversations.types_sending import Content, Leave
 from tenants import parallel, timers
@@ -30,9 +31,10 @@ from tenants.rows import update_each
 
 logger = logging.getLogger(__name__)
 
-TIMER = "send"
-MAX_RETRY_S = 30.0
-"""The longest pause between two tries, in seconds; doubling it doubles the wait after an outage."""
+TIMER = troubles.TIMER
+MAX_RETRY_S = 15.0
+"""The longest pause between two tries, in seconds, and a fifth of it more: it bounds the wait after
+an outage, which is to be over within thirty."""
 
 AT_ONCE = 40
 """Replies of one process that are sent at the same time by the threads that wrote them. The others
@@ -71,6 +73,8 @@ class _Call:
     ref: str
     leave: Leave
     before: contents.Before
+    account_ref: uuid.UUID
+    is_trial: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +84,7 @@ class _Step:
     claim: timers.Claim
     called: _Call | None = None
     error: Temporary | Permanent | None = None
+    took_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,10 @@ def hand_over(*, conversations: Sequence[Conversation], now: datetime) -> dict[i
         return {}
     of_ref = {one.pk: one for one in conversations}
     claims = timers.take(kind=TIMER, refs=list(of_ref))
-    steps = _next_calls({claim: of_ref[claim.ref] for claim in claims}, now=now)
+    watch = troubles.Watch(now=now)
+    lines = {claim: of_ref[claim.ref] for claim in claims}
+    steps = _next_calls(lines, watch=watch, now=now)
+    watch.close()
     _finish([claim for claim, step in steps.items() if step is SendOutcome.NOTHING_LEFT])
     return {
         claim.ref: Handed(claim, step) for claim, step in steps.items() if isinstance(step, _Call)
@@ -201,7 +209,10 @@ def _send_line(claim: timers.Claim, *, first: _Call | None = None) -> SendOutcom
         step = first or _advance(_Step(claim))
         outcome = SendOutcome.NOTHING_LEFT
         while isinstance(step, _Call):
-            step = _advance(_Step(claim, called=step, error=_call(step)))
+            began = time.monotonic()
+            error = _call(step)
+            took_s = time.monotonic() - began
+            step = _advance(_Step(claim, called=step, error=error, took_s=took_s))
             outcome = SendOutcome.SENT
     except Exception:
         # Whatever it was, the line must not be tried without a pause.
@@ -248,7 +259,9 @@ def _advance_all(items: Sequence[_Step], *, alone: bool) -> dict[_Step, _Call | 
             for step in mine
             if step.claim.ref in conversations
         }
-        calls = _next_calls(lines, now=now)
+        watch = troubles.Watch(now=now, calls=[_ended(step) for step in mine if step.called])
+        calls = _next_calls(lines, watch=watch, now=now)
+        woken = watch.close()
         found: dict[_Step, _Call | SendOutcome] = dict.fromkeys(ours, SendOutcome.LEASE_LOST)
         found.update({step: calls.get(step.claim, SendOutcome.NOTHING_LEFT) for step in mine})
         over = [step for step in mine if found[step] is SendOutcome.NOTHING_LEFT]
@@ -256,7 +269,13 @@ def _advance_all(items: Sequence[_Step], *, alone: bool) -> dict[_Step, _Call | 
         # Armed again since it was claimed: what came in meanwhile was just looked for, and whatever
         # commits later arms the row that this leaves behind.
         found.update({step: SendOutcome.WAITING for step in over if held[step.claim]})
+    troubles.wake(woken, now=now)
     return found
+
+
+def _ended(step: _Step) -> troubles.Called:
+    assert step.called is not None  # noqa: S101 - who asks has looked
+    return troubles.Called(step.called.account_ref, step.error, step.took_s, step.called.is_trial)
 
 
 _advances: Combiner[_Step, _Call | SendOutcome] = Combiner(
@@ -270,15 +289,18 @@ def _finish(claims: Sequence[timers.Claim]) -> None:
 
 
 def _next_calls(
-    lines: Mapping[timers.Claim, Conversation], *, now: datetime
+    lines: Mapping[timers.Claim, Conversation], *, watch: troubles.Watch, now: datetime
 ) -> dict[timers.Claim, _Call | SendOutcome]:
     """Hand the heads of lines over, setting aside what must not be sent; joins a transaction."""
     steps: dict[timers.Claim, _Call | SendOutcome] = {}
-    judge = veto.Judge(now=now)
-    ready: list[tuple[timers.Claim, OutboundMessage, ChannelAccount, Leave]] = []
+    judge = veto.Judge(now=now, troubles=watch)
+    ready: list[tuple[timers.Claim, OutboundMessage, ChannelAccount, Leave, bool]] = []
+    slow_since = now - timedelta(seconds=troubles.SLOW_S)
     while lines:
         refs = [claim.ref for claim in lines]
-        heads = {head.conversation_id: head for head in OutboundMessage.objects.heads(refs)}
+        found_heads = OutboundMessage.objects.heads(refs, now=now, slow_since=slow_since)
+        heads = {head.conversation_id: head for head in found_heads}
+        watch.meet(heads.values())
         judge.meet(
             [
                 (head, conversation)
@@ -302,22 +324,22 @@ def _next_calls(
                     timers.retry(claim, due_at=found.until)
                     steps[claim] = SendOutcome.WAITING
                 else:
-                    ready.append((claim, head, *found))
+                    ready.append((claim, head, *found, watch.take(head, claim)))
             if head is not None:
                 head.conversation = conversation
         lines = shortened
     judge.close()
-    befores = contents.befores([(head, account.number) for _, head, account, _ in ready], now=now)
-    for _, head, _, _ in ready:
+    befores = contents.befores([(head, account.number) for _, head, account, *_ in ready], now=now)
+    for _, head, *_ in ready:
         head.unknown_at = contents.unknown_since(head)  # what is handed again is no younger for it
         head.status, head.handed_at = OutboundMessage.Status.HANDED, now
         head.failure_reason = head.held_by = ""
         head.n_attempts = min(head.n_attempts + 1, 32_000)  # a person's text is tried for ever
-    update_each([head for _, head, _, _ in ready], _HANDED)
-    contacts = [head.conversation.contact for _, head, _, _ in ready]
+    update_each([head for _, head, *_ in ready], _HANDED)
+    contacts = [head.conversation.contact for _, head, *_ in ready]
     prefetch_related_objects(contacts, "addresses")
-    said = contents.contents([head for _, head, _, _ in ready])
-    for (claim, head, account, leave), contact in zip(ready, contacts, strict=True):
+    said = contents.contents([head for _, head, *_ in ready])
+    for (claim, head, account, leave, is_trial), contact in zip(ready, contacts, strict=True):
         steps[claim] = _Call(
             message_id=head.pk,
             account=account,
@@ -326,6 +348,8 @@ def _next_calls(
             ref=head.provider_ref,
             leave=leave,
             before=befores[head.pk],
+            account_ref=head.channel_account_ref,
+            is_trial=is_trial,
         )
     return steps
 
@@ -428,7 +452,8 @@ def _postpone_or_fail(
     wait_s = min(MAX_RETRY_S, 2.0 ** min(message.n_attempts - 1, 10)) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
     if error.retry_after_s is not None:
         wait_s = max(wait_s, min(error.retry_after_s, 2 * MAX_RETRY_S))
-    message.unknown_at = (message.unknown_at or now) if error.is_unknown else None
+    unknown_from = message.unknown_at or contents.unknown_from(error, now=now)
+    message.unknown_at = unknown_from if error.is_unknown else None
     message.next_attempt_at = now + timedelta(seconds=wait_s)
     message.failure_reason = error.reason[:300]
     message.save(update_fields=["next_attempt_at", "failure_reason", "unknown_at"])

@@ -5,11 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Q
 from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from conversations.models import Attachment, Conversation, InboundMessage, OutboundMessage
@@ -110,15 +113,15 @@ def _sent_file(message: OutboundMessage, kind: MessageKind) -> FileView | None:
         found = message.file
     except ObjectDoesNotExist:
         return None
-    shapes = {MessageKind.IMAGE: "image", MessageKind.AUDIO: "audio"}
+    is_gone = found.deleted_at is not None
     return FileView(
         uuid=found.uuid,
         kind=kind,
-        shown_as=shapes.get(kind, "file"),
-        name=found.name,
+        shown_as="" if is_gone else _shape(found.media_type, kind),
+        name=found.name or _kind_name(kind),
         size=filesizeformat(found.n_bytes),
         length="",
-        state="",
+        state=_deleted(found.deleted_at) if found.deleted_at else "",
         words="",
         is_under_way=False,
         may_try_again=False,
@@ -161,18 +164,29 @@ def _kind_name(kind: MessageKind) -> str:
 
 
 def _shown_as(found: Attachment, kind: MessageKind) -> str:
-    if found.status != Attachment.Status.STORED:
-        return ""
-    if found.media_type in file_types.IMAGES and kind != MessageKind.DOCUMENT:
+    return _shape(found.media_type, kind) if found.status == Attachment.Status.STORED else ""
+
+
+def _shape(media_type: str, kind: MessageKind) -> str:
+    if media_type in file_types.IMAGES and kind != MessageKind.DOCUMENT:
         return "sticker" if kind == MessageKind.STICKER else "image"
-    if found.media_type in file_types.SOUNDS and kind == MessageKind.AUDIO:
+    if media_type in file_types.SOUNDS and kind == MessageKind.AUDIO:
         return "audio"
-    if found.media_type in file_types.VIDEOS and kind == MessageKind.VIDEO:
+    if media_type in file_types.VIDEOS and kind == MessageKind.VIDEO:
         return "video"
     return "file"
 
 
+def _deleted(at: datetime) -> str:
+    # Translators: where a file was; the date is written as everywhere.
+    return _("File deleted on %(date)s: files are not kept for longer.") % {
+        "date": date_format(timezone.localtime(at), "SHORT_DATE_FORMAT")
+    }
+
+
 def _state(found: Attachment) -> str:
+    if found.deleted_at is not None:
+        return _deleted(found.deleted_at)
     if found.status == Attachment.Status.WAITING:
         return _("The file is being fetched …")
     if found.is_under_way:

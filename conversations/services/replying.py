@@ -9,8 +9,14 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Max
 
-from conversations.models import Conversation, InboundMessage, OutboundFile, OutboundMessage
-from conversations.services import desks, file_types, outbox, takeover
+from conversations.models import (
+    Conversation,
+    FollowUp,
+    InboundMessage,
+    OutboundFile,
+    OutboundMessage,
+)
+from conversations.services import describing, desks, file_types, follow_ups, outbox, takeover
 from conversations.types import MAX_TEXT, MessageKind
 from conversations.types_sending import MAX_FILE_BYTES
 from tenants import timers
@@ -80,7 +86,8 @@ def reply_as_person(
         may_undo: wait `UNDO_S` before it is sent, so that it can still be taken back.
         file: its name and its bytes; the text stands below it then.
         place: latitude and longitude in degrees; the text is its name then.
-        quoted_uuid: the contact's message that it answers.
+        quoted_uuid: the contact's message that it answers. One that was taken back meanwhile, or
+            is another conversation's, is not quoted.
 
     Raises:
         NothingToSend: nothing at all, or too much text.
@@ -114,8 +121,10 @@ def reply_as_person(
             message.next_attempt_at = now + timedelta(seconds=UNDO_S)
         kept = _fill(message, said)
         if quoted_uuid is not None:
-            quoted = InboundMessage.objects.filter(conversation=conversation, uuid=quoted_uuid)
-            message.quoted_ref = quoted.values_list("provider_ref", flat=True).first() or ""
+            rows = InboundMessage.objects.filter(conversation=conversation, uuid=quoted_uuid)
+            quoted = rows.first()
+            if quoted is not None and may_quote(quoted):
+                message.quoted_ref = quoted.provider_ref
         outbox.add_messages([message], now=message.next_attempt_at or now)
         if kept is not None:
             kept.save(force_insert=True)
@@ -129,6 +138,19 @@ def reply_as_person(
             data={"message": str(message.uuid)},
         )
     return message
+
+
+def may_quote(message: InboundMessage) -> bool:
+    """Test whether an answer can quote a contact's message; reads nothing."""
+    shown = message.kind not in (MessageKind.REACTION, MessageKind.VOTE, MessageKind.UNREADABLE)
+    return shown and message.deleted_at is None
+
+
+def quoted_words(*, conversation: Conversation, quoted_uuid: uuid.UUID) -> str:
+    """Return the words of a message that is about to be quoted; empty where it cannot be."""
+    rows = InboundMessage.objects.select_related("attachment")
+    found = rows.filter(conversation=conversation, uuid=quoted_uuid).first()
+    return describing.told(found) if found is not None and may_quote(found) else ""
 
 
 def _check(said: Said) -> None:
@@ -178,6 +200,7 @@ def take_back(*, message_uuid: uuid.UUID, actor: str, now: datetime) -> bool:
         message = found.first()
         if message is None:
             return False
+        planned = FollowUp.objects.filter(message=message).values_list("uuid", flat=True).first()
         # In everybody's order of locks: the sender looks at the line under this one.
         conversation = Conversation.objects.select_for_update().get(pk=message.conversation_id)
         n_stopped = found.filter(status=OutboundMessage.Status.CREATED).update(
@@ -193,6 +216,11 @@ def take_back(*, message_uuid: uuid.UUID, actor: str, now: datetime) -> bool:
                 actor=actor,
                 target=f"conversation {conversation.uuid}",
                 data={"message": str(message.uuid)},
+            )
+        elif planned is not None:
+            # It was put back among the planned ones meanwhile, and would come again.
+            return follow_ups.call_off(
+                conversation_uuid=conversation.uuid, follow_up_uuid=planned, actor=actor, now=now
             )
     return bool(n_stopped)
 

@@ -24,7 +24,7 @@ from conversations.models import (
     Turn,
     TurnStep,
 )
-from conversations.services import changing, describing, veto, words
+from conversations.services import changing, describing, replying, veto, words
 from conversations.services.evidencing import document_pks
 from conversations.services.explaining import TurnView, explain
 from conversations.services.pieces import Pieces, outbound_pieces, pieces, reactions
@@ -64,6 +64,7 @@ class Line:
         reactions: what people put under it.
         ref: the channel's id, by which reactions name it.
         message: the message itself, where it is one of ours that can be changed.
+        quotable: the contact's message, where an answer can quote it.
         new_day: the day to be shown above it, where it is the first of one.
     """
 
@@ -87,6 +88,7 @@ class Line:
     reactions: tuple[str, ...] = ()
     ref: str = ""
     message: uuid.UUID | None = None
+    quotable: uuid.UUID | None = None
     may_edit: bool = False
     may_delete: bool = False
 
@@ -242,6 +244,7 @@ def _inbound_line(message: InboundMessage) -> Line:
         text=shown.text,
         pieces=shown,
         ref=message.provider_ref,
+        quotable=message.uuid if replying.may_quote(message) else None,
         at=message.received_at,
         note=note,
         is_struck=is_deleted,

@@ -20,10 +20,16 @@ AFTER_S = 1.0
 indicator, which could arrive after it; and in a rush all have reached their models by then, so that
 the calls take time that nobody else needs."""
 
+HUSHED_S = 20.0
+"""For how long nothing is shown on an account after it could not be, in seconds: a bridge that
+fails is not asked for what nobody needs, nor does one that hangs keep the others' indicators back.
+"""
+
 MAX_WAITING = 500
 """Indicators that wait for their time or for a bridge that hangs; the next ones are left out."""
 
 _pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="typing")
+_hushed: dict[ChannelAccount, float] = {}  # until when, by the clock of the process
 
 
 class Indicator:
@@ -41,10 +47,8 @@ class Indicator:
     def _show(self) -> None:
         if self._ended.wait(max(0.0, self._due - time.monotonic())):
             return
-        try:
-            self._account.show_typing(to=self._to, leave=veto.exempt("typing"))
-        except (Temporary, Permanent) as error:
-            logger.info("typing not shown", extra={"reason": error.reason})
+        leave = veto.exempt("typing")
+        _shown(self._account, lambda: self._account.show_typing(to=self._to, leave=leave))
 
 
 def show(*, account: ChannelAccount, to: Address) -> Indicator:
@@ -57,20 +61,30 @@ def show(*, account: ChannelAccount, to: Address) -> Indicator:
 
 def show_now(*, account: ChannelAccount, to: Address) -> None:
     """Have the channel show that we are typing; returns at once."""
-    _aside(lambda: account.show_typing(to=to, leave=veto.exempt("typing")))
+    _aside(account, lambda: account.show_typing(to=to, leave=veto.exempt("typing")))
 
 
 def show_read(*, account: ChannelAccount, to: Address, refs: Sequence[str]) -> None:
     """Have the channel show messages of a contact as read; returns at once."""
-    _aside(lambda: account.show_read(to=to, refs=refs, leave=veto.exempt("read")))
+    leave = veto.exempt("read")
+    _aside(account, lambda: account.show_read(to=to, refs=refs, leave=leave))
 
 
-def _aside(call: Callable[[], None]) -> None:
-    def work() -> None:
-        try:
-            call()
-        except (Temporary, Permanent) as error:
-            logger.info("not shown", extra={"reason": error.reason})
-
+def _aside(account: ChannelAccount, call: Callable[[], None]) -> None:
     if _pool._work_queue.qsize() < MAX_WAITING:
-        _pool.submit(work)
+        _pool.submit(_shown, account, call)
+
+
+def _shown(account: ChannelAccount, call: Callable[[], None]) -> None:
+    if _hushed.get(account, 0.0) > time.monotonic():
+        return
+    try:
+        call()
+    except Temporary as error:
+        logger.info("not shown", extra={"reason": error.reason})
+        now = time.monotonic()
+        for one in [one for one, until in list(_hushed.items()) if until <= now]:
+            _hushed.pop(one, None)
+        _hushed[account] = now + HUSHED_S
+    except Permanent as error:
+        logger.info("not shown", extra={"reason": error.reason})

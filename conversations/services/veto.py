@@ -18,8 +18,6 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from django.db import connection
-
 from conversations.channels import Accounts, ChannelAccount
 from conversations.models import (
     Contact,
@@ -29,7 +27,8 @@ from conversations.models import (
     NumberPace,
     OutboundMessage,
 )
-from conversations.services import hours
+from conversations.services import hours, troubles, veto_counts
+from conversations.services.troubles import Watch
 from conversations.types_sending import Leave, NumberRules
 from integrations.services import budget_use
 from tenants.context import current_schema
@@ -79,6 +78,7 @@ class Rule(StrEnum):
     TOO_OLD = "too_old"
     REPLIED = "replied"
     CUT_OFF = "cut_off"
+    BRIDGE = OutboundMessage.HELD_BY_BRIDGE
     HOURS = "hours"
     BUDGET = "budget"
     HEALTH = "health"
@@ -94,6 +94,7 @@ REASONS: Mapping[Rule, str] = {
     Rule.TOO_OLD: "it became too old to be sent",
     Rule.REPLIED: "the contact has written since",
     Rule.CUT_OFF: "WhatsApp takes nothing from this number now",
+    Rule.BRIDGE: "the bridge of this number fails, and one message at a time is tried",
     Rule.HOURS: "planned messages wait for the opening hours",
     Rule.BUDGET: "the budget for models is used up, so nobody would answer",
     Rule.HEALTH: "the number's health is bad",
@@ -104,7 +105,7 @@ REASONS: Mapping[Rule, str] = {
 """What is stored with a message; `words.reason` translates it."""
 
 
-LEFT_TO_PEOPLE = frozenset({Rule.TOO_OLD, Rule.CUT_OFF, Rule.DAY_CAP, Rule.PACE})
+LEFT_TO_PEOPLE = frozenset({Rule.TOO_OLD, Rule.CUT_OFF, Rule.BRIDGE, Rule.DAY_CAP, Rule.PACE})
 """Rules that keep back an answer for which the contact still waits: a person has to know."""
 
 
@@ -174,14 +175,16 @@ class Judge:
 
     Args:
         now: the database's clock.
+        troubles: what is known of the numbers' bridges, where lines are sent.
     """
 
-    def __init__(self, *, now: datetime) -> None:
+    def __init__(self, *, now: datetime, troubles: Watch | None = None) -> None:
         self.now = now
+        self._troubles = troubles or Watch(now=now)
         self._accounts = Accounts()
         self._opened: dict[uuid.UUID, ChannelAccount | Permanent] = {}
         self._paces: dict[uuid.UUID, NumberPace] = {}
-        self._counted: dict[tuple[uuid.UUID, Rule, bool], int] = {}
+        self._counted: dict[tuple[uuid.UUID, str, bool], int] = {}
 
     def meet(self, messages: Sequence[tuple[OutboundMessage, Conversation]]) -> None:
         """Open the accounts of some messages, and lock the paces that they will need.
@@ -234,11 +237,13 @@ class Judge:
         if found is None and _wrote_since(conversation, written_at):
             found = Refuse(Rule.REPLIED)
         account = self.account(conversation)
+        ref = conversation.channel_account_ref
+        found = found or self._of_bridge(ref)
         if found is None and not isinstance(account, Permanent):
-            self._lock({conversation.channel_account_ref} - set(self._paces))
-            found = self._unasked(account.number, self._today(conversation.channel_account_ref))
+            self._lock({ref} - set(self._paces))
+            found = self._unasked(account.number, self._today(ref))
         if found is not None:
-            self.count(conversation.channel_account_ref, found)
+            self.count(ref, found)
         return found
 
     def staff(self, *, channel_kind: str, ref: uuid.UUID, contact: Contact | None) -> Verdict:
@@ -250,7 +255,7 @@ class Judge:
         found: Wait | Refuse | None = _never(contact) if contact is not None else None
         if found is None and not isinstance(account, Permanent):
             rules = _slowed(account.number)
-            found = _cut_off(rules, self.now)
+            found = _cut_off(rules, self.now) or self._of_bridge(ref)
             if found is None and _keeps_pace(rules):
                 self._lock({ref} - set(self._paces))
                 found = self._paced(rules, self._today(ref))
@@ -272,7 +277,9 @@ class Judge:
         if purpose is Purpose.EDIT:
             found = _never(conversation.contact)
         if found is None and not isinstance(account, Permanent):
-            found = _cut_off(account.number, self.now)
+            found = _cut_off(account.number, self.now) or self._of_bridge(
+                message.channel_account_ref
+            )
         if found is not None:
             self.count(message.channel_account_ref, found)
         return found or Allow(Leave(purpose))
@@ -282,12 +289,16 @@ class Judge:
         key = (ref, found.rule, isinstance(found, Refuse))
         self._counted[key] = self._counted.get(key, 0) + 1
 
+    def _of_bridge(self, ref: uuid.UUID) -> Wait | None:
+        until = troubles.wait(ref, now=self.now)
+        return None if until is None else Wait(until, Rule.BRIDGE)
+
     def close(self) -> None:
         """Write the paces and counts; in the same transaction."""
         for pace in self._paces.values():
             pace.save(update_fields=["next_at", "day", "n_sent", "n_unasked"])
         if self._counted:
-            _write_counts(self._counted, day=self._day())
+            veto_counts.write(self._counted, day=self._day())
         self._counted = {}
 
     def _of_contact(
@@ -316,6 +327,8 @@ class Judge:
     ) -> Wait | None:
         if (found := _cut_off(rules, self.now)) is not None:
             return found
+        if (until := self._troubles.until(message)) is not None:
+            return Wait(until, Rule.BRIDGE)
         if message.status != OutboundMessage.Status.CREATED:
             return None  # a repeat: it has been counted
         rules = _slowed(rules)
@@ -414,19 +427,6 @@ def unasked_cap(rules: NumberRules, *, now: datetime) -> int:
     return min(rules.unasked_cap, warm)
 
 
-def counts(ref: uuid.UUID, *, since: date) -> list[tuple[str, int, int]]:
-    """Return by reason, as it is stored with messages, how often rules were applied to a number."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select reason, sum(n_waited), sum(n_refused) from conversations_vetocount"
-            " where channel_account_ref = %s and day >= %s"
-            " group by reason order by sum(n_waited) + sum(n_refused) desc, reason",
-            [ref, since],
-        )
-        found = cursor.fetchall()
-    return [(reason_of(code), int(n_waited), int(n_refused)) for code, n_waited, n_refused in found]
-
-
 def _never(contact: Contact) -> Refuse | None:
     if contact.is_blocked:
         return Refuse(Rule.BLOCKED)
@@ -480,20 +480,3 @@ def _opens_at(now: datetime, zone: ZoneInfo) -> datetime | None:
 def _is_budget_used(*, now: datetime) -> bool:
     used = budget_use.nearly_used(now=now, timezone=_zone.get().key)
     return any(use.percent >= 100 and use.budget.level == "tenant" for use in used)
-
-
-def _write_counts(counted: Mapping[tuple[uuid.UUID, Rule, bool], int], *, day: date) -> None:
-    rows = sorted(counted.items(), key=lambda row: (row[0][0], row[0][1], row[0][2]))
-    with connection.cursor() as cursor:
-        for (ref, rule, is_refused), n in rows:
-            cursor.execute(
-                """
-                insert into conversations_vetocount as old
-                    (channel_account_ref, day, reason, n_waited, n_refused)
-                values (%s, %s, %s, %s, %s)
-                on conflict (channel_account_ref, day, reason) do update
-                    set n_waited = old.n_waited + excluded.n_waited,
-                        n_refused = old.n_refused + excluded.n_refused
-                """,
-                [ref, day, rule.value, 0 if is_refused else n, n if is_refused else 0],
-            )

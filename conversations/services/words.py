@@ -104,6 +104,9 @@ _REASONS = {
     "WhatsApp takes nothing from this number now": gettext_lazy(
         "the number was logged out or banned: WhatsApp takes nothing from it now"
     ),
+    "the bridge of this number fails, and one message at a time is tried": gettext_lazy(
+        "the bridge fails; it is tried with one message at a time"
+    ),
     "planned messages wait for the opening hours": gettext_lazy("outside the hours for it"),
     "the budget for models is used up, so nobody would answer": gettext_lazy(
         "the budget for models is used up, so the assistant could not answer a reply"

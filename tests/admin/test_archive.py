@@ -239,10 +239,12 @@ def test_what_is_known_of_a_contact_is_corrected_by_hand(owner: Client) -> None:
 def test_the_end_of_conversations_is_set_on_one_page(owner: Client) -> None:
     page = "/admin/conversations/conversationsettings/"
     assert owner.get(page).status_code == 200
-    owner.post(page, {"close_after_h": "48", "close_with_people": "on", "reopen_within_h": "0"})
+    form = {"close_after_h": "48", "close_with_people": "on", "reopen_within_h": "0"}
+    owner.post(page, {**form, "keep_files_days": "30"})
 
     row = ConversationSettings.objects.get()
     assert (row.close_after_h, row.close_with_people, row.reopen_within_h) == (48, True, 0)
+    assert row.keep_files_days == 30
 
 
 def test_the_archive_of_another_tenant_is_not_shown(

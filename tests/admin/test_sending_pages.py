@@ -15,6 +15,7 @@ from conversations.models import (
     Conversation,
     DeliveryDay,
     FollowUp,
+    InboundMessage,
     OutboundFile,
     OutboundMessage,
     VetoCount,
@@ -36,6 +37,18 @@ def taken() -> Conversation:
     conversation = make_conversation(agent=make_agent(name="Orçamentos"))
     takeover.take_over(conversation_uuid=conversation.uuid, actor="owner", now=timezone.now())
     return conversation
+
+
+def make_inbound(conversation: Conversation, text: str, **more: object) -> InboundMessage:
+    return InboundMessage.objects.create(
+        conversation=conversation,
+        channel_account_ref=conversation.channel_account_ref,
+        provider_ref=f"Q{InboundMessage.objects.count()}",
+        text=text,
+        sent_at=timezone.now(),
+        received_at=timezone.now(),
+        **more,
+    )
 
 
 def sent(conversation: Conversation) -> OutboundMessage:
@@ -126,6 +139,32 @@ def test_a_person_sends_a_file_and_reads_it_again(owner: Client) -> None:
     response = owner.get(page)
     assert (response.content, response["Content-Type"]) == (PNG, "image/png")
     assert response["Content-Security-Policy"] == "default-src 'none'; sandbox"
+
+
+def test_an_answer_quotes_what_the_contact_wrote(owner: Client, beta: Tenant) -> None:
+    conversation = taken()
+    asked = make_inbound(conversation, "quanto custa?")
+    gone = make_inbound(conversation, "esquece", deleted_at=timezone.now())
+    page = f"/admin/conversations/conversation/{conversation.pk}/change/"
+
+    shown = owner.get(page).content.decode()
+    assert f'href="?quoted={asked.uuid}#pz-text"' in shown  # also without a script
+    assert str(gone.uuid) not in shown
+    quoting = owner.get(f"{page}?quoted={asked.uuid}").content.decode()
+    assert f'name="quoted" value="{asked.uuid}"' in quoting
+    assert owner.get(f"{page}?quoted=x").status_code == 200
+
+    for quoted in (str(asked.uuid), str(gone.uuid), "x"):
+        owner.post(url_of(conversation, "reply"), {"text": "R$ 220", "quoted": quoted})
+    ours = OutboundMessage.objects.filter(text="R$ 220").order_by("pk")
+    refs = list(ours.values_list("quoted_ref", flat=True))
+    assert refs == [asked.provider_ref, "", ""]
+    with tenant_context(beta):
+        theirs = make_inbound(make_conversation(), "de outra empresa")
+        theirs.provider_ref = "OF-BETA"
+        theirs.save()
+    owner.post(url_of(conversation, "reply"), {"text": "oi", "quoted": str(theirs.uuid)})
+    assert OutboundMessage.objects.order_by("pk").last().quoted_ref == ""  # type: ignore[union-attr]
 
 
 def test_what_a_browser_might_run_is_a_download(owner: Client) -> None:

@@ -7,7 +7,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django_tenants.utils import schema_context, tenant_context
 
 from channels_whatsapp.models import Device
@@ -19,15 +19,16 @@ from conversations.models import (
     NumberPace,
     OutboundMessage,
 )
-from conversations.services import follow_ups, identity, outbox, takeover
+from conversations.services import changing, follow_ups, identity, outbox, plans, takeover
 from conversations.services.veto import REASONS, Rule
 from tenants import timers
 from tenants.audit.models import AuditEntry
 from tenants.context import database_now
 from tenants.models import Timer
+from tests.conversations.test_changing import n_waiting_for_a_lock
 from tests.conversations.test_outbox import SEND, accept, open_conversation, put, send, sends
 from tests.factories import message_body, receive
-from tests.fakes.http import Answer, ScriptedServer
+from tests.fakes.http import Answer, ScriptedServer, wait_until
 
 ROUND_THE_CLOCK = [["00:00-24:00"] for _ in range(7)]
 
@@ -381,3 +382,37 @@ def test_one_who_writes_while_it_is_being_sent_is_not_written_to_twice(committed
         assert planned.status in ("sent", "cancelled")
         assert sends(server) == []
         assert not OutboundMessage.objects.filter(status="created").exists()
+
+
+def test_one_that_is_undone_while_it_is_put_back_does_not_come_again(committed_alpha):
+    """Who undoes it has found its message, and waits for the line while that takes it away."""
+    with ScriptedServer() as server:
+        conversation = begin(server)
+        planned = plan(conversation)
+        assert run() == ["done"]
+        message = OutboundMessage.objects.get()
+        outcomes = []
+
+        def work() -> None:
+            try:
+                with schema_context("t_alpha"):
+                    outcomes.append(
+                        changing.undo(message_uuid=message.uuid, actor="ana", now=database_now())
+                    )
+            finally:
+                connection.close()
+
+        person = threading.Thread(target=work)
+        with transaction.atomic():
+            held = Conversation.objects.select_for_update().get()
+            person.start()
+            wait_until(lambda: n_waiting_for_a_lock() == 1, seconds=20)
+            now = database_now()
+            plans.put_back(message, conversation=held, until=now, rule=Rule.PACE, now=now)
+        person.join(30)
+
+        planned.refresh_from_db()
+        assert outcomes == ["called_off"]
+        assert (planned.status, planned.reason) == ("cancelled", "a person called it off")
+        with pytest.raises(changing.TooLate):
+            changing.delete(message_uuid=message.uuid, actor="ana", now=database_now())

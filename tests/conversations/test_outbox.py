@@ -9,7 +9,7 @@ from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 
 from channels_whatsapp.models import Device
-from conversations.models import Conversation, OutboundMessage
+from conversations.models import Conversation, NumberTrouble, OutboundMessage
 from conversations.services import outbox, takeover
 from tenants import timers
 from tenants.context import database_now
@@ -50,6 +50,7 @@ def put(conversation: Conversation, *texts: str, origin: str = "agent") -> list[
 
 def send() -> list[str]:
     Timer.objects.filter(lease_token=None).update(due_at=database_now() - timedelta(seconds=1))
+    NumberTrouble.objects.update(next_try_at=database_now())  # its pause is over, too
     return [
         outbox.send_next(timer_id=bell.timer_id, token=bell.token).value
         for bell in timers.claim_due(kind="send", max_running=10, limit=10)

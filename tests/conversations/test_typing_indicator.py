@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from conversations.services import typing
 from conversations.types import Address
 from conversations.types_sending import Leave
+from tenants.errors import Temporary
 from tests.fakes.http import wait_until
 
 TO = Address(phone="5519998765432", lid="")
@@ -41,3 +43,22 @@ def test_an_answer_that_is_there_at_once_shows_nothing() -> None:
 
     wait_until(slow.shown.is_set)
     assert not quick.shown.is_set()
+
+
+def test_a_bridge_that_fails_is_left_alone_for_a_while() -> None:
+    class Broken(Phone):
+        n_asked = 0
+
+        def show_read(self, *, to: Address, refs: Sequence[str], leave: Leave) -> None:
+            self.n_asked += 1
+            self.shown.set()
+            raise Temporary("network trouble")
+
+    broken, sound = Broken(), Phone()
+    typing.show_read(account=broken, to=TO, refs=["A"])
+    wait_until(lambda: broken in typing._hushed)
+
+    typing.show_read(account=broken, to=TO, refs=["B"])
+    typing.show_now(account=sound, to=TO)
+    wait_until(sound.shown.is_set)
+    assert broken.n_asked == 1

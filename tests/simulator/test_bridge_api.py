@@ -115,6 +115,19 @@ def test_a_session_connects_and_leaves(simulator: Running) -> None:
     assert simulator.api("GET", "/session/status").json()["data"]["connected"] is False
 
 
+def test_a_client_that_was_lost_sight_of_goes_with_a_restart(simulator: Running) -> None:
+    create(simulator)
+    simulator.api("POST", "/session/connect", {"Immediate": True})
+    simulator.api("POST", "/session/disconnect")
+    simulator.sim("settings", quirks=["stuck_already_connected", "history_off_forgets_key"])
+
+    stuck = simulator.api("POST", "/session/connect", {"Immediate": True})
+    assert error(stuck) == (500, "already connected")
+    assert simulator.api("GET", "/session/status").json()["data"]["connected"] is False
+    simulator.sim("restart")
+    assert simulator.api("POST", "/session/connect", {"Immediate": True}).status_code == 200
+
+
 def test_without_auto_pair_a_code_waits_for_the_scan(start: Start) -> None:
     simulator = start(auto_pair=False, time_scale=1.0)
     create(simulator)
@@ -263,6 +276,26 @@ def test_messages_are_edited_deleted_reacted_to_and_marked(simulator: Running) -
     assert theirs["status"] == "read"
     assert theirs["reactions"] == {"business": "👍"}
     assert (ours["text"], ours["edited"], ours["deleted"]) == ("Boa tarde", True, True)
+
+
+def test_a_late_edit_is_refused_and_a_quote_without_its_words_is_empty(simulator: Running) -> None:
+    simulator.clinic("")
+    simulator.sim("contact-sends", user="t1", contact=PHONE, text="oi", id="AC1")
+    simulator.sim("settings", edit_window_s=0)
+    quote = {"StanzaId": "AC1", "Participant": f"{PHONE}@s.whatsapp.net"}
+    quoting = {"Phone": PHONE, "Body": "Bom dia", "ContextInfo": quote}
+    for more in ({"QuotedText": "oi"}, {"QuotedMessage": {"conversation": "oi"}}, {}):
+        simulator.api("POST", "/chat/send/text", {**quoting, "Id": f"Q{len(more)}", **more})
+    shown = simulator.look(f"messages?user=t1&contact={PHONE}")[1:]
+    assert [(one["quoted_id"], one["quoted_text"]) for one in shown] == [
+        ("AC1", "oi"),
+        ("AC1", ""),
+    ]
+
+    edited = {"Phone": PHONE, "Id": "Q0", "Body": "Boa tarde"}
+    response = simulator.api("POST", "/chat/send/edit", edited)
+    assert response.status_code == 500
+    assert simulator.look(f"messages?user=t1&contact={PHONE}")[-1]["text"] == "Bom dia"
 
 
 def test_media_is_sent_as_data_uris_and_downloaded_as_received(

@@ -110,7 +110,7 @@ function contentOf(message) {
   if (message.deleted) return [make("div", { className: "text" }, icon("ban"), "Mensagem apagada")];
   const nodes = [];
   if (message.origin === "owner") nodes.push(make("span", { className: "origin", textContent: "pelo celular da empresa" }));
-  if (message.quoted_id) nodes.push(quoteOf(message.quoted_id));
+  if (message.quoted_id) nodes.push(quoteOf(message));
   const special = { image: photo, audio: voice, location: place, document: file, video: file, contact: card, sticker, poll }[message.kind];
   if (special) nodes.push(special(message));
   const said = { vote: `Voto: ${message.options.join(", ")}`, undecryptable: "Aguardando mensagem", album: "Álbum" }[message.kind];
@@ -122,11 +122,13 @@ function contentOf(message) {
   return nodes;
 }
 
-function quoteOf(id) {
-  const found = [...state.messages.values()].find((message) => message.id === id);
+function quoteOf(message) {
+  const found = [...state.messages.values()].find((one) => one.id === message.quoted_id);
+  // What the API sends shows the words that came with it, even where there are none.
+  const words = message.origin === "api" ? message.quoted_text : found ? preview(found) : "Mensagem anterior";
   const who = found && found.side === "contact" ? "Você" : "Número da empresa";
   const quote = make("button", { type: "button", className: "quote" },
-    make("b", { textContent: who }), make("span", { textContent: found ? preview(found) : "Mensagem anterior" }));
+    make("b", { textContent: who }), make("span", { textContent: words }));
   if (found) quote.addEventListener("click", () => rows.get(found.seq)?.scrollIntoView({ block: "center", behavior: "smooth" }));
   return quote;
 }

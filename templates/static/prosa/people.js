@@ -102,8 +102,28 @@
     };
   }
 
+  /* Without a script the same links bring the page anew, with the quote in it. */
+  function quote(link) {
+    const box = reply.querySelector(".pz-quoting");
+    const line = link?.closest(".pz-line");
+    const said = line?.querySelector(".pz-text, .pz-words, .pz-document, .pz-place")?.innerText;
+    box.querySelector("blockquote").textContent = said || line?.querySelector("img, audio")?.ariaLabel || line?.querySelector("img")?.alt || "";
+    reply.elements.quoted.value = link?.dataset.quote || "";
+    box.hidden = !link;
+    reply.elements.text.focus();
+  }
+
   if (reply) {
     const text = reply.elements.text;
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest?.("[data-quote], .pz-quoting a");
+      if (!link || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      quote(link.dataset.quote ? link : null);
+    });
+    text.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && reply.elements.quoted.value) quote(null);
+    });
     text.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
         event.preventDefault();
@@ -126,6 +146,7 @@
       }
       file.value = "";
       place.value = "";
+      quote(null);
       reply.querySelector(".pz-attach").open = false;
       offerUndo(sent.message, sent.undo_s);
       await look().catch(() => {});
