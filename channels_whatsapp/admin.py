@@ -31,6 +31,7 @@ from tenants.panel import (
     is_owner,
     masked,
 )
+from tenants.reading import Unreadable
 from tenants.sites import tenant_site
 
 _OUTCOME_TONES = {
@@ -275,7 +276,7 @@ class BridgeEventAdmin(ReadOnlyAdmin):
             return str(_("removed after its retention time"))
         try:
             return as_json(_shortened(payloads.read(body)))
-        except payloads.Unreadable:
+        except Unreadable:
             return format_html(
                 '<pre class="pz-pre">{}</pre>', body[:20_000].decode(errors="replace")
             )

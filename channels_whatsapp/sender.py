@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from channels_whatsapp.bridge import outgoing
 from channels_whatsapp.bridge.client import Bridge
@@ -19,6 +20,8 @@ from tenants.errors import Permanent
 
 class WhatsAppSender:
     """Implements `conversations.channels.ChannelSender` on a bridge."""
+
+    changes_messages = True
 
     def new_ref(self) -> str:
         """Return an id for a message that has not been sent yet."""
@@ -49,6 +52,10 @@ class WhatsAppSender:
         """Return the devices that are switched on; see `ChannelSender`."""
         found = Device.objects.filter(is_enabled=True).order_by("name", "pk")
         return [AccountName(one.uuid, one.name, one.entry_agent_id) for one in found]
+
+    def hands_changed(self, *, conversation_id: int, now: datetime) -> None:
+        """Do nothing: on a phone there is nobody to be told."""
+        del conversation_id, now
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,9 @@ from channels_whatsapp.services import (
     health,
     pairing,
     provisioning,
-    receiving,
     retention,
     watching,
 )
-
-
-@shared_task
-def receive_entries(*, entry_ids: list[int], token: str, **_: object) -> str:
-    """Write acknowledged webhooks into the tenant's rows."""
-    n_written = receiving.receive_entries(entry_ids=entry_ids, token=uuid.UUID(token))
-    return f"{n_written}/{len(entry_ids)}"
 
 
 @shared_task

@@ -1,4 +1,4 @@
-"""The web process: the bridge's door and the simulator's page in front, Django behind.
+"""The web process: the channels' door and the simulator's page in front, Django behind.
 
 `uvicorn config.asgi:application`
 """
@@ -16,11 +16,11 @@ from asgiref.sync import sync_to_async  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.core.asgi import get_asgi_application  # noqa: E402
 
-from channels_whatsapp.webhooks import PREFIX, Receive, Scope, Send, WebhookDoor  # noqa: E402
 from config.body_limit import BodyLimit  # noqa: E402
 from config.simulator_proxy import SimulatorProxy  # noqa: E402
 from tenants import garbage  # noqa: E402
 from tenants.checks import refuse_unsafe_database  # noqa: E402
+from tenants.door import Receive, Scope, Send, WebhookDoor  # noqa: E402
 
 _django = BodyLimit(get_asgi_application())
 _door = WebhookDoor()
@@ -33,7 +33,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _lifespan(receive, send)
         return
     path = scope.get("path", "")
-    if scope["type"] == "http" and path.startswith(PREFIX):
+    if scope["type"] == "http" and _door.answers(path):
         await _door(scope, receive, send)
     elif _simulator is not None and path.startswith("/simulator"):
         await _simulator(scope, receive, send)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from channels_whatsapp.webhooks import Receive, Scope, Send
+from tenants.door import Receive, Scope, Send
 
 MAX_BODY = 100 * 1024 * 1024
 """Bytes of one request: several files of the largest size at once. Pages with scripts send each

@@ -97,7 +97,7 @@ class ContactAdmin(PanelAdmin):
                         {
                             "pk": one.pk,
                             "name": short_name(one),
-                            "addresses": [each.value for each in one.addresses.all()],
+                            "addresses": one.shown_addresses(),
                             "n_conversations": one.conversations.count(),
                             "created_at": one.created_at,
                         }
@@ -140,4 +140,4 @@ class ContactAdmin(PanelAdmin):
     @admin.display(description=_("addresses"))
     def addresses(self, obj: Contact) -> str:
         """Phone and other identities."""
-        return ", ".join(one.value for one in obj.addresses.all()) or self.empty_value_display
+        return ", ".join(obj.shown_addresses()) or self.empty_value_display

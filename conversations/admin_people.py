@@ -190,7 +190,7 @@ class PeoplePages(_Base):
         return {
             "conversation": conversation,
             "contact_name": str(conversation.contact),
-            "contact_addresses": [one.value for one in conversation.contact.addresses.all()],
+            "contact_addresses": conversation.contact.shown_addresses(),
             "contact_url": reverse(
                 "admin:conversations_contact_change", args=[conversation.contact_id]
             ),
@@ -208,9 +208,7 @@ class PeoplePages(_Base):
             "is_open": is_open,
             "is_human": is_human,
             # From another person it is passed on, by name: nobody takes it by a slip.
-            "can_take_over": can_change
-            and is_open
-            and conversation.claimed_by in ("", takeover.PHONE),
+            "can_take_over": can_change and is_open and takeover.may_be_taken(conversation),
             "can_give_back": can_change and is_human,
             "can_release": can_change and is_human and bool(conversation.claimed_by),
             "can_archive": can_change and is_open,
@@ -218,7 +216,7 @@ class PeoplePages(_Base):
             "can_change": can_change,
             "can_write": can_change
             and is_human
-            and conversation.claimed_by in ("", actor(request), takeover.PHONE),
+            and takeover.may_be_taken(conversation, by=actor(request)),
             "readable": attaching.readable_kinds(conversation),
             # What the lower part of the page depends on: when it changes, all is loaded anew.
             "state": "|".join(

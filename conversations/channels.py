@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, cast
 
 from django.conf import settings
@@ -22,6 +23,11 @@ class ChannelSender(Protocol):
     must not touch it.
     """
 
+    @property
+    def changes_messages(self) -> bool:
+        """Whether what was sent can be edited and taken back there."""
+        ...
+
     def new_ref(self) -> str:
         """Return an id for a message that has not been sent yet."""
         ...
@@ -35,7 +41,15 @@ class ChannelSender(Protocol):
         ...
 
     def accounts(self) -> Sequence[AccountName]:
-        """Return the accounts that can be written from, by name."""
+        """Return the accounts that can write to who has not written yet, by name."""
+        ...
+
+    def hands_changed(self, *, conversation_id: int, now: datetime) -> None:
+        """Note that the assistant was given a conversation, or it was taken from it, or closed.
+
+        Joins the caller's transaction, which holds the conversation's lock. A channel with people
+        of its own sets a timer here, to tell them.
+        """
         ...
 
 
@@ -126,9 +140,9 @@ def sender_for(channel_kind: str) -> ChannelSender:
     """Return the adapter of a channel, such as ``"whatsapp"``.
 
     Raises:
-        KeyError: `CHANNEL_SENDERS` has no such channel.
+        KeyError: `CHANNELS` has no such channel.
     """
-    return cast("ChannelSender", import_string(settings.CHANNEL_SENDERS[channel_kind])())
+    return cast("ChannelSender", import_string(settings.CHANNELS[channel_kind]["sender"])())
 
 
 _Open = dict[tuple[str, uuid.UUID], ChannelAccount]

@@ -26,10 +26,18 @@ from conversations.services import (
     takeover,
     telling,
 )
+from tenants import receiving
 
 
 class _Work(Protocol):
     def __call__(self, *, timer_id: int, token: uuid.UUID) -> str: ...
+
+
+@shared_task
+def receive_entries(*, entry_ids: list[int], token: str, **_: object) -> str:
+    """Write acknowledged webhooks into the tenant's rows."""
+    n_written = receiving.receive_entries(entry_ids=entry_ids, token=uuid.UUID(token))
+    return f"{n_written}/{len(entry_ids)}"
 
 
 @shared_task

@@ -50,11 +50,18 @@ class Address:
     """How a channel knows a person: by phone (digits with country code), by LID, or by both.
 
     A group is known by its id alone, and stands for everybody in it.
+
+    Attributes:
+        external: a person's id in another system, with that system's name before it.
+        thread: the channel's own id of a conversation, where it has one; says where to write, and
+            not to whom.
     """
 
     phone: str = ""
     lid: str = ""
     group: str = ""
+    external: str = ""
+    thread: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,7 @@ class NewMessage:
     Attributes:
         provider_ref: the channel's id of the message; unique for the account.
         text: NFC, without NUL, at most `MAX_TEXT` characters.
+        thread_ref: the channel's own id of the conversation, where it has one.
         sent_at: the sender's clock, aware; may be wrong either way.
     """
 
@@ -127,6 +135,7 @@ class NewMessage:
     media: Mapping[str, object] = field(default_factory=dict)
     file: IncomingFile | None = None
     rules: MediaRules | None = None
+    thread_ref: str = ""
 
 
 MAX_TEXT = 4096

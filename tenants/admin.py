@@ -150,13 +150,21 @@ class DomainAdmin(ReadOnlyAdmin):
 class InboundRouteAdmin(ReadOnlyAdmin):
     """Which webhook address belongs to which tenant; the addresses themselves are secret."""
 
-    list_display = ("masked_key", "schema_name", "device_ref", "is_enabled", "created_at")
+    list_display = (
+        "masked_key",
+        "schema_name",
+        "channel_kind",
+        "device_ref",
+        "is_enabled",
+        "created_at",
+    )
     list_filter = ("is_enabled",)
     search_fields = ("schema_name", "device_ref")
     ordering = ("schema_name", "pk")
     fields = (
         "masked_key",
         "schema_name",
+        "channel_kind",
         "device_ref",
         "is_enabled",
         "bridge_user_ref",

@@ -59,6 +59,7 @@ class Entry:
     """One webhook to be written into its tenant's schema."""
 
     entry_id: int
+    channel_kind: str
     device_ref: uuid.UUID
     encoding: str
     body: bytes
@@ -209,7 +210,7 @@ def lock_entry(*, entry_id: int, token: uuid.UUID) -> Entry | None:
     """Lock an entry that was begun until the transaction ends; None if it is another's now."""
     rows = _rows(
         """
-        select e.id, r.device_ref, e.encoding, e.body, e.received_at
+        select e.id, r.channel_kind, r.device_ref, e.encoding, e.body, e.received_at
         from public.tenants_inboxentry e join public.tenants_inboundroute r on r.id = e.route_id
         where e.id = %(id)s and e.lease_token = %(token)s and e.done_at is null
         for update of e
@@ -219,7 +220,7 @@ def lock_entry(*, entry_id: int, token: uuid.UUID) -> Entry | None:
     if not rows:
         return None
     row = rows[0]
-    return Entry(row[0], row[1], row[2], bytes(row[3]), row[4])
+    return Entry(row[0], row[1], row[2], row[3], bytes(row[4]), row[5])
 
 
 def mark_done(*, entry_id: int) -> None:

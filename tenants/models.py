@@ -73,10 +73,16 @@ class Domain(DomainMixin):
 
 
 class InboundRoute(models.Model):
-    """What a random key in a webhook's address stands for: a tenant and one of its devices."""
+    """What a random key in a webhook's address stands for: a tenant and one of its accounts.
+
+    The account is a device or, on another channel, what `device_ref` stands for there.
+    """
 
     route_key = models.CharField(_("route key"), max_length=64, unique=True)
     schema_name = models.CharField(_("schema"), max_length=63)
+    channel_kind = models.CharField(
+        _("channel"), max_length=20, default="whatsapp", db_default="whatsapp"
+    )
     device_ref = models.UUIDField(_("device"), unique=True)
     is_enabled = models.BooleanField(_("enabled"), default=True)
     # Both keys are good until the old one ends, so that a key is changed without a lost message.

@@ -25,6 +25,7 @@ from tests.fakes.bridge import FakeBridge
 SLUGS = ("alpha", "beta")
 SHARING_A_STACK = {
     "tests/flows/test_browser.py",
+    "tests/flows/test_chatwoot.py",
     "tests/flows/test_devices_in_browser.py",
     "tests/flows/test_knowledge.py",
     "tests/flows/test_story.py",

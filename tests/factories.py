@@ -13,7 +13,7 @@ from django_tenants.utils import schema_context
 from agents.models import Agent
 from agents.services import publishing
 from channels_whatsapp.models import Device
-from channels_whatsapp.services import devices, receiving
+from channels_whatsapp.services import devices
 from conversations.models import PeopleQueue
 from conversations.services import (
     approvals,
@@ -29,7 +29,7 @@ from conversations.services import (
 )
 from integrations.services.credentials import ensure_credential
 from knowledge.services import documents, ingesting
-from tenants import inbox, timers
+from tenants import inbox, receiving, timers
 from tenants.context import database_now
 from tenants.models import InboundRoute, InboxEntry, Timer
 

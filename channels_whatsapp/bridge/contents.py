@@ -10,12 +10,12 @@ import base64
 import binascii
 import json
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from conversations.types import IncomingFile, MessageKind
+from tenants.reading import clean, object_of, text_of
 
 Json = Mapping[str, Any]
 
@@ -331,20 +331,3 @@ def _fact(value: object) -> object:
     if isinstance(value, int | float) and abs(value) < 10**15:  # neither endless nor no number
         return value
     return None
-
-
-def object_of(value: object) -> Json:
-    """Return an object, or an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
-
-
-def text_of(value: object) -> str:
-    """Return a text, or a whole number as one; empty for anything else."""
-    if isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
-
-
-def clean(text: str) -> str:
-    """Return text that PostgreSQL can store: NFC, without NUL."""
-    return unicodedata.normalize("NFC", text.replace("\x00", "")).strip()

@@ -8,13 +8,12 @@ b572e5bcb92b; the contract's sections 5 and 6.
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
 from channels_whatsapp.bridge import contents
-from channels_whatsapp.bridge.contents import Json, clean, object_of, text_of
+from channels_whatsapp.bridge.contents import Json
 from channels_whatsapp.types import (
     ContactMessage,
     Deleted,
@@ -28,6 +27,7 @@ from channels_whatsapp.types import (
     Typing,
 )
 from conversations.types import Address, MessageKind
+from tenants.reading import Unreadable, clean, object_of, read_object, text_of
 
 _MESSAGE_TYPES = ("Message", "UndecryptableMessage")
 _REVOKE, _EDIT = 0, 14  # values of protocolMessage.type
@@ -50,30 +50,13 @@ _LINK_STATES = {
 _LINK_DETAILS = {"KeepAliveTimeout": "no_answer", "QRTimeout": "code_expired"}
 
 
-class Unreadable(Exception):
-    """The body is no event; the bridge would gain nothing from sending it again."""
-
-
 def read(body: bytes) -> dict[str, Any]:
     """Return the event object of a JSON-mode body.
 
     Raises:
-        Unreadable: not JSON, not an object, nested beyond reason, or without a type and an event.
+        Unreadable: no object that can be kept, or one without a type and an event.
     """
-    try:
-        # Decoded here: `json` would guess at other encodings and let halves of characters through.
-        data = json.loads(body.decode(), parse_constant=_refuse)
-        if b"\\u0000" in body:
-            data = _without_nul(data)
-        if b"\\ud" in body.lower():
-            # Half of a character: the bridge writes none, and no database or model could hold it.
-            json.dumps(data, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise Unreadable("the body holds half of a character") from error
-    except (ValueError, RecursionError) as error:
-        raise Unreadable("the body is not JSON") from error
-    if not isinstance(data, dict):
-        raise Unreadable("the body is not a JSON object")
+    data = read_object(body)
     if not isinstance(data.get("type"), str) or not data["type"] or data.get("event") is None:
         raise Unreadable("the body has no event")
     return data
@@ -272,19 +255,6 @@ def _time(info: Json) -> datetime:
         return beginning
     # The bridge's language writes "none" as the year 1, which no time zone west of here can show.
     return at if beginning <= at and at.year < 9999 else beginning
-
-
-def _refuse(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _without_nul(value: object) -> Any:
-    """Return what PostgreSQL can store: neither its texts nor its JSON hold a NUL."""
-    if isinstance(value, dict):
-        return {_without_nul(key): _without_nul(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_without_nul(part) for part in value]
-    return value.replace("\x00", "") if isinstance(value, str) else value
 
 
 def _span_s(value: object) -> float | None:

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from channels_whatsapp.bridge import payloads
-from channels_whatsapp.bridge.contents import object_of, text_of
 from channels_whatsapp.models import BridgeEvent
 from channels_whatsapp.services import devices
 from conversations.models import InboundMessage
@@ -22,6 +21,7 @@ from tenants import timers
 from tenants.context import database_now, release_connection
 from tenants.errors import Permanent, Temporary
 from tenants.leases import keep
+from tenants.reading import Unreadable, object_of, text_of
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def ask(*, timer_id: int, token: uuid.UUID) -> Outcome:
 def _ask(event: BridgeEvent, *, is_last: bool) -> Outcome:
     try:
         data = payloads.read(bytes(event.body))
-    except payloads.Unreadable:
+    except Unreadable:
         return Outcome.NOT_OURS  # its retention has ended
     info = object_of(object_of(data.get("event")).get("Info"))
     ref = text_of(info.get("ID"))

@@ -13,7 +13,6 @@ from django.db import transaction
 from agents.models import Agent
 from channels_whatsapp.bridge.client import Bridge
 from channels_whatsapp.models import Device
-from tenants import crypto
 from tenants.audit.record import record
 from tenants.errors import DomainError
 from tenants.models import InboundRoute
@@ -104,7 +103,7 @@ def webhook_url(device: Device) -> str:
 def hmac_key(device: Device) -> str:
     """Return the key that signs this device's webhooks, in clear."""
     route = InboundRoute.objects.get(device_ref=device.uuid)
-    return crypto.decrypt(route.hmac_key_encrypted, context=routes.key_context(device.uuid))
+    return routes.key_of(route)
 
 
 def ask_to_provision(*, device: Device) -> None:

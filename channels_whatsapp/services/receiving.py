@@ -1,14 +1,10 @@
-"""From the inbox into a tenant's rows: one transaction for each webhook."""
+"""What a webhook of the bridge does to a tenant's rows."""
 
 from __future__ import annotations
 
-import logging
-import uuid
-from collections.abc import Sequence
 from datetime import datetime
 from typing import assert_never
 
-from django.db import transaction
 from django.db.models import F
 
 from channels_whatsapp.bridge import contents, payloads
@@ -30,47 +26,13 @@ from conversations.services import intake, outbox
 from conversations.types import Address, NewMessage
 from tenants import inbox
 from tenants.context import database_now
-from tenants.failpoints import reach
-
-logger = logging.getLogger(__name__)
 
 CHANNEL_KIND = "whatsapp"
 _Verdict = tuple[BridgeEvent.Outcome, str]
 
 
-def receive_entries(*, entry_ids: Sequence[int], token: uuid.UUID) -> int:
-    """Write claimed inbox entries into the current tenant; return how many were written.
-
-    Safe to run twice. An entry that fails stays in the inbox for another try and keeps back those
-    of its own line, which must not overtake it, but no others.
-    """
-    reach("inbox_claimed")
-    held = inbox.begin(entry_ids=entry_ids, token=token)
-    if held is None:
-        return 0
-    n_written = 0
-    stuck: set[str] = set()
-    for entry_id, line in held.lines.items():
-        if line in stuck:
-            continue
-        try:
-            with transaction.atomic(durable=True):
-                entry = inbox.lock_entry(entry_id=entry_id, token=held.token)
-                if entry is None:
-                    continue
-                _receive(entry)
-                inbox.mark_done(entry_id=entry_id)
-                reach("inbox_before_commit")
-            reach("inbox_after_commit")
-            n_written += 1
-        except Exception:
-            # The attempt was counted when it began; after some the entry is parked for staff.
-            logger.exception("inbox entry failed", extra={"entry_id": entry_id})
-            stuck |= {line} - {""}
-    return n_written
-
-
-def _receive(entry: inbox.Entry) -> None:
+def receive(entry: inbox.Entry) -> None:
+    """Write one webhook into the current tenant; joins a transaction. See `tenants.receiving`."""
     now = database_now()
     device = Device.objects.select_related("entry_agent").get(uuid=entry.device_ref)
     data = payloads.read(entry.body)

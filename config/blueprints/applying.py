@@ -19,6 +19,7 @@ from config.blueprints import (
     applying_agents,
     applying_llm,
     applying_people,
+    chatwoot,
     conversations,
     hours,
     leads,
@@ -26,6 +27,7 @@ from config.blueprints import (
     tools,
     webhooks,
 )
+from config.blueprints.chatwoot import ChatwootSection
 from config.blueprints.loading import BadBlueprint
 from config.blueprints.schema import (
     AgentSection,
@@ -109,6 +111,7 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
         _publish(agents, applied, now=now)
         for section in blueprint.devices:
             _apply_device(section, applied, entry_agent=agents[section.entry_agent], now=now)
+        chatwoot.apply(blueprint.chatwoot, agents=agents, actor=ACTOR, note=applied.noted, now=now)
         webhooks.apply(blueprint.webhooks, note=applied.noted, now=now)
         leads.apply(blueprint.leads, note=applied.noted)
     return applied
@@ -171,6 +174,7 @@ def summary(applied: Applied) -> dict[str, Any]:
                 }
                 for device in Device.objects.filter(pk__in=applied.device_ids).order_by("pk")
             ],
+            "chatwoot": chatwoot.addresses(),
             "documents": [
                 {
                     "name": document.name,
@@ -204,19 +208,26 @@ def _check_neighbours(blueprint: Blueprint) -> None:
         for position, domain in enumerate(blueprint.tenant.domains)
         if domain in taken
     ]
-    keys = [device.route_key for device in blueprint.devices if device.route_key]
+    keys = [one.route_key for _, _, one in _with_routes(blueprint) if one.route_key]
     taken = set(
         InboundRoute.objects.filter(route_key__in=keys)
         .exclude(schema_name=schema_name)
         .values_list("route_key", flat=True)
     )
     problems += [
-        f"devices[{position}].route_key: is used by another tenant"
-        for position, device in enumerate(blueprint.devices)
-        if device.route_key in taken
+        f"{place}[{position}].route_key: is used by another tenant"
+        for place, position, one in _with_routes(blueprint)
+        if one.route_key in taken
     ]
     if problems:
         raise BadBlueprint(problems)
+
+
+def _with_routes(blueprint: Blueprint) -> list[tuple[str, int, DeviceSection | ChatwootSection]]:
+    return [
+        *(("devices", position, one) for position, one in enumerate(blueprint.devices)),
+        *(("chatwoot", position, one) for position, one in enumerate(blueprint.chatwoot)),
+    ]
 
 
 def _apply_tenant(blueprint: Blueprint) -> Applied:

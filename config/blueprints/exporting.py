@@ -21,6 +21,7 @@ from agents.services import business, guarding
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import sending
 from config.blueprints import (
+    chatwoot,
     conversations,
     exporting_llm,
     exporting_people,
@@ -107,6 +108,8 @@ def export(tenant: Tenant) -> dict[str, Any]:
             "devices": _devices(variables),
             **_business(),
         }
+        if answered := chatwoot.export(variables.name):
+            data["chatwoot"] = answered
         if described := tools.export(variables.name):
             data["tools"] = described
         if asked := mcp_servers.export(variables.name):

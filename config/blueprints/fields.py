@@ -79,6 +79,7 @@ def surroundings(raw: object, *, folder: Path) -> Surroundings:
             "category": names("knowledge", "categories"),
             "agent": names("agents"),
             "device": names("devices"),
+            "chatwoot inbox": names("chatwoot"),
             "webhook": names("webhooks"),
             "tool": names("tools") + served(),
             "mcp_server": names("mcp_servers"),

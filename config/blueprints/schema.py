@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 
 from agents.validators import MAX_EXAMPLES, MAX_LINE, MAX_LINES, MAX_OWNERS
 from channels_whatsapp.models import MOST_FILE_MB
+from config.blueprints.chatwoot import ChatwootSection
 from config.blueprints.conversations import ConversationsSection
 from config.blueprints.fields import (
     AgentRef,
@@ -269,6 +270,7 @@ class Blueprint(Section):
     knowledge: KnowledgeSection = KnowledgeSection()
     agents: list[AgentSection] = []
     devices: list[DeviceSection] = []
+    chatwoot: list[ChatwootSection] = []
     tools: list[ToolSection] = []
     mcp_servers: list[McpServerSection] = []
     webhooks: list[WebhookSection] = []

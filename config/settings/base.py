@@ -84,6 +84,7 @@ TENANT_APPS = [
     "agents",
     "conversations",
     "channels_whatsapp",
+    "channels_chatwoot",
 ]
 INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARED_APPS)]
 TENANT_MODEL = "tenants.Tenant"
@@ -212,6 +213,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "channels_whatsapp.tasks.watch_devices": {"queue": "default"},
     "channels_whatsapp.tasks.*": {"queue": "inbound"},
+    "conversations.tasks.receive_entries": {"queue": "inbound"},
     "conversations.tasks.run_turns": {"queue": "turns"},
     "conversations.tasks.send_lines": {"queue": "outbound"},
     "conversations.tasks.change_messages": {"queue": "outbound"},
@@ -226,7 +228,7 @@ CELERY_TASK_ROUTES = {
 }
 
 # What the dispatcher rings for each kind of due work, and how much of it may run at once.
-INBOX_TASK = "channels_whatsapp.tasks.receive_entries"
+INBOX_TASK = "conversations.tasks.receive_entries"
 TIMER_TASKS = {
     "turn": "conversations.tasks.run_turns",
     "send": "conversations.tasks.send_lines",
@@ -244,6 +246,8 @@ TIMER_TASKS = {
     "delivery": "integrations.tasks.deliver",
     "device": "channels_whatsapp.tasks.watch_devices",
     "unreadable": "channels_whatsapp.tasks.ask_again",
+    "chatwoot": "channels_chatwoot.tasks.reconcile",
+    "chatwoot_inbox": "channels_chatwoot.tasks.watch_inboxes",
 }
 # Of these one task takes several at once; the others work for minutes on each.
 TIMERS_TOGETHER = {"turn", "send", "return", "escalate", "draft", "close"}
@@ -269,12 +273,15 @@ TIMER_MAX_RUNNING = {
     # Devices whose bridge is asked at the same time; each may wait ten seconds for an answer.
     "device": 30,
     "unreadable": 10,
+    "chatwoot": 40,
+    "chatwoot_inbox": 10,
 }
 # Run once in each ready tenant, every so many seconds.
 TENANT_SWEEPS = {
     "knowledge.tasks.requeue_stalled": 30,
     "channels_whatsapp.tasks.clear_old_events": 24 * 3600,
     "channels_whatsapp.tasks.watch_all": 30,
+    "channels_chatwoot.tasks.watch_all": 30,
     "conversations.tasks.find_silent": 300,
     "conversations.tasks.count_deliveries": 300,
     "channels_whatsapp.tasks.judge_numbers": 900,
@@ -294,7 +301,20 @@ EVENT_RETENTION_DAYS = env.number("EVENT_RETENTION_DAYS", default=30, minimum=1)
 SPENDING_SUBJECTS = "config.subjects"
 # Has real leads by which the body for another system is tried.
 LEAD_SAMPLES = "conversations.services.lead_samples"
-CHANNEL_SENDERS = {"whatsapp": "channels_whatsapp.sender.WhatsAppSender"}
+# What each channel brings: who lets its webhooks in, who writes them into a tenant's rows, and who
+# sends. See "Adding a channel" in `docs/message-path.md`.
+CHANNELS = {
+    "whatsapp": {
+        "door": "channels_whatsapp.webhooks.read",
+        "receive": "channels_whatsapp.services.receiving.receive",
+        "sender": "channels_whatsapp.sender.WhatsAppSender",
+    },
+    "chatwoot": {
+        "door": "channels_chatwoot.webhooks.read",
+        "receive": "channels_chatwoot.services.receiving.receive",
+        "sender": "channels_chatwoot.sender.ChatwootSender",
+    },
+}
 
 # What owners are told goes out by this; without it nothing is mailed, and the panel tells it.
 EMAIL_URL = env.text("EMAIL_URL") or "dummymail://"
@@ -333,6 +353,7 @@ LOGGING = {
                 "agents",
                 "conversations",
                 "channels_whatsapp",
+                "channels_chatwoot",
             )
         },
     },

@@ -24,6 +24,11 @@ class Contact(models.Model):
     def __str__(self) -> str:
         return self.name or _("Contact %(n)s") % {"n": self.pk}
 
+    def shown_addresses(self) -> list[str]:
+        """Return what people know the contact by: ids of other systems tell them nothing."""
+        external = ContactAddress.Kind.EXTERNAL
+        return [one.value for one in self.addresses.all() if one.kind != external]
+
 
 class ContactAddress(models.Model):
     """One name under which a channel knows a contact."""
@@ -32,11 +37,12 @@ class ContactAddress(models.Model):
         PHONE = "phone", _("phone")
         LID = "lid", _("LID")
         GROUP = "group", _("group")
+        EXTERNAL = "external", _("other system")
 
     contact = models.ForeignKey(
         Contact, models.CASCADE, related_name="addresses", verbose_name=_("contact")
     )
-    kind = models.CharField(_("kind"), max_length=5, choices=Kind.choices)
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
     value = models.CharField(_("address"), max_length=32)
 
     class Meta:

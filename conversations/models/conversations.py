@@ -85,6 +85,8 @@ class Conversation(models.Model):
     )
     channel_kind = models.CharField(_("channel"), max_length=20)
     channel_account_ref = models.UUIDField(_("channel account"))
+    # The channel's own id of it, where it has one: of several the one that was written in last.
+    thread_ref = models.CharField(max_length=64, default="", db_default="", blank=True)
     status = models.CharField(
         _("status"), max_length=8, choices=Status.choices, default=Status.OPEN
     )

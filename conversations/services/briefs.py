@@ -79,6 +79,11 @@ def of_steps(steps: Iterable[TurnStep]) -> tuple[BriefView, ...]:
     )
 
 
+def of_brief(brief: Brief) -> BriefView:
+    """Return a brief alone, whoever passed what to whom."""
+    return _view({}, brief)
+
+
 def _view(data: Mapping[str, Any], brief: Brief) -> BriefView:
     causes = {str(value): str(label) for value, label in Handoff.Cause.choices}
     reason, score = str(data.get("reason", "")), data.get("score")

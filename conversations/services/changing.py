@@ -14,7 +14,7 @@ from typing import assert_never
 
 from django.db import transaction
 
-from conversations.channels import ChannelAccount
+from conversations.channels import ChannelAccount, sender_for
 from conversations.models import Conversation, OutboundMessage
 from conversations.services import due, identity, replying, veto
 from conversations.services.due import DueOutcome
@@ -146,6 +146,7 @@ def _is_ours(message: OutboundMessage, *, is_under_way: bool = False) -> bool:
         and message.deleted_at is None
         and message.change != "delete"
         and message.origin != OutboundMessage.Origin.PHONE
+        and sender_for(message.conversation.channel_kind).changes_messages
     )
 
 
@@ -249,7 +250,7 @@ def _prepare(message_id: int, *, now: datetime) -> _Call | datetime | str:
         case veto.Allow(leave=leave):
             if isinstance(account, Permanent):
                 return account.reason
-            to = identity.address_of(conversation.contact)
+            to = identity.address_in(conversation)
             return _Call(account, to, message.provider_ref, purpose, message.changed_text, leave)
         case _:
             assert_never(verdict)

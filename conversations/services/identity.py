@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
@@ -52,8 +54,8 @@ def ensure_contact(*, address: Address, name: str, is_from_channel: bool = True)
     is merged into the older, and nothing of either history is lost.
 
     Args:
-        address: a phone, a LID, or both, or a group; at least one. A Brazilian mobile number is the
-            same person with its ninth digit and without.
+        address: a phone, a LID, a group, an id elsewhere, or several. A Brazilian mobile number is
+            the same person with its ninth digit and without.
         name: what the contact calls itself; kept only while none is known.
         is_from_channel: the channel itself gave the address. What was typed into a form is no newer
             knowledge of how WhatsApp writes a number that is known in its other form.
@@ -95,7 +97,13 @@ def address_of(contact: Contact) -> Address:
         phone=known.get(ContactAddress.Kind.PHONE, ""),
         lid=known.get(ContactAddress.Kind.LID, ""),
         group=known.get(ContactAddress.Kind.GROUP, ""),
+        external=known.get(ContactAddress.Kind.EXTERNAL, ""),
     )
+
+
+def address_in(conversation: Conversation) -> Address:
+    """Return where the contact of a conversation is written to in it."""
+    return replace(address_of(conversation.contact), thread=conversation.thread_ref)
 
 
 def _wanted(address: Address) -> dict[str, str]:
@@ -103,6 +111,7 @@ def _wanted(address: Address) -> dict[str, str]:
         ContactAddress.Kind.PHONE: address.phone,
         ContactAddress.Kind.LID: address.lid,
         ContactAddress.Kind.GROUP: address.group,
+        ContactAddress.Kind.EXTERNAL: address.external,
     }
     return {str(kind): value for kind, value in pairs.items() if value}
 

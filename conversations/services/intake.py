@@ -15,6 +15,7 @@ from conversations.models import (
     Contact,
     Conversation,
     InboundMessage,
+    OutboundFile,
     OutboundMessage,
     StaffMessage,
 )
@@ -76,6 +77,7 @@ def receive_message(*, message: NewMessage, now: datetime) -> Received:
         account_ref=message.account_ref,
         entry_agent_id=message.entry_agent_id,
         now=now,
+        thread_ref=message.thread_ref,
     )
     silence = _silence(message=message, contact=contact, conversation=conversation, now=now)
     try:
@@ -132,8 +134,30 @@ def open_conversation(
     account_ref: uuid.UUID,
     entry_agent_id: int | None,
     now: datetime,
+    thread_ref: str = "",
 ) -> Conversation:
     """Return a contact's open conversation on an account, locked until the transaction ends."""
+    conversation = _open_conversation(
+        contact=contact,
+        channel_kind=channel_kind,
+        account_ref=account_ref,
+        entry_agent_id=entry_agent_id,
+        now=now,
+    )
+    if thread_ref and conversation.thread_ref != thread_ref:
+        conversation.thread_ref = thread_ref
+        conversation.save(update_fields=["thread_ref"])
+    return conversation
+
+
+def _open_conversation(
+    *,
+    contact: Contact,
+    channel_kind: str,
+    account_ref: uuid.UUID,
+    entry_agent_id: int | None,
+    now: datetime,
+) -> Conversation:
     wanted = {
         "contact": contact,
         "channel_account_ref": account_ref,
@@ -197,6 +221,8 @@ def edit_message(
     row = _own_message(account_ref=account_ref, sender=sender, provider_ref=provider_ref)
     if row is None:
         return False
+    if row.text == _cut(text):
+        return True  # told again, or of something else about it
     conversation = Conversation.objects.select_for_update().get(pk=row.conversation_id)
     row.text, row.edited_at = _cut(text), now
     row.save(update_fields=["text", "edited_at"])
@@ -254,43 +280,117 @@ def record_phone_message(
         Why the assistant stays silent: ``"own_echo"`` for a message of our own,
         ``"from_the_phone"``, or ``"command_ia"`` and ``"command_pausa"``.
     """
+    kept = attaching.from_phone(file, kind=kind, facts=facts or {}, rules=rules)
+    found = _record_outside(
+        channel_kind=channel_kind,
+        account_ref=account_ref,
+        recipient=recipient,
+        provider_ref=provider_ref,
+        text=text if kept else describing.describe(kind=kind, text=text),
+        entry_agent_id=entry_agent_id,
+        person="",
+        now=now,
+        kind=kind,
+        kept=kept,
+    )
+    if found is None:
+        return "own_echo"
+    if is_old or kind == MessageKind.REACTION:
+        return "from_the_phone"
+    command = takeover.note_phone(found, text=text, now=now)
+    return f"command_{command}" if command else "from_the_phone"
+
+
+def record_person_message(
+    *,
+    channel_kind: str,
+    account_ref: uuid.UUID,
+    recipient: Address,
+    provider_ref: str,
+    text: str,
+    entry_agent_id: int | None,
+    person: str,
+    holder: str,
+    now: datetime,
+    is_old: bool = False,
+) -> Conversation | None:
+    """Store what a person wrote in the channel's own system, and let that person go on.
+
+    Safe to call twice; None where it is known. Its conversation is locked.
+
+    Args:
+        person: who wrote, as that system calls them.
+        holder: who has the conversation then; see `takeover.is_outside`.
+        is_old: it was written long ago and only arrives now; it takes nothing over.
+    """
+    found = _record_outside(
+        channel_kind=channel_kind,
+        account_ref=account_ref,
+        recipient=recipient,
+        provider_ref=provider_ref,
+        text=text,
+        entry_agent_id=entry_agent_id,
+        person=person,
+        now=now,
+    )
+    if found is not None and not is_old:
+        takeover.take_outside(found, holder=holder, now=now)
+        takeover.note_person_spoke(found, now=now)
+    return found
+
+
+def _record_outside(
+    *,
+    channel_kind: str,
+    account_ref: uuid.UUID,
+    recipient: Address,
+    provider_ref: str,
+    text: str,
+    entry_agent_id: int | None,
+    person: str,
+    now: datetime,
+    kind: MessageKind = MessageKind.TEXT,
+    kept: OutboundFile | None = None,
+) -> Conversation | None:
+    """Store what somebody of the business sent past us; None where it is known, or our own.
+
+    Args:
+        kind: what it is where a file of it is kept; anything else is told by `text`.
+    """
     ours = {"channel_account_ref": account_ref, "provider_ref": provider_ref}
     if (
         OutboundMessage.objects.filter(**ours).exists()
         or StaffMessage.objects.filter(**ours).exists()
     ):
-        return "own_echo"
-    contact = identity.ensure_contact(address=recipient, name="")
+        return None
     conversation = open_conversation(
-        contact=contact,
+        contact=identity.ensure_contact(address=recipient, name=""),
         channel_kind=channel_kind,
         account_ref=account_ref,
         entry_agent_id=entry_agent_id,
         now=now,
+        thread_ref=recipient.thread,
     )
-    kept = attaching.from_phone(file, kind=kind, facts=facts or {}, rules=rules)
+    origin = OutboundMessage.Origin.PERSON if person else OutboundMessage.Origin.PHONE
     message, created = OutboundMessage.objects.get_or_create(
-        channel_account_ref=account_ref,
-        provider_ref=provider_ref,
+        **ours,
         defaults={
             "conversation": conversation,
-            "origin": OutboundMessage.Origin.PHONE,
+            "origin": origin,
+            "written_by": person[:150],
             "status": OutboundMessage.Status.ACKED,
             "kind": MessageKind.TEXT if kept is None else kind,
-            "text": _cut(text if kept else describing.describe(kind=kind, text=text)),
+            "text": _cut(text),
             "created_at": now,
             "acked_at": now,
         },
     )
     if not created:
-        return "own_echo"
+        return None
     if kept is not None:
         kept.message = message
         kept.save(force_insert=True)
-    if is_old or kind == MessageKind.REACTION:
-        return "from_the_phone"
-    command = takeover.note_phone(conversation, text=text, now=now)
-    return f"command_{command}" if command else "from_the_phone"
+    return conversation
 
 
 def _own_message(
@@ -309,6 +409,7 @@ def _own_message(
         (sender.phone and known.phone in identity.phone_forms(sender.phone))
         or (sender.lid and sender.lid == known.lid)
         or (sender.group and sender.group == known.group)
+        or (sender.external and sender.external == known.external)
     )
     return row if is_own else None
 

@@ -185,7 +185,7 @@ def _with_requests(
             turn,
             request,
             tuple(message.pk for message in messages),
-            typing.show(account=account, to=identity.address_of(conversation.contact)),
+            typing.show(account=account, to=identity.address_in(conversation)),
         )
     return opened
 

@@ -339,11 +339,11 @@ def _next_calls(
     contacts = [head.conversation.contact for _, head, *_ in ready]
     prefetch_related_objects(contacts, "addresses")
     said = contents.contents([head for _, head, *_ in ready])
-    for (claim, head, account, leave, is_trial), contact in zip(ready, contacts, strict=True):
+    for claim, head, account, leave, is_trial in ready:
         steps[claim] = _Call(
             message_id=head.pk,
             account=account,
-            to=identity.address_of(contact),
+            to=identity.address_in(head.conversation),
             content=said[head.pk],
             ref=head.provider_ref,
             leave=leave,
@@ -469,6 +469,7 @@ def _fail(*, head: OutboundMessage, conversation: Conversation, reason: str, now
 
 
 _RANK = {
+    OutboundMessage.Status.ACKED: ("created", "handed", "cancelled"),
     # One that was not repeated for a person's sake may have arrived at the first try.
     OutboundMessage.Status.DELIVERED: ("created", "handed", "acked", "cancelled"),
     OutboundMessage.Status.READ: ("created", "handed", "acked", "delivered", "cancelled"),
@@ -481,8 +482,8 @@ def apply_receipt(
     """Climb the delivery ladder for messages of ours; return how many climbed. Never downwards.
 
     Args:
-        status: `DELIVERED` or `READ`.
-        at: when the contact's phone said so.
+        status: `DELIVERED`, `READ`, or `ACKED` where the channel itself shows that it has it.
+        at: when the contact's phone, or the channel, said so.
     """
     messages = OutboundMessage.objects.filter(
         channel_account_ref=account_ref, provider_ref__in=refs

@@ -108,7 +108,7 @@ def reply_as_person(
         is_open = conversation.status == Conversation.Status.OPEN
         if not is_open or conversation.mode != Conversation.Mode.HUMAN:
             raise NotInPeoplesHands
-        if conversation.claimed_by not in ("", actor, takeover.PHONE):
+        if not takeover.may_be_taken(conversation, by=actor):
             raise takeover.AlreadyTaken(conversation.claimed_by)
         if not conversation.claimed_by:
             desks.require_member(queue_id=conversation.queue_id, username=actor)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from conversations.channels import sender_for
 from conversations.models import Conversation, InboundMessage, OutboundMessage
 from conversations.services import accumulator, bursts, desks, drafts, due, events, telling, words
 from conversations.services.desks import Desk
@@ -21,6 +22,7 @@ RETURN = "return"
 """The kind of timer that brings the assistant back; its ref is the conversation."""
 
 PHONE = words.PAIRED_PHONE
+
 TIMER = "timer"
 """Stands in the audit trail for what time did."""
 
@@ -118,7 +120,7 @@ def take_over(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Con
             raise ConversationClosed
         if conversation.claimed_by == actor:
             return conversation
-        if conversation.claimed_by and conversation.claimed_by != PHONE:
+        if not may_be_taken(conversation, by=actor):
             raise AlreadyTaken(conversation.claimed_by)
         if conversation.mode == Conversation.Mode.HUMAN:
             desks.require_member(queue_id=conversation.queue_id, username=actor)
@@ -143,6 +145,20 @@ def hand_to(*, conversation: Conversation, actor: str, reason: str, now: datetim
     conversation.queue_id = desk.queue_id
     desks.await_answer(conversation, desk, now=now)
     conversation.save(update_fields=_PEOPLE)
+
+
+def is_outside(holder: str) -> bool:
+    """Test whether who has a conversation answers elsewhere: on the paired phone, or in a system.
+
+    No user name has a space, and what stands for those has one.
+    """
+    return " " in holder
+
+
+def may_be_taken(conversation: Conversation, *, by: str = "") -> bool:
+    """Test whether somebody of the panel may answer: nobody of it has the conversation but `by`."""
+    holder = conversation.claimed_by
+    return not holder or holder == by or is_outside(holder)
 
 
 def give_back(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Conversation:
@@ -181,6 +197,7 @@ def end(conversation: Conversation, *, actor: str, reason: str, now: datetime) -
     conversation.save(update_fields=[*_PEOPLE, "status", "closed_at", "closed_by"])
     events.closed(conversation, person=conversation.closed_by, reason=reason, now=now)
     timers.arm(kind="memory", ref=conversation.pk, due_at=now)
+    _hands_changed(conversation, now=now)
 
 
 def stay(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Conversation:
@@ -211,11 +228,11 @@ def note_contact_wrote(conversation: Conversation, *, now: datetime) -> None:
     """Note that a contact who is in people's hands waits for an answer from now on.
 
     Joins the caller's transaction, which holds the conversation's lock. Where the assistant comes
-    back by itself it will answer, and the phone's owner has been told by the phone.
+    back by itself it will answer, and who answers elsewhere has been told there.
     """
     if conversation.waiting_since is not None:
         return
-    if conversation.returns_at is None and conversation.claimed_by != PHONE:
+    if conversation.returns_at is None and not is_outside(conversation.claimed_by):
         desks.await_answer(conversation, desks.desk_of(conversation), now=now)
     else:
         conversation.waiting_since = now
@@ -236,14 +253,8 @@ def note_phone(conversation: Conversation, *, text: str, now: datetime) -> str:
         if conversation.mode != Conversation.Mode.AI:
             _return(conversation, actor=PHONE, now=now)
         return "ia"
-    if conversation.mode == Conversation.Mode.AI:
-        _take(conversation, reason=f"taken over by {PHONE}", holder=PHONE, now=now)
+    if _let_have(conversation, holder=PHONE, now=now):
         _come_back(conversation, now=now)
-        _record(conversation, action="conversation.taken_over", actor=PHONE)
-    elif not conversation.claimed_by:
-        conversation.claimed_by = PHONE
-        _come_back(conversation, now=now)
-        _record(conversation, action="conversation.claimed", actor=PHONE)
     if command:
         minutes = int(command["minutes"] or 0)
         _hold(conversation, minutes=minutes, now=now)
@@ -252,6 +263,27 @@ def note_phone(conversation: Conversation, *, text: str, now: datetime) -> str:
         return "pausa"
     note_person_spoke(conversation, now=now)
     return ""
+
+
+def take_outside(conversation: Conversation, *, holder: str, now: datetime) -> None:
+    """Let somebody have a conversation who answers in another system, until it is given back.
+
+    Joins the caller's transaction, which holds the conversation's lock. Whoever has it keeps it.
+
+    Args:
+        holder: see `is_outside`.
+    """
+    if _let_have(conversation, holder=holder, now=now):
+        conversation.save(update_fields=_PEOPLE)
+
+
+def return_to_assistant(conversation: Conversation, *, actor: str, now: datetime) -> None:
+    """Let the assistant answer again, as `give_back` does, in the caller's transaction.
+
+    It holds the conversation's lock.
+    """
+    if conversation.mode != Conversation.Mode.AI:
+        _return(conversation, actor=actor, now=now)
 
 
 def return_due(*, timer_id: int, token: uuid.UUID) -> DueOutcome:
@@ -272,6 +304,19 @@ def _return_if_due(conversation: Conversation, now: datetime) -> bool:
     return True
 
 
+def _let_have(conversation: Conversation, *, holder: str, now: datetime) -> bool:
+    """Let somebody have a conversation that no person has; False where one has. Not saved."""
+    if conversation.mode == Conversation.Mode.AI:
+        _take(conversation, reason=f"{words.TAKEN_OVER}{holder}", holder=holder, now=now)
+        _record(conversation, action="conversation.taken_over", actor=holder)
+    elif not conversation.claimed_by:
+        conversation.claimed_by = holder
+        _record(conversation, action="conversation.claimed", actor=holder)
+    else:
+        return False
+    return True
+
+
 def _lock(conversation_uuid: uuid.UUID) -> Conversation:
     return (
         Conversation.objects.select_for_update(of=("self",))
@@ -288,6 +333,12 @@ def _stop_assistant(conversation: Conversation, *, reason: str, now: datetime) -
     conversation.mode_changed_at = now
     conversation.n_escalations, conversation.promised_at = 0, None
     conversation.first_pending_at, conversation.n_pending, conversation.n_superseded = None, 0, 0
+    _hands_changed(conversation, now=now)
+
+
+def _hands_changed(conversation: Conversation, *, now: datetime) -> None:
+    """Tell the channel, which may have people of its own."""
+    sender_for(conversation.channel_kind).hands_changed(conversation_id=conversation.pk, now=now)
 
 
 def _take(conversation: Conversation, *, reason: str, holder: str, now: datetime) -> None:
@@ -349,6 +400,7 @@ def _return(conversation: Conversation, *, actor: str, now: datetime) -> None:
     conversation.save(update_fields=_PEOPLE)
     if unanswered:
         timers.arm(kind=accumulator.TIMER, ref=conversation.pk, due_at=now)
+    _hands_changed(conversation, now=now)
 
 
 def _unanswered(conversation: Conversation, *, now: datetime) -> list[int]:

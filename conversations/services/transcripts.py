@@ -128,6 +128,8 @@ def transcript(
         outbound = outbound.filter(created_at__lt=before)
     received = list(inbound.order_by("-received_at", "-pk")[: limit + 1])
     sent = list(outbound.order_by("-created_at", "-pk")[: limit + 1])
+    for message in sent:
+        message.conversation = conversation  # else each would read it by itself
     newest = sorted([m.received_at for m in received] + [m.created_at for m in sent], reverse=True)
     start = newest[limit - 1] if len(newest) > limit else None
     received = [m for m in received if start is None or m.received_at >= start]

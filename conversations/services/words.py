@@ -134,6 +134,20 @@ _REASONS = {
     "the device was removed or switched off": gettext_lazy(
         "the device was removed or switched off"
     ),
+    "the Chatwoot inbox was removed or switched off": gettext_lazy(
+        "the Chatwoot inbox was removed or switched off"
+    ),
+    "Chatwoot refuses the token": gettext_lazy("Chatwoot refuses the token"),
+    "Chatwoot does not know this conversation": gettext_lazy(
+        "Chatwoot does not know this conversation any more"
+    ),
+    "there is no conversation in Chatwoot to write in": gettext_lazy(
+        "there is no conversation in Chatwoot to write in"
+    ),
+    "Chatwoot cannot change a message": gettext_lazy("Chatwoot cannot change a message"),
+    "Chatwoot lets no bot take a message back": gettext_lazy(
+        "Chatwoot lets no bot take a message back"
+    ),
     "the bridge refuses the device's token": gettext_lazy("the bridge refuses the device's token"),
     "the bridge's answer cannot be read": gettext_lazy("the bridge's answer cannot be read"),
     "timed out": gettext_lazy("the bridge took too long to answer"),
@@ -154,6 +168,7 @@ _PREFIXES = {
     "an answer could not be sent: ": gettext_lazy("an answer could not be sent: %(rest)s"),
     "network trouble: ": gettext_lazy("the bridge cannot be reached (%(rest)s)"),
     "bridge answered ": gettext_lazy("the bridge answered %(rest)s"),
+    "Chatwoot answered ": gettext_lazy("Chatwoot answered %(rest)s"),
 }
 
 _STEPS = {

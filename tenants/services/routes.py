@@ -1,4 +1,7 @@
-"""Inbound routes: which webhook address belongs to which device, and which keys sign for it."""
+"""Inbound routes: which webhook address belongs to which account, and which keys sign for it.
+
+A channel's account is a device on WhatsApp; other channels have others.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,7 @@ class Route:
 
     route_id: int
     schema_name: str
+    channel_kind: str
     keys: tuple[bytes, ...] = field(repr=False)
     previous_until: datetime | None
     bridge_user_ref: str
@@ -48,7 +52,13 @@ def key_context(device_ref: uuid.UUID) -> str:
 
 
 def ensure_route(
-    *, device_ref: uuid.UUID, route_key: str | None, hmac_key: str, now: datetime
+    *,
+    device_ref: uuid.UUID,
+    route_key: str | None,
+    hmac_key: str,
+    now: datetime,
+    channel_kind: str = "whatsapp",
+    is_signed: bool = True,
 ) -> tuple[InboundRoute, bool]:
     """Create or change the route of a device of the current tenant; True when it changed.
 
@@ -57,13 +67,15 @@ def ensure_route(
     Args:
         route_key: None keeps the one there is, or makes a random one.
         hmac_key: at least 32 characters, which is the bridge's own minimum.
+        is_signed: whether the other side always signs with a key of that length. One that does not
+            may have a shorter key, or none: then its address alone has to be kept secret.
 
     Raises:
         BadRoute: a key that cannot be used.
     """
     if route_key is not None and not re.fullmatch(r"[A-Za-z0-9_-]{8,64}", route_key):
         raise BadRoute
-    if len(hmac_key) < 32:
+    if is_signed and len(hmac_key) < 32:
         raise BadRoute("An HMAC key has at least 32 characters.")
     context = key_context(device_ref)
     with transaction.atomic():
@@ -72,22 +84,35 @@ def ensure_route(
             route = InboundRoute(
                 device_ref=device_ref,
                 schema_name=current_schema(),
+                channel_kind=channel_kind,
                 route_key=route_key or secrets.token_urlsafe(24),
-                hmac_key_encrypted=crypto.encrypt(hmac_key, context=context),
+                hmac_key_encrypted=_sealed(hmac_key, context=context),
             )
             _save(route)
             return route, True
         changed = False
         if route_key is not None and route.route_key != route_key:
             route.route_key, changed = route_key, True
-        if crypto.decrypt(route.hmac_key_encrypted, context=context) != hmac_key:
-            route.previous_hmac_key_encrypted = route.hmac_key_encrypted
+        if key_of(route) != hmac_key:
+            # Where the other side stops signing, what it signed before is not waited for.
+            route.previous_hmac_key_encrypted = route.hmac_key_encrypted if hmac_key else ""
             route.previous_hmac_key_until = now + OVERLAP
-            route.hmac_key_encrypted = crypto.encrypt(hmac_key, context=context)
+            route.hmac_key_encrypted = _sealed(hmac_key, context=context)
             changed = True
         if changed:
             _save(route)
         return route, changed
+
+
+def key_of(route: InboundRoute) -> str:
+    """Return the key that signs for a route now, in clear; empty where nothing is signed."""
+    if not route.hmac_key_encrypted:
+        return ""
+    return crypto.decrypt(route.hmac_key_encrypted, context=key_context(route.device_ref))
+
+
+def _sealed(hmac_key: str, *, context: str) -> str:
+    return crypto.encrypt(hmac_key, context=context) if hmac_key else ""
 
 
 def set_enabled(*, device_ref: uuid.UUID, is_enabled: bool) -> None:
@@ -163,8 +188,9 @@ def _save(route: InboundRoute) -> None:
 
 
 ROUTE_SQL = """
-    select r.id, r.schema_name, r.device_ref, r.hmac_key_encrypted, r.previous_hmac_key_encrypted,
-        r.previous_hmac_key_until, r.bridge_user_ref, r.bridge_instance
+    select r.id, r.schema_name, r.channel_kind, r.device_ref, r.hmac_key_encrypted,
+        r.previous_hmac_key_encrypted, r.previous_hmac_key_until, r.bridge_user_ref,
+        r.bridge_instance
     from public.tenants_inboundroute r join public.tenants_tenant t using (schema_name)
     where r.route_key = %s and r.is_enabled and t.status = 'ready'
 """
@@ -177,12 +203,13 @@ def route_from_row(row: tuple[object, ...]) -> Route:
     Raises:
         CannotDecrypt: a key is unreadable.
     """
-    route_id, schema_name, device_ref, current, previous, until, user_ref, instance = row
+    route_id, schema_name, kind, device_ref, current, previous, until, user_ref, instance = row
     context = key_context(uuid.UUID(str(device_ref)))
     keys = [crypto.decrypt(str(token), context=context) for token in (current, previous) if token]
     return Route(
         route_id=int(str(route_id)),
         schema_name=str(schema_name),
+        channel_kind=str(kind),
         keys=tuple(key.encode() for key in keys),
         previous_until=until if isinstance(until, datetime) else None,
         bridge_user_ref=str(user_ref),

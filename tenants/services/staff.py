@@ -33,6 +33,7 @@ _TENANT_APPS = (
     "agents",
     "conversations",
     "channels_whatsapp",
+    "channels_chatwoot",
 )
 _CONVERSATION_CHANGES = (
     "conversations.change_conversation",

@@ -11,6 +11,8 @@ from decimal import Decimal
 from agents.models import Agent, BusinessFacts, Experiment, GuardSettings
 from agents.services import experiments, publishing
 from agents.services.experiments import Plan
+from channels_chatwoot.models import Inbox
+from channels_chatwoot.services import inboxes
 from channels_whatsapp.models import BridgeEvent, Device
 from conversations.models import (
     Contact,
@@ -79,6 +81,18 @@ def make_device(*, agent: Agent | None = None) -> Device:
     device.save()
     routes.ensure_route(device_ref=device.uuid, route_key=None, hmac_key="k" * 32, now=NOW)
     return device
+
+
+def make_inbox(*, agent: Agent | None = None) -> Inbox:
+    edit = inboxes.InboxEdit(
+        name=f"inbox {next(_numbers)}",
+        base_url="http://127.0.0.1:9",
+        account_id=3,
+        inbox_id=next(_numbers),
+        entry_agent=agent,
+        token="a-long-bot-token-9876",
+    )
+    return inboxes.save_inbox(edit=edit, actor="test", now=NOW)[0]
 
 
 def make_agent(*, name: str = "") -> Agent:
@@ -324,6 +338,7 @@ def fill_everything(*, text: str = "oi", n: int = 1) -> None:
     for _ in range(n):
         agent = make_agent()
         device = make_device(agent=agent)
+        make_inbox(agent=agent)
         make_conversation(text=text, name=text[:200], reply=text, agent=agent)
         make_lacks(make_document(text=text), text=text)
         make_event(device)

@@ -16,9 +16,10 @@ from channels_whatsapp.bridge.client import BridgeStatus
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import linking, states, watching
 from channels_whatsapp.simulator import wire
-from channels_whatsapp.webhooks import PREFIX, WebhookDoor
+from channels_whatsapp.webhooks import PREFIX
 from conversations.models import Conversation, OutboundMessage
 from integrations.models import Event, Notice, WebhookEndpoint
+from tenants.door import WebhookDoor
 from tenants.models import InboundRoute, InboxEntry, Timer
 from tests.channels_whatsapp.worlds import NUMBER, World, ago
 from tests.factories import HMAC_KEY, make_agent, make_device, message_body, receive

@@ -8,9 +8,8 @@ import pytest
 
 from channels_whatsapp.bridge import payloads
 from channels_whatsapp.models import Device
-from channels_whatsapp.services import receiving
 from conversations.models import InboundMessage
-from tenants import inbox
+from tenants import inbox, receiving
 from tenants.models import InboundRoute, InboxEntry
 from tests.factories import make_agent, make_device, message_body
 

@@ -14,12 +14,12 @@ import pytest
 from django.utils.translation import override
 
 from channels_whatsapp.models import BridgeEvent
-from channels_whatsapp.services import receiving
 from channels_whatsapp.simulator import wire
-from channels_whatsapp.webhooks import PREFIX, WebhookDoor
+from channels_whatsapp.webhooks import PREFIX
 from conversations.models import Attachment, InboundMessage
 from conversations.services import describing
-from tenants import inbox
+from tenants import inbox, receiving
+from tenants.door import WebhookDoor
 from tenants.models import InboundRoute
 from tests.factories import HMAC_KEY, make_agent, make_device
 

@@ -13,7 +13,7 @@ from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 
 from channels_whatsapp.models import BridgeEvent, Device
-from channels_whatsapp.services import receiving, retention
+from channels_whatsapp.services import retention
 from conversations.models import (
     Contact,
     Conversation,
@@ -21,7 +21,7 @@ from conversations.models import (
     OutboundFile,
     OutboundMessage,
 )
-from tenants import inbox
+from tenants import inbox, receiving
 from tenants.models import InboxEntry, Timer
 from tests.factories import make_agent, make_device, message_body, receive, work
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from channels_whatsapp.services import receiving
-from channels_whatsapp.webhooks import PREFIX, WebhookDoor
+from channels_whatsapp.webhooks import PREFIX
 from conversations.models import InboundMessage
-from tenants import inbox
+from tenants import inbox, receiving
+from tenants.door import WebhookDoor
 from tenants.models import InboundRoute, InboxEntry
 from tenants.services import routes
 from tests.factories import HMAC_KEY, make_agent, make_device, work

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from django_tenants.utils import tenant_context
 
-from channels_whatsapp.webhooks import MAX_BODY_BYTES, PREFIX, Refused, WebhookDoor
+from channels_whatsapp.webhooks import PREFIX
+from tenants.door import MAX_BODY_BYTES, Refused, Taken, WebhookDoor
 from tenants.models import InboundRoute, InboxEntry
 from tenants.services import routes
 
@@ -280,7 +281,7 @@ def test_the_door_survives_a_group_that_cannot_be_written(route):
     async def broken(door):
         known = await door._route(f"{PREFIX}{route.route_key}/")
         with pytest.raises(Refused):
-            await door._store(known, "\ud800", "", "json", b"{}")
+            await door._store(known, Taken("\ud800", "", "json", b"{}"))
 
     async def both(door):
         return await call(door, route, body_of("A0")), await broken(door)

@@ -85,6 +85,9 @@ def test_an_export_of_one_applied_again_changes_nothing(
         "TOOL_MARCAR_HORARIO_SECRET": "shhh-no-tool-either",
         "TOOL_MARCAR_HORARIO_X_STORE": "shhh-a-header",
         "MCP_AGENDA_SECRET": "shhh-nor-the-agenda",
+        "CHATWOOT_SITE_TOKEN": "shhh-chatwoot-token",
+        "CHATWOOT_SITE_READER_TOKEN": "shhh-agents-token",
+        "CHATWOOT_SITE_SECRET": SECRETS["GAMMA_CRM"],
     }.items():
         monkeypatch.setenv(name, value)
 

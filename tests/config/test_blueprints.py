@@ -19,6 +19,8 @@ from django_tenants.utils import tenant_context
 
 from agents.models import Agent, AgentVersion, BusinessFacts
 from agents.services import profiles
+from channels_chatwoot.models import Inbox
+from channels_chatwoot.services import inboxes
 from channels_whatsapp.models import Device
 from channels_whatsapp.servers.models import BridgeServer
 from config.blueprints import applying, exporting, loading
@@ -136,6 +138,13 @@ def test_a_blueprint_makes_a_whole_tenant(folder: Path) -> None:
         InboundRoute.objects.get(device_ref=device.uuid).route_key == "a-fixed-route-key-of-gamma"
     )
     with tenant_context(tenant):
+        site = Inbox.objects.get()
+        assert (site.token(), site.reader_token(), site.is_enabled) == (
+            "shhh-chatwoot-token",
+            "shhh-agents-token",
+            False,
+        )
+        assert inboxes.secret_of(site) == SECRETS["GAMMA_CRM"]
         crm, erp = WebhookEndpoint.objects.order_by("name")
         assert (crm.url, crm.events, crm.secret()) == (
             "https://crm.example/hooks",
@@ -348,6 +357,8 @@ def test_the_command_prints_one_object_for_programs(folder: Path) -> None:
     (device,) = printed["devices"]
     assert device["route_key"] == "a-fixed-route-key-of-gamma"
     assert device["webhook_url"].endswith("/hooks/whatsapp/a-fixed-route-key-of-gamma/")
+    (inbox,) = printed["chatwoot"]
+    assert "/hooks/chatwoot/" in inbox["webhook_url"]
     assert {document["status"] for document in printed["documents"]} == {"queued"}
     assert printed["changes"][0] == "tenant gamma: created"
 

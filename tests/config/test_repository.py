@@ -19,6 +19,7 @@ APPS = (
     "agents",
     "conversations",
     "channels_whatsapp",
+    "channels_chatwoot",
 )
 READS_VARIABLE = re.compile(
     r'\benv\.(?:text|flag|number|words|secret)\(\s*"([A-Z][A-Z0-9_]*)"'

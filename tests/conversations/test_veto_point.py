@@ -9,15 +9,24 @@ from pathlib import Path
 from conversations.services import veto, words
 
 ROOT = Path(__file__).parents[2]
-APPS = ("channels_whatsapp", "conversations", "agents", "knowledge", "integrations", "tenants")
+APPS = (
+    "channels_whatsapp",
+    "channels_chatwoot",
+    "conversations",
+    "agents",
+    "knowledge",
+    "integrations",
+    "tenants",
+)
 VETO = "conversations/services/veto.py"
 
 SENDERS = {"send", "edit", "delete", "show_typing", "show_read", "show"}
 """Methods of a channel's account, and of the bridge beneath it, that a contact notices."""
 
 ALLOWED = {
-    # The port and its adapter, which pass a leave on.
+    # The port's adapters, which pass a leave on.
     "channels_whatsapp/sender.py",
+    "channels_chatwoot/sender.py",
     # Those who hold one.
     "conversations/services/outbox.py",
     "conversations/services/telling.py",
@@ -27,6 +36,8 @@ ALLOWED = {
 }
 PATHS = ("/chat/send/", "/chat/delete", "/chat/react", "/chat/presence", "/chat/markread")
 """What WuzAPI is asked by for anything that a contact notices."""
+
+CLIENTS = ("channels_whatsapp/bridge/client.py", "channels_chatwoot/client.py")
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
@@ -91,18 +102,38 @@ def test_what_a_contact_notices_is_asked_of_the_bridge_in_one_place() -> None:
     }
     assert building == {"channels_whatsapp/bridge/outgoing.py"}
 
-    client = ast.parse((ROOT / "channels_whatsapp/bridge/client.py").read_text())
-    taking = {
-        node.name: {one.arg for one in node.args.kwonlyargs}
-        for node in ast.walk(client)
-        if isinstance(node, ast.FunctionDef)
-        and any(
-            isinstance(one.annotation, ast.Name) and one.annotation.id == "Order"
-            for one in node.args.args
-        )
+    for name in CLIENTS:
+        client = ast.parse((ROOT / name).read_text())
+        taking = {
+            node.name: {one.arg for one in node.args.kwonlyargs}
+            for node in ast.walk(client)
+            if isinstance(node, ast.FunctionDef)
+            and any(
+                isinstance(one.annotation, ast.Name) and one.annotation.id == "Order"
+                for one in node.args.args
+            )
+        }
+        assert set(taking) == {"send", "show"}
+        assert all("leave" in names for names in taking.values())
+
+
+def test_what_chatwoot_is_told_past_the_veto_point_no_contact_can_see() -> None:
+    """Its client writes a message itself in one place only, and that one is private."""
+    client = ast.parse((ROOT / "channels_chatwoot/client.py").read_text())
+    writing = {
+        function.name: [ast.unparse(one) for one in ast.walk(function) if isinstance(one, ast.Dict)]
+        for function in ast.walk(client)
+        if isinstance(function, ast.FunctionDef)
+        and "/messages" in ast.unparse(function)
+        and "'POST'" in ast.unparse(function)
     }
-    assert set(taking) == {"send", "show"}
-    assert all("leave" in names for names in taking.values())
+
+    assert set(writing) == {"note"}
+    assert "'private': True" in writing["note"][0]
+    for name, tree in sources():
+        if name not in {"channels_chatwoot/client.py", "channels_chatwoot/outgoing.py"}:
+            texts = {one.value for one in ast.walk(tree) if isinstance(one, ast.Constant)}
+            assert "/messages" not in texts, name
 
 
 def test_orders_are_built_by_those_who_send_them() -> None:
@@ -118,6 +149,8 @@ def test_orders_are_built_by_those_who_send_them() -> None:
         "channels_whatsapp/bridge/client.py",
         "channels_whatsapp/sender.py",
         "channels_whatsapp/services/selftest.py",
+        "channels_chatwoot/client.py",
+        "channels_chatwoot/sender.py",
     }
 
 

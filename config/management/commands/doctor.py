@@ -12,6 +12,7 @@ from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
 from django_tenants.utils import schema_context
 
+from channels_chatwoot.models import Inbox
 from channels_whatsapp.models import Device
 from integrations.models import Credential, WebhookEndpoint
 from tenants import checks, inbox
@@ -130,6 +131,9 @@ class Command(BaseCommand):
                         endpoint.headers()
                     for device in Device.objects.all():
                         device.bridge_token()
+                    for inbox in Inbox.objects.all():
+                        inbox.token()
+                        inbox.reader_token()
                 except CannotDecrypt:
                     problems.append(
                         (

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Model
 from django_tenants.utils import schema_context
 
+from channels_chatwoot.models import Inbox
 from channels_whatsapp.models import Device
 from channels_whatsapp.servers.models import BridgeServer
 from integrations.models import Credential, HttpTool, HttpToolCall, McpServer, WebhookEndpoint
@@ -30,6 +31,8 @@ _TENANT: tuple[tuple[type[Model], str], ...] = (
     (HttpToolCall, "arguments_encrypted"),
     (McpServer, "secret_encrypted"),
     (Device, "bridge_token_encrypted"),
+    (Inbox, "token_encrypted"),
+    (Inbox, "reader_token_encrypted"),
 )
 
 
