@@ -14,7 +14,7 @@ from agents.models import Agent
 from agents.services import publishing
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import devices
-from conversations.models import PeopleQueue
+from conversations.models import NumberTrouble, PeopleQueue
 from conversations.services import (
     approvals,
     file_work,
@@ -185,8 +185,9 @@ def make_queue(name: str = "Atendimento", **values: object) -> Agent:
 
 
 def due_now() -> None:
-    """Let every timer be due."""
+    """Let every timer be due, and the pause of every number whose bridge failed be over."""
     Timer.objects.update(due_at=database_now() - timedelta(seconds=1))
+    NumberTrouble.objects.update(next_try_at=database_now())
 
 
 def work(*, rounds: int = 3) -> list[str]:

@@ -41,8 +41,8 @@ _MAX_WORDS = 1_500
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _KINDS = {one.value: one for one in Kind if one is not Kind.JSON}
 _IDENTITY = {
-    Source.PHONE: {"phone", "phone_number", "telefone", "celular", "whatsapp"},
-    Source.EMAIL: {"email", "e_mail", "mail"},
+    Source.PHONE: {"phone", "telephone", "mobile", "telefone", "celular", "whatsapp"},
+    Source.EMAIL: {"email", "mail"},
 }
 _SHAPE_KEYS = ("type", "description", "enum", "items", "properties", "required")
 
@@ -195,8 +195,8 @@ def _source(name: str, kind: Kind, *, is_free: bool, changes: bool) -> Source | 
         return None
     if kind is not Kind.TEXT:
         return Source.SAID if changes else None
-    plain = re.sub(r"[^a-z]+", "_", name.lower())
-    return next((source for source, names in _IDENTITY.items() if plain in names), None)
+    parts = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()))
+    return next((source for source, names in _IDENTITY.items() if parts & names), None)
 
 
 def _example(schema: Schema) -> str:

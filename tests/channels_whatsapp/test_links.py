@@ -192,9 +192,7 @@ def test_a_pairing_that_is_told_after_its_connection_takes_nothing_away(
 def test_an_event_and_the_next_look_agree(world: World, action: str, state: str) -> None:
     world.pair()
     world.act(action)
-    wait_until(lambda: len(world.receiver.deliveries) > world._n_taken, "the event")
-    world.take_webhooks()
-    assert world.device.state == state
+    wait_until(lambda: world.take_webhooks().state == state, "the event")
     assert world.look().state == state
 
 

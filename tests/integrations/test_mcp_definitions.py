@@ -25,6 +25,7 @@ def test_schemas_become_parameters() -> None:
             "n": {"type": "integer", "minimum": 1, "maximum": 9, "examples": [3]},
             "guests": {"type": "array", "items": {"$ref": "#/$defs/Guest"}},
             "email": {"type": ["string", "null"]},
+            "customerPhone": {"type": "string"},
             "x-bad name": {"type": "string"},
         },
         required=["n", "size", "unknown"],
@@ -34,7 +35,8 @@ def test_schemas_become_parameters() -> None:
     reading = {one["name"]: one for one in mcp_definitions.parameters(definition, changes=False)}
     changing = {one["name"]: one for one in mcp_definitions.parameters(definition, changes=True)}
 
-    assert list(reading) == ["size", "n", "note", "guests", "email"]
+    assert list(reading) == ["size", "n", "note", "guests", "email", "customerPhone"]
+    assert reading["customerPhone"]["from"] == "contact_phone"
     assert reading["size"] == {"name": "size", "choices": ["S", "M"]}
     assert reading["n"] == {
         "name": "n",
