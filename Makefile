@@ -141,6 +141,14 @@ requirements: setup-dev ## Pin requirements*.in with hashes (takes the newest ve
 	@$(BIN)/uv pip compile -q $(ARGS) --python-version 3.11 --universal --generate-hashes requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile -q $(ARGS) --python-version 3.11 --universal --generate-hashes requirements-dev.in -o requirements-dev.txt
 
+.PHONY: schema client
+schema: setup-dev ## Write docs/openapi.json from the API's views
+	@$(DJANGO_TEST) api_schema
+
+client: schema ## Make the typed Python client of the API in clients/python
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/openapi-python-client generate --path docs/openapi.json --config clients/python.yaml --output-path clients/python --overwrite
+	@sha256sum docs/openapi.json | cut -d' ' -f1 > clients/python/.made-of
+
 .PHONY: clean clean-data
 clean: ## Remove .venv and every cache; the data of the demo stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles

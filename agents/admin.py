@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -27,7 +26,7 @@ from agents.admin_versions import VersionPages
 from agents.fallbacks import FallbacksField
 from agents.models import Agent, AgentVersion, BusinessFacts
 from agents.own_models import OwnModelsField
-from agents.services import business, guarding, publishing
+from agents.services import business, editing, guarding, publishing
 from integrations.services import credentials
 from tenants.panel import (
     OneRowAdmin,
@@ -183,28 +182,19 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             fallbacks: Any = self.fields["fallbacks"]
             fallbacks.offer(self.instance.fallbacks)
 
-    def clean_handoffs(self) -> Any:
-        """Refuse an agent that hands off to itself.
-
-        Raises:
-            ValidationError: it is among its own targets.
-        """
-        targets = self.cleaned_data["handoffs"]
-        if self.instance.pk and any(target.pk == self.instance.pk for target in targets):
-            raise ValidationError(_("An agent cannot hand off to itself."))
-        return targets
-
     def clean(self) -> Any:
-        """Refuse a personal agent that serves nobody.
+        """Refuse fields that do not go together.
 
         Raises:
-            ValidationError: it has no numbers.
+            ValidationError: by field.
         """
         cleaned: Any = super().clean()
-        is_personal = cleaned.get("kind") == Agent.Kind.PERSONAL
-        if is_personal and not cleaned.get("owner_numbers") and not self.errors:
-            self.add_error(
-                "owner_numbers", _("A personal agent needs the number of at least one owner.")
+        if not self.errors:
+            editing.check_together(
+                kind=cleaned.get("kind", self.instance.kind),
+                owner_numbers=cleaned.get("owner_numbers", ()),
+                is_own_target=bool(self.instance.pk)
+                and self.instance in cleaned.get("handoffs", ()),
             )
         return cleaned
 

@@ -102,6 +102,7 @@ def tenant(request: HttpRequest) -> list[Item]:
                 _model(_("Webhooks"), "webhook", "integrations.webhookendpoint"),
                 _model(_("Sources of leads"), "input", "conversations.leadsource"),
                 _model(_("Deliveries"), "local_shipping", "integrations.delivery"),
+                _model(_("API keys"), "vpn_key", "api.apikey"),
             ],
         ),
         _group(

@@ -16,7 +16,6 @@ from django.utils.translation import gettext_lazy as _
 from conversations.admin_archive import FactInline, keep_facts
 from conversations.models import Contact, ContactAddress, ContactFact
 from conversations.services import contacts
-from tenants.audit.record import record
 from tenants.errors import DomainError
 from tenants.panel import PanelAdmin, ReadOnlyInline, actor, badge, muted
 from tenants.sites import tenant_site
@@ -53,13 +52,7 @@ class ContactAdmin(PanelAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Change the name, and block or unblock through the service."""
         if "name" in form.changed_data:
-            obj.save(update_fields=["name"])
-            record(
-                action="contact.changed",
-                actor=actor(request),
-                target=f"contact {obj.uuid}",
-                data={"fields": ["name"]},
-            )
+            contacts.rename(contact=obj, name=obj.name, actor=actor(request))
         if "is_blocked" in form.changed_data:
             contacts.set_blocked(
                 contact=obj,

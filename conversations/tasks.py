@@ -25,6 +25,7 @@ from conversations.services import (
     queue,
     takeover,
     telling,
+    triggering,
 )
 from tenants import receiving
 
@@ -136,6 +137,12 @@ def score_leads(**_: object) -> str:
 def clear_incoming_leads(**_: object) -> str:
     """Forget under which keys leads were brought in long ago; rung once a day for each tenant."""
     return f"cleared {lead_sources.clear_old(now=timezone.now())}"
+
+
+@shared_task
+def clear_threads(**_: object) -> str:
+    """Forget threads of programs whose time is over; rung every hour for each tenant."""
+    return f"cleared {triggering.clear_expired(now=timezone.now())}"
 
 
 def _each(work: _Work, bells: list[tuple[int, str]]) -> str:

@@ -100,6 +100,9 @@ class MessageSent(_Message):
     origin: str = Field(
         max_length=6, description="who wrote it: `agent`, `person`, `phone` or `system`"
     )
+    turn_id: uuid.UUID | None = Field(
+        default=None, description="the turn that it answers with; null where no agent wrote it"
+    )
 
 
 class MessageFailed(_Message):

@@ -30,7 +30,7 @@ from knowledge.admin_faqs import FaqPages
 from knowledge.extract import reader
 from knowledge.models import Category, Document
 from knowledge.services import bin as paper_bin
-from knowledge.services import documents, versions
+from knowledge.services import documents, uploading, versions
 from tenants.errors import DomainError
 from tenants.panel import actor
 from tenants.sites import tenant_site
@@ -243,23 +243,17 @@ class DocumentAdmin(DocumentPage, FaqPages):
         try:
             if (upload.size or 0) > documents.MAX_BYTES:
                 raise documents.FileTooLarge
-            if _is_typed(shown):
-                raise documents.UnsupportedFile
-            stored = documents.store_document(
+            stored = uploading.receive_upload(
                 category=category,
                 name=upload.name or "",
                 content=upload.read(),
-                now=now,
                 actor=actor(request),
+                now=now,
+                **valid,
             )
-            if any(valid.values()):
-                versions.set_validity(document=stored.document, now=now, **valid)
         except DomainError as error:
             return Received(name=shown, tone="bad", text=str(error))
         document = stored.document
-        if stored.changed or stored.restored:
-            what = "created" if document.version == 1 and not stored.restored else "changed"
-            self.audit(request, document, what, [{"fields": ["file"]}])
         return Received(
             name=document.name,
             tone=_tone(stored),
@@ -357,12 +351,6 @@ class NoCategory(DomainError):
 
     def __init__(self) -> None:
         super().__init__(gettext("Choose a category for the files, or type the name of a new one."))
-
-
-def _is_typed(name: str) -> bool:
-    """Test whether a file is of a kind that is typed on a page of its own."""
-    kind = reader.find_kind(name)
-    return kind is not None and not reader.KINDS[kind].is_upload
 
 
 def _ids(found: list[Document]) -> str:

@@ -111,7 +111,9 @@ class WebhookDoor:
 
     def __init__(self) -> None:
         self._readers: dict[str, Reader] = {
-            kind: import_string(channel["door"]) for kind, channel in settings.CHANNELS.items()
+            kind: import_string(channel["door"])
+            for kind, channel in settings.CHANNELS.items()
+            if "door" in channel
         }
         self._routes: dict[str, tuple[Route | None, float]] = {}
         self._queue: asyncio.Queue[_Arrival] = asyncio.Queue()

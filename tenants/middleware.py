@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
+from django.utils.translation import get_supported_language_variant
+from django.utils.translation.trans_real import parse_accept_lang_header
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -30,7 +32,8 @@ class LanguageMiddleware:
     """Activates the tenant's language, or the one that the person chose before.
 
     What the browser asks for is not looked at: the panel speaks as the business does, also on a
-    machine that happens to be set up in another language.
+    machine that happens to be set up in another language. A program that calls the API has set
+    itself up, and is heard.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -40,6 +43,7 @@ class LanguageMiddleware:
         """Answer the request in that language."""
         tenant = getattr(request, "tenant", None)
         wanted = (
+            *(_asked_for(request) if request.path.startswith("/api/") else ()),
             request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, ""),
             tenant.language if tenant is not None else "",
         )
@@ -49,3 +53,14 @@ class LanguageMiddleware:
             response = self.get_response(request)
             response.headers.setdefault("Content-Language", language)
         return response
+
+
+def _asked_for(request: HttpRequest) -> list[str]:
+    """Return the languages of ours that a program asks for, the most wanted first."""
+    found = []
+    for code, _weight in parse_accept_lang_header(request.headers.get("Accept-Language", "")):
+        try:
+            found.append(get_supported_language_variant(code))
+        except LookupError:
+            continue
+    return found

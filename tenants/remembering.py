@@ -61,6 +61,12 @@ class Remembered(Generic[Value]):
             self._known.pop(current_schema(), None)
 
 
+def forget_here() -> None:
+    """Drop every value of the current tenant: what was read may not have been committed."""
+    for one in _all:
+        one.forget()
+
+
 def forget_all() -> None:
     """Drop every value of every tenant, so that no test meets those of another."""
     for one in _all:

@@ -71,9 +71,13 @@ SHARED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
 ]
 TENANT_APPS = [
     "tenants.audit",
+    "tenants.api",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -287,7 +291,9 @@ TENANT_SWEEPS = {
     "channels_whatsapp.tasks.judge_numbers": 900,
     "conversations.tasks.check_experiments": 300,
     "conversations.tasks.delete_old_files": 6 * 3600,
+    "conversations.tasks.clear_threads": 3600,
     "conversations.tasks.clear_incoming_leads": 24 * 3600,
+    "tenants.api.tasks.clear_old": 24 * 3600,
     "integrations.tasks.settle_abandoned": 60,
     "integrations.tasks.settle_lost_calls": 60,
     "integrations.tasks.look_at_servers": 600,
@@ -314,6 +320,8 @@ CHANNELS = {
         "receive": "channels_chatwoot.services.receiving.receive",
         "sender": "channels_chatwoot.sender.ChatwootSender",
     },
+    # Programs bring what they have to say over the API.
+    "api": {"sender": "conversations.threads.ThreadSender"},
 }
 
 # What owners are told goes out by this; without it nothing is mailed, and the panel tells it.
@@ -321,6 +329,53 @@ EMAIL_URL = env.text("EMAIL_URL") or "dummymail://"
 vars().update(environ.Env.email_url_config(EMAIL_URL))
 EMAIL_TIMEOUT = 15
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "prosa@localhost")
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.api.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "tenants.api.openapi.Schema",
+    "EXCEPTION_HANDLER": "tenants.api.errors.handle",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Prosa",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "DESCRIPTION": "What the panel does, for programs. A walk through it: docs/api.md.",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVERS": [{"url": "/"}],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False},
+    "SERVE_AUTHENTICATION": [],
+    "ENUM_NAME_OVERRIDES": {
+        "AutomationState": ["active", "paused"],
+        "ConversationOutcome": "conversations.models.Conversation.Outcome",
+        "ConversationStatus": "conversations.models.Conversation.Status",
+        "DeliveryStatus": "integrations.models.Delivery.Status",
+        "DeviceState": "channels_whatsapp.models.Device.State",
+        "DocumentStatus": "knowledge.models.Document.Status",
+        "TurnOutcome": "conversations.models.Turn.Outcome",
+        "TurnState": ["queued", "cancelled", "running", "done", "superseded", "failed"],
+        "TurnStatus": "conversations.models.Turn.Status",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "tenants.api.openapi.complete",
+    ],
+}
+# Calls of the API that are let through in a minute; tries to log in by name, and thrice as many
+# by address.
+API_PER_MINUTE = {
+    "key": env.number("API_PER_MINUTE_CREDENTIAL", default=600, minimum=1),
+    "user": env.number("API_PER_MINUTE_USER", default=1200, minimum=1),
+    "tenant": env.number("API_PER_MINUTE_TENANT", default=3000, minimum=1),
+    "login": env.number("API_PER_MINUTE_LOGIN", default=10, minimum=1),
+}
 
 FAILPOINT = env.text("FAILPOINT")
 LOG_FORMAT = env.text("LOG_FORMAT", "text")

@@ -33,6 +33,7 @@ from conversations.models.sending import FollowUp as FollowUp
 from conversations.models.sending import NumberPace as NumberPace
 from conversations.models.sending import OutboundFile as OutboundFile
 from conversations.models.sending import VetoCount as VetoCount
+from conversations.models.threads import Thread as Thread
 from conversations.models.troubles import NumberTrouble as NumberTrouble
 from conversations.models.turns import Turn as Turn
 from conversations.models.turns import TurnStep as TurnStep

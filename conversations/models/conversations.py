@@ -148,6 +148,8 @@ class Conversation(models.Model):
     # When the next planned message is due, or was put into the line: here, so that what comes in
     # needs no query for it. It may stay after the message was sent, until the contact writes.
     follow_up_at = models.DateTimeField(null=True, blank=True)
+    # The id of the turn that will answer the burst, where a program was promised one.
+    next_turn_uuid = models.UUIDField(null=True, blank=True, editable=False)
 
     objects = ConversationQuerySet.as_manager()
 
@@ -160,6 +162,12 @@ class Conversation(models.Model):
                 fields=["contact", "channel_account_ref"],
                 name="one_open_conversation",
                 condition=Q(status="open"),
+            ),
+            # Read by a program that asks for a turn which has not begun.
+            models.UniqueConstraint(
+                fields=["next_turn_uuid"],
+                name="one_promised_turn",
+                condition=Q(next_turn_uuid__isnull=False),
             ),
         ]
         indexes = [

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext
 
 from conversations.models import Contact, Conversation, InboundMessage, OutboundMessage
-from conversations.services import bursts, drafts, identity
+from conversations.services import bursts, drafts, identity, takeover
 from tenants.audit.record import record
 from tenants.errors import DomainError
 
@@ -20,6 +22,85 @@ class NotTwo(DomainError):
 
     def __init__(self) -> None:
         super().__init__(gettext("Choose exactly two contacts; groups are joined with nobody."))
+
+
+@dataclass(frozen=True, slots=True)
+class Automation:
+    """Whether the assistant answers a contact.
+
+    Args:
+        state: ``"active"`` or ``"paused"``.
+        until: None where it does, or where nobody knows.
+        reason: ``"blocked"``, ``"opted_out"``, or in whose hands a conversation is.
+    """
+
+    state: str
+    until: datetime | None = None
+    reason: str = ""
+
+
+def automation(contact: Contact, *, now: datetime) -> Automation:
+    """Return whether the assistant answers a contact; paused where one conversation is.
+
+    No query where `open_conversations` were fetched with the contact.
+    """
+    if contact.is_blocked:
+        return Automation("paused", reason="blocked")
+    if contact.opted_out_at is not None:
+        return Automation("paused", reason="opted_out")
+    found = getattr(contact, "open_conversations", None)
+    if found is None:
+        found = list(contact.conversations.filter(status=Conversation.Status.OPEN))
+    held = [one for one in found if one.mode == Conversation.Mode.HUMAN]
+    if not held:
+        return Automation("active")
+    ends = [one.returns_at for one in held]
+    until = max((at for at in ends if at is not None), default=None) if all(ends) else None
+    return Automation("paused", until, held[0].mode_reason)
+
+
+def pause(*, contact: Contact, until: datetime | None, actor: str, now: datetime) -> int:
+    """Have people answer a contact's open conversations; return how many there are.
+
+    Args:
+        until: when the assistant comes back; None for when it is let in.
+
+    Raises:
+        AlreadyTaken: another person has one of them.
+        NotOfThisQueue: one waits for people of a queue to which the actor does not belong.
+    """
+    found = _open_ids(contact)
+    with transaction.atomic():
+        for one in found:
+            if until is None:
+                takeover.take_over(conversation_uuid=one, actor=actor, now=now)
+                takeover.stay(conversation_uuid=one, actor=actor, now=now)
+            else:
+                takeover.hold(conversation_uuid=one, until=until, actor=actor, now=now)
+    return len(found)
+
+
+def resume(*, contact: Contact, actor: str, now: datetime) -> int:
+    """Have the assistant answer a contact's open conversations again; return how many there are."""
+    found = _open_ids(contact)
+    with transaction.atomic():
+        for one in found:
+            takeover.give_back(conversation_uuid=one, actor=actor, now=now)
+    return len(found)
+
+
+def _open_ids(contact: Contact) -> list[uuid.UUID]:
+    rows = Conversation.objects.filter(contact=contact, status=Conversation.Status.OPEN)
+    return list(rows.order_by("pk").values_list("uuid", flat=True))
+
+
+def rename(*, contact: Contact, name: str, actor: str) -> None:
+    """Call a contact something else."""
+    contact.name = name
+    with transaction.atomic():
+        contact.save(update_fields=["name"])
+        target = f"contact {contact.uuid}"
+        record(action="contact.changed", actor=actor, target=target, data={"fields": ["name"]})
 
 
 def set_blocked(*, contact: Contact, is_blocked: bool, actor: str, now: datetime) -> bool:

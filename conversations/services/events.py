@@ -65,7 +65,7 @@ def sent(message_ids: Iterable[int], *, now: datetime) -> None:
         return
     rows = list(
         OutboundMessage.objects.filter(pk__in=list(message_ids))
-        .select_related("conversation__contact")
+        .select_related("conversation__contact", "turn")
         .order_by("pk")
     )
     prefetch_related_objects([row.conversation.contact for row in rows], "addresses")
@@ -77,6 +77,7 @@ def sent(message_ids: Iterable[int], *, now: datetime) -> None:
                     message_id=row.uuid,
                     text=payloads.cut(row.text),
                     origin=row.origin,
+                    turn_id=row.turn.uuid if row.turn else None,
                 ),
                 now,
                 row.conversation.uuid,

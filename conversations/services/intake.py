@@ -56,16 +56,22 @@ class Received:
     silence: Silence
 
 
-def receive_message(*, message: NewMessage, now: datetime) -> Received:
+def receive_message(
+    *, message: NewMessage, now: datetime, contact: Contact | None = None
+) -> Received:
     """Store one message and arm the conversation's quiet timer.
 
     Safe to call twice: a repeat of `provider_ref` returns the stored row and arms nothing. Joins
     the caller's transaction.
+
+    Args:
+        contact: who has sent it; None to look for the sender's address.
     """
     stored = InboundMessage.objects.filter(
         channel_account_ref=message.account_ref, provider_ref=message.provider_ref
     ).first()
-    contact = identity.ensure_contact(address=message.sender, name=message.sender_name)
+    if contact is None:
+        contact = identity.ensure_contact(address=message.sender, name=message.sender_name)
     if stored is not None and stored.kind == MessageKind.UNREADABLE != message.kind:
         # What could not be decrypted came again, readable, under the same id.
         stored.delete()

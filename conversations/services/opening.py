@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -117,6 +118,7 @@ def _new_turn(
         takeover.leave_to_people(conversation=conversation, reason=reason, now=now)
         return TurnOutcome.LEFT_TO_PEOPLE
     turn = Turn(
+        uuid=_promised(conversation) or uuid.uuid4(),
         conversation=conversation,
         agent_id=profile.agent_id,
         agent_version=profile.version_number,
@@ -126,6 +128,15 @@ def _new_turn(
         started_at=now,
     )
     return turn, profile
+
+
+def _promised(conversation: Conversation) -> uuid.UUID | None:
+    """Return the id that a program knows the turn by already; each is used once."""
+    promised = conversation.next_turn_uuid
+    if promised is not None:
+        conversation.next_turn_uuid = None
+        conversation.save(update_fields=["next_turn_uuid"])
+    return promised
 
 
 def _with_requests(

@@ -212,6 +212,21 @@ def stay(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Conversa
     return conversation
 
 
+def hold(
+    *, conversation_uuid: uuid.UUID, until: datetime, actor: str, now: datetime
+) -> Conversation:
+    """Take a conversation over, if the assistant has it, and let it come back at an instant."""
+    conversation = take_over(conversation_uuid=conversation_uuid, actor=actor, now=now)
+    with transaction.atomic():
+        conversation = _lock(conversation_uuid)
+        if conversation.claimed_by == actor and conversation.returns_at != until:
+            conversation.returns_at = until
+            conversation.save(update_fields=["returns_at"])
+            timers.arm(kind=RETURN, ref=conversation.pk, due_at=until)
+            _record(conversation, action="conversation.held", actor=actor)
+    return conversation
+
+
 def note_person_spoke(conversation: Conversation, *, now: datetime) -> None:
     """Note that a person has answered: nobody waits any more, and the assistant comes back later.
 

@@ -313,3 +313,9 @@ def may_be_sent(name: str, value: str) -> bool:
         and value.isascii()
         and value.isprintable()
     )
+
+
+def remove_endpoint(*, endpoint: WebhookEndpoint) -> None:
+    """Remove an endpoint with its deliveries; joins the caller's transaction."""
+    endpoint.delete()
+    transaction.on_commit(events.forget, robust=True)

@@ -14,6 +14,7 @@ from knowledge import text
 from knowledge.extract import reader
 from knowledge.models import Category, Document, DocumentVersion
 from knowledge.services import announcing, reasons
+from tenants.audit.record import record
 from tenants.errors import DomainError
 
 MAX_BYTES = 20 * 1024 * 1024
@@ -56,6 +57,30 @@ def ensure_category(*, name: str) -> Category:
 def find_category(*, name: str) -> Category | None:
     """Return the category of that name, as `ensure_category` would find it."""
     return Category.objects.filter(name=text.one_line(name)[:80]).first()
+
+
+def rename_category(*, category: Category, name: str, actor: str) -> None:
+    """Call a category something else; joins the caller's transaction, which holds its lock."""
+    name = text.one_line(name)[:80]
+    if name != category.name:
+        category.name = name
+        category.save(update_fields=["name"])
+        _note_category(category, "changed", actor=actor)
+
+
+def remove_category(*, category: Category, actor: str) -> None:
+    """Remove a category in which nothing stands; joins the caller's transaction.
+
+    Raises:
+        ProtectedError: documents stand in it, maybe in the bin.
+    """
+    category.delete()
+    _note_category(category, "deleted", actor=actor)
+
+
+def _note_category(category: Category, what: str, *, actor: str) -> None:
+    target = f"category {category.uuid}"
+    record(action=f"category.{what}", actor=actor, target=target, data={"fields": ["name"]})
 
 
 def store_document(

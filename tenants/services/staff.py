@@ -27,6 +27,7 @@ class UnknownRole(DomainError):
 
 
 _TENANT_APPS = (
+    "api",
     "integrations",
     "prices",
     "knowledge",

@@ -8,6 +8,8 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from django.contrib.auth.models import User
+
 from agents.models import Agent, BusinessFacts, Experiment, GuardSettings
 from agents.services import experiments, publishing
 from agents.services.experiments import Plan
@@ -65,6 +67,8 @@ from knowledge.models import (
     UnansweredQuestion,
     WebSource,
 )
+from tenants.api import keys
+from tenants.api.models import ApiKey
 from tenants.audit.record import record
 from tenants.services import routes
 
@@ -351,7 +355,15 @@ def fill_everything(*, text: str = "oi", n: int = 1) -> None:
         make_hours(text=text)
         GuardSettings.objects.get_or_create(pk=1)
         make_ended(text=text, agent=agent)
+        make_key(text=text)
         record(action="test.done", actor="test", target="test", data={"text": text})
+
+
+def make_key(*, text: str = "oi") -> ApiKey:
+    """Put an API key of somebody into the current tenant."""
+    user, _ = User.objects.get_or_create(username="of-a-key", defaults={"is_staff": True})
+    name = f"{text[:70]} {next(_numbers)}"
+    return keys.issue_key(user=user, name=name, scopes=["agents:read"], actor="test", now=NOW)[0]
 
 
 def make_experiment(agent: Agent) -> Experiment:

@@ -1,0 +1,221 @@
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.applied_data import AppliedData
+from ...models.blueprint_input_request import BlueprintInputRequest
+from ...models.refusal import Refusal
+from ...types import UNSET, Response
+
+
+def _get_kwargs(
+    *,
+    body: BlueprintInputRequest,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/api/v1/blueprint/",
+    }
+
+    _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> AppliedData | Refusal | None:
+    if response.status_code == 200:
+        response_200 = AppliedData.from_dict(response.json())
+
+        return response_200
+
+    if response.status_code == 400:
+        response_400 = Refusal.from_dict(response.json())
+
+        return response_400
+
+    if response.status_code == 401:
+        response_401 = Refusal.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = Refusal.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 406:
+        response_406 = Refusal.from_dict(response.json())
+
+        return response_406
+
+    if response.status_code == 409:
+        response_409 = Refusal.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 415:
+        response_415 = Refusal.from_dict(response.json())
+
+        return response_415
+
+    if response.status_code == 422:
+        response_422 = Refusal.from_dict(response.json())
+
+        return response_422
+
+    if response.status_code == 429:
+        response_429 = Refusal.from_dict(response.json())
+
+        return response_429
+
+    if response.status_code == 503:
+        response_503 = Refusal.from_dict(response.json())
+
+        return response_503
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[AppliedData | Refusal]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    *,
+    client: AuthenticatedClient,
+    body: BlueprintInputRequest,
+) -> Response[AppliedData | Refusal]:
+    """Apply a file: creates and updates, never removes. With `dry_run` the difference alone.
+
+     Apply a file: creates and updates, never removes. With `dry_run` the difference alone.
+
+    Scope `blueprint:write`; permission `auth.change_user`.
+
+    Args:
+        body (BlueprintInputRequest): A file to be applied.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[AppliedData | Refusal]
+    """
+
+    kwargs = _get_kwargs(
+        body=body,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    *,
+    client: AuthenticatedClient,
+    body: BlueprintInputRequest,
+) -> AppliedData | Refusal | None:
+    """Apply a file: creates and updates, never removes. With `dry_run` the difference alone.
+
+     Apply a file: creates and updates, never removes. With `dry_run` the difference alone.
+
+    Scope `blueprint:write`; permission `auth.change_user`.
+
+    Args:
+        body (BlueprintInputRequest): A file to be applied.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        AppliedData | Refusal
+    """
+
+    return sync_detailed(
+        client=client,
+        body=body,
+    ).parsed
+
+
+async def asyncio_detailed(
+    *,
+    client: AuthenticatedClient,
+    body: BlueprintInputRequest,
+) -> Response[AppliedData | Refusal]:
+    """Apply a file: creates and updates, never removes. With `dry_run` the difference alone.
+
+     Apply a file: creates and updates, never removes. With `dry_run` the difference alone.
+
+    Scope `blueprint:write`; permission `auth.change_user`.
+
+    Args:
+        body (BlueprintInputRequest): A file to be applied.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[AppliedData | Refusal]
+    """
+
+    kwargs = _get_kwargs(
+        body=body,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    *,
+    client: AuthenticatedClient,
+    body: BlueprintInputRequest,
+) -> AppliedData | Refusal | None:
+    """Apply a file: creates and updates, never removes. With `dry_run` the difference alone.
+
+     Apply a file: creates and updates, never removes. With `dry_run` the difference alone.
+
+    Scope `blueprint:write`; permission `auth.change_user`.
+
+    Args:
+        body (BlueprintInputRequest): A file to be applied.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        AppliedData | Refusal
+    """
+
+    return (
+        await asyncio_detailed(
+            client=client,
+            body=body,
+        )
+    ).parsed

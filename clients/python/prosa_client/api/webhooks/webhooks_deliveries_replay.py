@@ -1,0 +1,233 @@
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.again import Again
+from ...models.refusal import Refusal
+from ...types import UNSET, Response
+
+
+def _get_kwargs(
+    endpoint_uuid: UUID,
+    uuid: UUID,
+) -> dict[str, Any]:
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/api/v1/webhooks/{endpoint_uuid}/deliveries/{uuid}/replay/".format(
+            endpoint_uuid=quote(str(endpoint_uuid), safe=""),
+            uuid=quote(str(uuid), safe=""),
+        ),
+    }
+
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Again | Refusal | None:
+    if response.status_code == 202:
+        response_202 = Again.from_dict(response.json())
+
+        return response_202
+
+    if response.status_code == 400:
+        response_400 = Refusal.from_dict(response.json())
+
+        return response_400
+
+    if response.status_code == 401:
+        response_401 = Refusal.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = Refusal.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 404:
+        response_404 = Refusal.from_dict(response.json())
+
+        return response_404
+
+    if response.status_code == 406:
+        response_406 = Refusal.from_dict(response.json())
+
+        return response_406
+
+    if response.status_code == 409:
+        response_409 = Refusal.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 415:
+        response_415 = Refusal.from_dict(response.json())
+
+        return response_415
+
+    if response.status_code == 422:
+        response_422 = Refusal.from_dict(response.json())
+
+        return response_422
+
+    if response.status_code == 429:
+        response_429 = Refusal.from_dict(response.json())
+
+        return response_429
+
+    if response.status_code == 503:
+        response_503 = Refusal.from_dict(response.json())
+
+        return response_503
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[Again | Refusal]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    endpoint_uuid: UUID,
+    uuid: UUID,
+    *,
+    client: AuthenticatedClient,
+) -> Response[Again | Refusal]:
+    """Tell it again; it keeps its id, by which the receiver knows a repeat.
+
+     Tell it again; it keeps its id, by which the receiver knows a repeat.
+
+    Scope `webhooks:write`; permission `integrations.change_delivery`.
+
+    Args:
+        endpoint_uuid (UUID):
+        uuid (UUID):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Again | Refusal]
+    """
+
+    kwargs = _get_kwargs(
+        endpoint_uuid=endpoint_uuid,
+        uuid=uuid,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    endpoint_uuid: UUID,
+    uuid: UUID,
+    *,
+    client: AuthenticatedClient,
+) -> Again | Refusal | None:
+    """Tell it again; it keeps its id, by which the receiver knows a repeat.
+
+     Tell it again; it keeps its id, by which the receiver knows a repeat.
+
+    Scope `webhooks:write`; permission `integrations.change_delivery`.
+
+    Args:
+        endpoint_uuid (UUID):
+        uuid (UUID):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Again | Refusal
+    """
+
+    return sync_detailed(
+        endpoint_uuid=endpoint_uuid,
+        uuid=uuid,
+        client=client,
+    ).parsed
+
+
+async def asyncio_detailed(
+    endpoint_uuid: UUID,
+    uuid: UUID,
+    *,
+    client: AuthenticatedClient,
+) -> Response[Again | Refusal]:
+    """Tell it again; it keeps its id, by which the receiver knows a repeat.
+
+     Tell it again; it keeps its id, by which the receiver knows a repeat.
+
+    Scope `webhooks:write`; permission `integrations.change_delivery`.
+
+    Args:
+        endpoint_uuid (UUID):
+        uuid (UUID):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Again | Refusal]
+    """
+
+    kwargs = _get_kwargs(
+        endpoint_uuid=endpoint_uuid,
+        uuid=uuid,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    endpoint_uuid: UUID,
+    uuid: UUID,
+    *,
+    client: AuthenticatedClient,
+) -> Again | Refusal | None:
+    """Tell it again; it keeps its id, by which the receiver knows a repeat.
+
+     Tell it again; it keeps its id, by which the receiver knows a repeat.
+
+    Scope `webhooks:write`; permission `integrations.change_delivery`.
+
+    Args:
+        endpoint_uuid (UUID):
+        uuid (UUID):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Again | Refusal
+    """
+
+    return (
+        await asyncio_detailed(
+            endpoint_uuid=endpoint_uuid,
+            uuid=uuid,
+            client=client,
+        )
+    ).parsed

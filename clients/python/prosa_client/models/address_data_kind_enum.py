@@ -1,0 +1,10 @@
+from enum import StrEnum
+
+
+class AddressDataKindEnum(StrEnum):
+    GROUP = "group"
+    LID = "lid"
+    PHONE = "phone"
+
+    def __str__(self) -> str:
+        return str(self.value)

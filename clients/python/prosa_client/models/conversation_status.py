@@ -1,0 +1,9 @@
+from enum import StrEnum
+
+
+class ConversationStatus(StrEnum):
+    ARCHIVED = "archived"
+    OPEN = "open"
+
+    def __str__(self) -> str:
+        return str(self.value)

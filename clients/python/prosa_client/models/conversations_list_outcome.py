@@ -1,0 +1,13 @@
+from enum import StrEnum
+
+
+class ConversationsListOutcome(StrEnum):
+    ABANDONED = "abandoned"
+    NOTHING = "nothing"
+    OPTED_OUT = "opted_out"
+    PERSON = "person"
+    RESOLVED = "resolved"
+    UNRESOLVED = "unresolved"
+
+    def __str__(self) -> str:
+        return str(self.value)

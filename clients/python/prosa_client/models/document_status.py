@@ -1,0 +1,11 @@
+from enum import StrEnum
+
+
+class DocumentStatus(StrEnum):
+    FAILED = "failed"
+    PROCESSING = "processing"
+    QUEUED = "queued"
+    READY = "ready"
+
+    def __str__(self) -> str:
+        return str(self.value)

@@ -1,0 +1,31 @@
+"""Credentials and permissions as the framework's views ask for them."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from tenants.api.callers import Caller, address_of, identify
+
+
+class BearerAuthentication(BaseAuthentication):
+    """Takes API keys and access tokens; `request.auth` is the `Caller`. Cookies count for nothing:
+    without them no page of another site can make a browser call the API.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, Caller]:
+        """Return who is calling.
+
+        Raises:
+            Unauthenticated: nobody of this tenant.
+        """
+        caller = identify(
+            headers=request.headers, address=address_of(request._request), now=timezone.now()
+        )
+        return caller.user, caller
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return what a refusal asks for."""
+        return 'Bearer realm="api"'
