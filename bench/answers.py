@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
-os.environ["EGRESS_ALLOWED_PRIVATE"] = "127.0.0.0/8"  # where the scripted models listen
+os.environ["EGRESS_ALLOWED_TENANTS"] = "127.0.0.0/8"  # where the scripted models listen
 
 import django
 

@@ -104,6 +104,8 @@ class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("bridge_base_url", ValidationError(_("Say where the bridge is.")))
         elif not self.instance.pk and address and not token:
             self.add_error("bridge_token", ValidationError(_("A new device needs its token.")))
+        elif self.instance.pk and not token and editing.is_elsewhere(self.instance, address or ""):
+            self.add_error("bridge_token", editing.token_for_another())
         return cleaned
 
 

@@ -14,7 +14,8 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from channels_whatsapp.servers.models import BridgeServer
-from channels_whatsapp.services import servers
+from channels_whatsapp.services import editing, servers
+from integrations.egress import leads_elsewhere
 from tenants.panel import PanelAdmin, badge
 from tenants.sites import public_site
 
@@ -37,6 +38,15 @@ class BridgeServerForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_base_url(self) -> str:
         """Take an address as devices name it."""
         return str(self.cleaned_data["base_url"]).rstrip("/")
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to take the stored token to another bridge: its owner could read it there."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        stored, address = self.instance, cleaned.get("base_url")
+        is_left = stored.admin_token_encrypted and not cleaned.get("admin_token")
+        if is_left and address and leads_elsewhere(stored.base_url, address):
+            self.add_error("admin_token", editing.token_for_another())
+        return cleaned
 
 
 @admin.register(BridgeServer, site=public_site)

@@ -40,13 +40,12 @@ class WhatsAppSender:
         )
         if device is None:
             raise Permanent("the device was removed or switched off")
-        bridge = Bridge(base_url=device.bridge_base_url, token=device.bridge_token())
-        return WhatsAppAccount(
-            bridge,
-            max_bytes=device.rules.max_bytes,
+        bridge = Bridge(
+            base_url=device.bridge_base_url,
+            token=device.bridge_token(),
             is_on_platform=device.is_on_platform,
-            number=device.number_rules,
         )
+        return WhatsAppAccount(bridge, max_bytes=device.rules.max_bytes, number=device.number_rules)
 
     def accounts(self) -> list[AccountName]:
         """Return the devices that are switched on; see `ChannelSender`."""
@@ -60,15 +59,10 @@ class WhatsAppSender:
 
 @dataclass(frozen=True)
 class WhatsAppAccount:
-    """One device, for calls without the database.
-
-    Attributes:
-        is_on_platform: its bridge is the platform's, whose store of files may be a private one.
-    """
+    """One device, for calls without the database."""
 
     bridge: Bridge
     max_bytes: int = 16 * 1024 * 1024
-    is_on_platform: bool = False
     number: NumberRules = field(default_factory=NumberRules)
 
     def send(self, *, to: Address, content: Content, ref: str, leave: Leave) -> None:
@@ -98,6 +92,4 @@ class WhatsAppAccount:
 
     def fetch_file(self, *, source: Mapping[str, object]) -> bytes:
         """Fetch a file from the bridge's store or through the bridge; see `ChannelAccount`."""
-        return self.bridge.fetch_file(
-            source, max_bytes=self.max_bytes, public_only=not self.is_on_platform
-        )
+        return self.bridge.fetch_file(source, max_bytes=self.max_bytes)

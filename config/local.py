@@ -45,11 +45,14 @@ def set_environment(arguments: Sequence[str]) -> None:
         wanted |= {
             "SIMULATOR_URL": f"http://127.0.0.1:{options.simulator_port}",
             "EGRESS_ALLOWED_PRIVATE": "127.0.0.1",
-            # So that tools and webhooks can be tried with a system on this machine.
-            "EGRESS_ALLOWED_TENANTS": "127.0.0.1",
             # Good for the simulator alone, which listens on this machine only.
             "BRIDGE_ADMIN_TOKEN": "simulator",
         }
+    # On one's own machine the platform's addresses are the tenants' too, so that models, tools and
+    # webhooks can be tried with systems on it; a production names the tenants' apart.
+    private = os.environ.get("EGRESS_ALLOWED_PRIVATE", wanted.get("EGRESS_ALLOWED_PRIVATE"))
+    if private is not None:
+        wanted["EGRESS_ALLOWED_TENANTS"] = private
     if options.data_dir:
         os.environ["DATA_DIR"] = str(Path(options.data_dir).resolve())
     for name, value in wanted.items():

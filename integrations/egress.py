@@ -1,7 +1,7 @@
 """Which addresses may be called from here: public ones, and those that the operator names.
 
 Ports: 80, 443 and 8443. Other ports of a public host, and every address that is not public, need an
-entry in a setting; which one counts, depends on what is called (`Egress`).
+entry in a setting; which one counts, depends on who named the address (`Egress`).
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _V4_SPECIAL = tuple(IPv4Network(block) for block in ("192.0.0.0/24", "192.88.99.
 
 
 class Egress(StrEnum):
-    """Which setting opens more than public addresses.
+    """Which setting opens more than public addresses; see docs/adr/0037.
 
-    What the installation itself is made of must not be within reach of what tenants describe: a
+    What the installation itself is made of must not be within reach of what tenants type: a
     bridge knows a tenant by its token alone, and a tool can send any.
     """
 
-    PLATFORM = "EGRESS_ALLOWED_PRIVATE"  # bridges, language models
-    TENANTS = "EGRESS_ALLOWED_TENANTS"  # tools and webhooks
+    PLATFORM = "EGRESS_ALLOWED_PRIVATE"  # the platform's own bridges, named by its operator
+    TENANTS = "EGRESS_ALLOWED_TENANTS"  # whatever a tenant types
     NOTHING = ""  # for addresses that a stranger names
 
 
@@ -83,6 +83,21 @@ def same_origin(first: str, second: str) -> bool:
         return parsed.scheme, parsed.host.lower().rstrip("."), parsed.port  # None: the usual one
 
     return origin(first) == origin(second)
+
+
+def leads_elsewhere(stored: str, typed: str) -> bool:
+    """Test whether a secret must be entered anew: it was for another system, whose owner is not
+    the one who would read it now. An address that cannot be read is nobody's.
+
+    Args:
+        stored: the address that the secret was entered for.
+    """
+    if stored == typed:
+        return False
+    try:
+        return not same_origin(stored, typed)
+    except Permanent:
+        return True
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
@@ -139,7 +154,7 @@ def _exemption(entry: str, egress: Egress) -> _Exemption:
         return _Exemption(host.lower().rstrip("."), None, number)
 
 
-def resolve(host: str, port: int, *, egress: Egress = Egress.PLATFORM) -> list[str]:
+def resolve(host: str, port: int, *, egress: Egress = Egress.TENANTS) -> list[str]:
     """Return the addresses that `host` may be connected at.
 
     All of them are refused when one is: a name that answers both a public and a private address is

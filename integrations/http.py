@@ -1,9 +1,9 @@
 """The one outbound HTTP client: it connects to public addresses only, unless the operator says so.
 
-Customers type addresses (of language models, bridges, tools, webhooks), so each of them may point
-at our own network. The guard sits where the connection is made: a name is resolved once, every
-answer is judged, and the connection goes to the very address that was judged. Nothing before that
-point needs to be trusted, neither the URL's spelling nor a second look-up. Which addresses are
+Customers type addresses (of language models, bridges, tools, webhooks, pages), so each of them may
+point at our own network. The guard sits where the connection is made: a name is resolved once,
+every answer is judged, and the connection goes to the very address that was judged. Nothing before
+that point needs to be trusted, neither the URL's spelling nor a second look-up. Which addresses are
 allowed is said in `integrations.egress`.
 """
 
@@ -83,7 +83,7 @@ def request(
     timeout_s: float = 20.0,
     max_bytes: int = 4 * 1024 * 1024,
     is_cut: bool = False,
-    egress: Egress = Egress.PLATFORM,
+    egress: Egress = Egress.TENANTS,
 ) -> Response:
     """Send one request and read the whole answer.
 
@@ -96,7 +96,8 @@ def request(
         timeout_s: for everything, from the look-up of the name to the last byte, in seconds.
         max_bytes: largest body that is read.
         is_cut: of a larger body the beginning is enough; else it is an error.
-        egress: what may be reached beside public addresses.
+        egress: what may be reached beside public addresses; unless told otherwise, what is open to
+            addresses that tenants type.
 
     Raises:
         Permanent: the address is refused, or the answer is larger than `max_bytes`.
@@ -302,7 +303,7 @@ class GuardedTransport(httpx2.BaseTransport):
             made under another exception would be taken again without being judged.
     """
 
-    def __init__(self, egress: Egress = Egress.PLATFORM) -> None:
+    def __init__(self, egress: Egress = Egress.TENANTS) -> None:
         context = httpx2.create_ssl_context()
         self._pools = [_GuardedPool(context, egress) for _ in range(N_POOLS)]
         self._next_pool = cycle(self._pools)
@@ -341,7 +342,7 @@ def _transport_of(pid: int, egress: Egress) -> GuardedTransport:
     return transport
 
 
-def _transport(egress: Egress = Egress.PLATFORM) -> GuardedTransport:
+def _transport(egress: Egress = Egress.TENANTS) -> GuardedTransport:
     """Return this process's transport; a forked worker must not share its parent's sockets."""
     return _transport_of(os.getpid(), egress)
 

@@ -102,10 +102,16 @@ class BridgeHealth:
 
 @dataclass(frozen=True)
 class Bridge:
-    """One user of one bridge server."""
+    """One user of one bridge server.
+
+    Args:
+        is_on_platform: the server is one of the platform's; it may be at an address that tenants
+            cannot name.
+    """
 
     base_url: str
     token: str = field(repr=False)
+    is_on_platform: bool = False
 
     def send(self, order: Order, *, leave: Leave) -> None:
         """Make a call that a contact sees.
@@ -141,16 +147,13 @@ class Bridge:
             raise
         return ref in found
 
-    def fetch_file(
-        self, source: Mapping[str, object], *, max_bytes: int, public_only: bool = True
-    ) -> bytes:
+    def fetch_file(self, source: Mapping[str, object], *, max_bytes: int) -> bytes:
         """Return a file that a contact sent.
 
         Args:
             source: `route` of the download call, the file's `message` object, and the `url` of a
-                copy where the bridge keeps them in a store.
-            public_only: of such a copy; a webhook names its address, and whoever runs the bridge
-                writes the webhooks.
+                copy where the bridge keeps them in a store. A webhook names it, and whoever runs
+                the bridge writes the webhooks: a private one counts on the platform's alone.
 
         Raises:
             Temporary: the bridge or the store is away.
@@ -164,7 +167,7 @@ class Bridge:
                     url,
                     timeout_s=FETCH_TIMEOUT_S,
                     max_bytes=max_bytes,
-                    egress=Egress.NOTHING if public_only else Egress.PLATFORM,
+                    egress=Egress.PLATFORM if self.is_on_platform else Egress.NOTHING,
                 )
                 if kept.status == 200:
                     return kept.body
@@ -385,6 +388,7 @@ class Bridge:
             json=body,
             timeout_s=timeout_s,
             max_bytes=max_bytes,
+            egress=Egress.PLATFORM if self.is_on_platform else Egress.TENANTS,
         )
 
 

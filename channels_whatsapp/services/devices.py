@@ -13,6 +13,7 @@ from django.db import transaction
 from agents.models import Agent
 from channels_whatsapp.bridge.client import Bridge
 from channels_whatsapp.models import Device
+from channels_whatsapp.services import servers
 from tenants.audit.record import record
 from tenants.errors import DomainError
 from tenants.models import InboundRoute
@@ -113,7 +114,11 @@ def ask_to_provision(*, device: Device) -> None:
 
 def bridge_of(device: Device) -> Bridge:
     """Return the device's user on its bridge, ready for calls without the database."""
-    return Bridge(base_url=device.bridge_base_url, token=device.bridge_token())
+    return Bridge(
+        base_url=device.bridge_base_url,
+        token=device.bridge_token(),
+        is_on_platform=servers.is_known(device.bridge_base_url),
+    )
 
 
 def learn_identity(*, device: Device, data: Mapping[str, Any]) -> None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from agents.models import Agent
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import devices, servers
+from integrations.egress import leads_elsewhere
 from tenants.audit.record import record
 from tenants.queueing import enqueue
 from tenants.services import routes
@@ -25,8 +27,8 @@ class DeviceEdit:
         bridge_base_url: empty keeps the one there is, or takes the platform's bridge with the most
             room.
         bridge_token: empty keeps the one there is, or makes a random one; so does a bridge of the
-            platform, whatever is typed.
-        hmac_key: empty keeps the one there is, or makes a random one.
+            platform, whatever is typed. Another bridge than before needs its own.
+        hmac_key: empty keeps the one there is, or makes a random one, as for another bridge.
     """
 
     name: str
@@ -47,15 +49,20 @@ def save_device(*, edit: DeviceEdit, actor: str, now: datetime) -> Device:
     Speaks to no network: the bridge is told by a task.
 
     Raises:
-        BadDevice: a value out of range.
+        BadDevice: a value out of range, or another bridge and the token was left.
         BadRoute: an HMAC key that is too short.
         PlatformBridge: the address typed is that of a bridge of the platform.
         NoRoom: no bridge was named, and none of the platform's takes another device.
     """
     with transaction.atomic():
         before = Device.objects.select_for_update(of=("self",)).filter(name=edit.name).first()
-        key = edit.hmac_key or (devices.hmac_key(before) if before else secrets.token_hex(32))
         address = edit.bridge_base_url
+        key = edit.hmac_key
+        if before is not None and not is_elsewhere(before, address):
+            key = key or devices.hmac_key(before)
+        elif before is not None and not edit.bridge_token:
+            raise devices.BadDevice(token_for_another())
+        key = key or secrets.token_hex(32)
         if address and (before is None or address.rstrip("/") != before.bridge_base_url):
             servers.require_own(address)
         if not address:
@@ -90,6 +97,21 @@ def save_device(*, edit: DeviceEdit, actor: str, now: datetime) -> Device:
         if {"device", "bridge_base_url", "bridge_token", "route"} & set(changed):
             enqueue("channels_whatsapp.tasks.provision_device", device_id=device.pk)
     return device
+
+
+def is_elsewhere(device: Device, address: str) -> bool:
+    """Test whether a typed address is of another bridge, whose owner could read the token there.
+
+    Args:
+        device: as it is stored.
+        address: empty keeps the one there is.
+    """
+    return bool(address) and leads_elsewhere(device.bridge_base_url, address)
+
+
+def token_for_another() -> str:
+    """Say what is missing where only the address was changed."""
+    return _("The stored token was entered for another bridge: enter the token of this one.")
 
 
 def configure_again(*, device: Device, actor: str) -> None:

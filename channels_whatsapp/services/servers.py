@@ -96,6 +96,11 @@ def choose_server() -> BridgeServer:
     return max(free, key=lambda load: (load.n_free, -load.server.pk)).server
 
 
+def is_known(base_url: str) -> bool:
+    """Test whether an address is, letter by letter, that of one of the platform's servers."""
+    return BridgeServer.objects.filter(base_url=base_url).exists()
+
+
 def require_own(base_url: str) -> None:
     """Refuse the address of a platform's bridge, however it is spelt: its places are given out.
 
@@ -147,7 +152,7 @@ def ensure_server(*, base_url: str, name: str = "", is_open: bool = True) -> Non
 
 def ask(server: BridgeServer) -> tuple[BridgeHealth | None, str]:
     """Return how a server is, or why that is not known."""
-    bridge = Bridge(base_url=server.base_url, token="")
+    bridge = Bridge(base_url=server.base_url, token="", is_on_platform=True)
     release_connection()
     try:
         return bridge.health(), ""

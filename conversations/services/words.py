@@ -155,6 +155,9 @@ _REASONS = {
     "refused address: not public (see EGRESS_ALLOWED_PRIVATE)": gettext_lazy(
         "the address is not public, and this installation does not allow it"
     ),
+    "refused address: not public (see EGRESS_ALLOWED_TENANTS)": gettext_lazy(
+        "the address is not public, and this installation does not allow it"
+    ),
 }
 
 TAKEN_OVER = "taken over by "

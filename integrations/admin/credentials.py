@@ -63,6 +63,21 @@ class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Credential
         fields = ("name", "provider", "base_url")
 
+    def _post_clean(self) -> None:
+        """Refuse what the service would refuse, while what was typed is still there."""
+        super()._post_clean()  # type: ignore[misc]  # Django's own hook, untyped
+        if self.errors:
+            return
+        try:
+            credentials.check(
+                name=self.instance.name,
+                provider=self.instance.provider,
+                base_url=self.instance.base_url,
+                api_key=self.wanted_key(),
+            )
+        except credentials.BadCredential as error:
+            self.add_error("api_key", str(error))
+
     def wanted_key(self) -> str | None:
         """Return the key to be set; empty removes it, None leaves it."""
         if self.cleaned_data.get("forget_key"):

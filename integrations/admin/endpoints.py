@@ -58,6 +58,21 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
         """
         return lines_of_headers(self.cleaned_data["new_headers"])
 
+    def _post_clean(self) -> None:
+        """Refuse what the service would refuse, while what was typed is still there."""
+        super()._post_clean()  # type: ignore[misc]  # Django's own hook, untyped
+        if self.errors:
+            return
+        try:
+            endpoints.check(
+                name=self.instance.name,
+                url=self.instance.url,
+                types=self.cleaned_data["events"],
+                headers=self.wanted_headers(),
+            )
+        except endpoints.BadEndpoint as error:
+            self.add_error(None, str(error))
+
     def wanted_headers(self) -> dict[str, str] | None:
         """Return the headers to be set; None leaves those there are."""
         if self.cleaned_data.get("forget_headers"):

@@ -8,7 +8,9 @@ from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
+from integrations.egress import leads_elsewhere
 from integrations.llm.types import ChatConfig
 from integrations.models import Credential
 from integrations.services import pauses, probing
@@ -43,13 +45,16 @@ def ensure_credential(
         api_key: the plain key; empty removes it, None leaves it as it is.
 
     Raises:
-        BadCredential: an unknown provider, an unusable address, or one that is missing.
+        BadCredential: an unknown provider, an unusable address, one that is missing, or another
+            system and the key was left.
     """
     with transaction.atomic():
         credential = Credential.objects.select_for_update().filter(name=name).first()
         created = credential is None
         if credential is None:
             credential = Credential(name=name)
+        elif api_key is None:
+            _check_moved(credential, provider=provider, base_url=base_url)
         changed = [
             field
             for field, value in (("provider", provider), ("base_url", base_url))
@@ -69,6 +74,30 @@ def ensure_credential(
                 raise BadCredential("; ".join(error.messages)) from error
             credential.save()
     return Ensured(credential, created, tuple(changed))
+
+
+def check(*, name: str, provider: str, base_url: str, api_key: str | None) -> None:
+    """Refuse to take a key elsewhere, while whoever typed the address still has it before them.
+
+    Raises:
+        BadCredential: as `ensure_credential`.
+    """
+    stored = Credential.objects.filter(name=name).first()
+    if stored is not None and api_key is None:
+        _check_moved(stored, provider=provider, base_url=base_url)
+
+
+def _check_moved(credential: Credential, *, provider: str, base_url: str) -> None:
+    """Refuse to take a stored key to another system: its owner could read it there."""
+    before = probing.address(provider=credential.provider, base_url=credential.base_url)
+    after = probing.address(provider=provider, base_url=base_url)
+    if credential.api_key_encrypted and leads_elsewhere(before, after):
+        raise BadCredential(
+            _(
+                "The stored key was entered for another system: enter the key of this one, or"
+                " remove it."
+            )
+        )
 
 
 def _holds(credential: Credential, api_key: str) -> bool:

@@ -23,7 +23,6 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from integrations import http, mapping
-from integrations.egress import Egress
 from integrations.models import Delivery, DeliveryAttempt, Event, WebhookEndpoint
 from integrations.payloads import EndpointTest
 from integrations.services import endpoints, events, signing
@@ -233,7 +232,6 @@ def _call(target: _Target, at: datetime, call: _Call) -> _Answer:
             timeout_s=TIMEOUT_S,
             max_bytes=4 * KEPT_REPLY,
             is_cut=True,
-            egress=Egress.TENANTS,
         )
     except (Temporary, Permanent) as error:
         return _Answer(call, at, error=error.reason[:200], duration_ms=_ms(began))

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from integrations import mapping
-from integrations.egress import check_url, same_origin
+from integrations.egress import check_url, leads_elsewhere
 from integrations.models import Delivery, Event, WebhookEndpoint
 from integrations.payloads import TYPES, EndpointTest
 from integrations.services import events, notices, signing
@@ -124,6 +124,18 @@ def ensure_endpoint(
     return Ensured(endpoint, created, tuple(changed), made)
 
 
+def check(*, name: str, url: str, types: Sequence[str], headers: Mapping[str, str] | None) -> None:
+    """Refuse what `ensure_endpoint` would refuse, while whoever typed it still has it before them.
+
+    Raises:
+        BadEndpoint: as `ensure_endpoint`.
+    """
+    _check(url=url, types=types, secret=None, headers=headers)
+    stored = WebhookEndpoint.objects.filter(name=name).first()
+    if stored is not None and headers is None:
+        _check_moved(stored, url)
+
+
 def _check_moved(endpoint: WebhookEndpoint, url: str) -> None:
     """Refuse to take stored headers to another system: its owner could read them there.
 
@@ -133,7 +145,7 @@ def _check_moved(endpoint: WebhookEndpoint, url: str) -> None:
     Raises:
         BadEndpoint: the address leads elsewhere, and there are headers.
     """
-    if endpoint.headers_encrypted and not same_origin(endpoint.url, url):
+    if endpoint.headers_encrypted and leads_elsewhere(endpoint.url, url):
         raise BadEndpoint(
             gettext(
                 "The address leads to another system now: enter the headers again, or remove them."

@@ -23,7 +23,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from integrations import http
-from integrations.egress import Egress, NotReached
+from integrations.egress import NotReached
 from integrations.llm import pii, words
 from integrations.models import HttpTool, HttpToolCall
 from integrations.models.tools import MAX_TIMEOUT_S
@@ -405,7 +405,6 @@ def send(tool: Definition, values: Mapping[str, Value], *, key: str) -> Sent:
             max_bytes=tool.max_kb * 1024,
             # A change is done even where its answer is too long to be read.
             is_cut=tool.changes,
-            egress=Egress.TENANTS,
         )
     except NotReached as error:
         return Sent(Called(State.REFUSED, reason=error.reason), is_trouble=True)

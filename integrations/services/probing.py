@@ -73,6 +73,12 @@ class KeyVerdict:
         return words[self.state] % {"n": len(self.models), "detail": self.detail}
 
 
+def address(*, provider: str, base_url: str) -> str:
+    """Return where a provider is asked; empty where there is nobody to ask."""
+    known = _BASE_URLS.get(Provider(provider), "") if provider in set(Provider) else ""
+    return (base_url or known).rstrip("/")
+
+
 def try_key(*, provider: str, api_key: str, base_url: str = "") -> KeyVerdict:
     """Ask a provider for its models with a key; never raises for what the provider does.
 
@@ -81,7 +87,7 @@ def try_key(*, provider: str, api_key: str, base_url: str = "") -> KeyVerdict:
     """
     if provider == Provider.OFFLINE:
         return KeyVerdict(KeyState.NOT_NEEDED)
-    base = (base_url or _BASE_URLS.get(Provider(provider), "")).rstrip("/")
+    base = address(provider=provider, base_url=base_url)
     path, headers = _how_to_ask(Provider(provider), api_key)
     try:
         answer = http.request("GET", base + path, headers=headers, timeout_s=TIMEOUT_S)

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from integrations.egress import check_url, same_origin
+from integrations.egress import check_url, leads_elsewhere
 from integrations.models import HttpTool, McpTool
 from integrations.services import endpoints, http_tools, mcp_definitions, tool_requests
 from integrations.services.mcp_calls import CHANGED
@@ -147,7 +147,7 @@ def _check_moved(
     tool: HttpTool, stored_url: str, *, secret: str | None, headers: Mapping[str, str] | None
 ) -> None:
     """Refuse to take stored secrets to another system: its owner could read them there."""
-    if not stored_url or same_origin(stored_url, tool.url):
+    if not leads_elsewhere(stored_url, tool.url):
         return
     if secret is None and tool.secret_encrypted:
         raise BadTool(_("The address leads to another system now: enter the key again."))

@@ -53,6 +53,21 @@ def test_a_key_is_tried_as_soon_as_it_is_saved(owner: Client, server: FakeLLM) -
     assert KEY not in page
 
 
+def test_a_key_is_not_taken_to_another_system(owner: Client, server: FakeLLM) -> None:
+    add(owner, server)
+    credential = Credential.objects.get()
+
+    with FakeLLM() as thief:
+        page = change(owner, credential, base_url=thief.base_url)
+
+        assert thief.received == []
+        assert f'value="{thief.base_url}"' in page.content.decode()  # what was typed is there
+        credential.refresh_from_db()
+        assert credential.base_url == server.base_url
+        change(owner, credential, base_url=thief.base_url, api_key=NEWER)
+        assert keys_used(thief) == [NEWER]
+
+
 def test_a_refused_key_is_kept_and_called_refused(owner: Client, server: FakeLLM) -> None:
     server.script(Answer(401))
 

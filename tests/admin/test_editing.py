@@ -12,6 +12,7 @@ from agents.models import Agent, BusinessFacts
 from agents.services import business, profiles, publishing
 from agents.types import Persona
 from channels_whatsapp.models import Device
+from channels_whatsapp.services import devices
 from conversations.models import Contact
 from tenants.audit.models import AuditEntry
 from tenants.models import Domain, InboundRoute, Tenant
@@ -208,6 +209,27 @@ def test_a_device_keeps_the_secrets_that_were_left_empty(owner: Client) -> None:
         "freshness_s",
         "is_enabled",
     }
+
+
+def test_a_bridge_token_and_the_signing_key_are_not_taken_to_another_bridge(owner: Client) -> None:
+    device = make_device()
+    before, stored_key = device.bridge_base_url, devices.hmac_key(device)
+    page = f"/admin/channels_whatsapp/device/{device.pk}/change/"
+    thief = "https://thief.example"
+
+    refused = owner.post(page, device_form(bridge_base_url=thief)).content.decode()
+
+    assert f'value="{thief}"' in refused  # what was typed is there
+    device.refresh_from_db()
+    assert device.bridge_base_url == before
+    owner.post(page, device_form(bridge_base_url=f"{before}/path"))
+    device.refresh_from_db()
+    assert device.bridge_token() == "a-long-bridge-token-9876"
+    assert devices.hmac_key(device) == stored_key
+    owner.post(page, device_form(bridge_base_url=thief, bridge_token="a-token-of-the-other"))
+    device.refresh_from_db()
+    assert (device.bridge_base_url, device.bridge_token()) == (thief, "a-token-of-the-other")
+    assert devices.hmac_key(device) != stored_key
 
 
 def test_the_bridge_is_configured_again_on_request(owner: Client) -> None:

@@ -50,7 +50,8 @@ def test_headers_are_not_taken_to_another_system(owner: Client) -> None:
     endpoint = make_endpoint("https://crm.example/", "message.sent", headers={"X-Key": "k-123"})
     page = f"{ENDPOINTS}{endpoint.pk}/change/"
 
-    owner.post(page, form(url="https://thief.example/"))
+    refused = owner.post(page, form(url="https://thief.example/"))
+    assert 'value="https://thief.example/"' in refused.content.decode()  # what was typed is there
     endpoint.refresh_from_db()
     assert endpoint.url == "https://crm.example/"
     owner.post(page, form(url="https://crm.example/other"))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from django.db import IntegrityError, transaction
 from django_tenants.utils import tenant_context
@@ -62,12 +64,28 @@ def test_ensuring_says_what_changed(alpha: Tenant) -> None:
     assert Credential.objects.get().api_key() == "sk-new-0123456789"
 
 
-def test_a_key_that_is_not_given_stays(alpha: Tenant) -> None:
-    ensure()
+def test_a_key_that_is_not_given_stays_with_the_system_it_was_typed_for(alpha: Tenant) -> None:
+    here = "https://llm.example/v1"
+    ensure(provider="openai_compatible", base_url=here)
+    move = partial(credentials.ensure_credential, name="principal")
 
-    credentials.ensure_credential(name="principal", provider="deepseek")
+    for provider, base_url in (
+        ("openai_compatible", "https://thief.example/v1"),
+        ("openai_compatible", "http://llm.example/v1"),
+        ("openai_compatible", "https://llm.example:8443/v1"),
+        ("openai", ""),
+        ("deepseek", "https://thief.example/v1"),
+        ("offline", ""),  # else it would go on from there to anywhere
+    ):
+        with pytest.raises(BadCredential):
+            move(provider=provider, base_url=base_url)
+    assert Credential.objects.get().base_url == here
 
+    move(provider="openai", base_url="https://LLM.example:443/other")
     assert Credential.objects.get().api_key() == KEY
+    move(provider="openai_compatible", base_url="https://new.example", api_key="")
+    move(provider="offline")
+    assert Credential.objects.get().api_key() == ""
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,7 @@ def test_a_server_that_is_away_is_temporary(provider: str) -> None:
 def test_an_address_of_our_own_network_is_refused(provider: str, settings: Any) -> None:
     with FakeEmbeddings() as server:
         inside = config(server, provider)
-        settings.EGRESS_ALLOWED_PRIVATE = []
+        settings.EGRESS_ALLOWED_TENANTS = []
 
         with pytest.raises(Permanent, match="not public"):
             factory.embedder(inside).embed_query("oi")

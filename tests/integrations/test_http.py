@@ -41,7 +41,7 @@ class Recorder:
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Recorder:
-    settings.EGRESS_ALLOWED_PRIVATE = []
+    settings.EGRESS_ALLOWED_TENANTS = []
     return Recorder(monkeypatch)
 
 
@@ -179,7 +179,7 @@ def test_a_public_address_is_reached(
 def test_the_operator_allows_hosts_and_networks_with_or_without_a_port(
     recorder: Recorder, settings: Any, entries: list[str], url: str, is_reached: bool
 ) -> None:
-    settings.EGRESS_ALLOWED_PRIVATE = entries
+    settings.EGRESS_ALLOWED_TENANTS = entries
     recorder.names = {
         "ollama": [["172.20.0.3"]],
         "gpu.example": [["93.184.216.34"]],
@@ -194,9 +194,9 @@ def test_the_operator_allows_hosts_and_networks_with_or_without_a_port(
 
 @pytest.mark.parametrize("entry", ["host:port", ":80", "10.0.0.0/8:x"])
 def test_an_unreadable_entry_of_the_operator_is_named(settings: Any, entry: str) -> None:
-    settings.EGRESS_ALLOWED_PRIVATE = [entry]
+    settings.EGRESS_ALLOWED_TENANTS = [entry]
 
-    with pytest.raises(ImproperlyConfigured, match="EGRESS_ALLOWED_PRIVATE"):
+    with pytest.raises(ImproperlyConfigured, match="EGRESS_ALLOWED_TENANTS"):
         http.request("GET", "http://127.0.0.1/")
 
 

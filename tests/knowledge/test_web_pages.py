@@ -160,7 +160,7 @@ def test_a_redirect_into_a_network_is_not_followed(server: FakeSite, target: str
 
 
 def test_an_address_of_our_own_network_is_not_read(server: FakeSite, settings: Any) -> None:
-    settings.EGRESS_ALLOWED_PRIVATE = []
+    settings.EGRESS_ALLOWED_TENANTS = []
 
     assert trouble(server) is Trouble.ADDRESS
     assert not server.received
@@ -178,7 +178,7 @@ def test_an_address_of_our_own_network_is_not_read(server: FakeSite, settings: A
     ],
 )
 def test_every_spelling_of_an_inner_address_is_refused(url: str, settings: Any) -> None:
-    settings.EGRESS_ALLOWED_PRIVATE = []
+    settings.EGRESS_ALLOWED_TENANTS = []
 
     with pytest.raises(CannotRead):
         Site(url).fetch(url)
