@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
@@ -22,10 +23,12 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.decorators import action
 
+from integrations.admin.courses import CourseAdmin, chosen_id
 from integrations.models import Delivery, DeliveryAttempt, WebhookEndpoint
-from integrations.services import endpoints, event_words
+from integrations.services import courses, endpoints, event_words
+from integrations.services.courses import Course, Outcome, Span
 from tenants.audit.record import record
-from tenants.panel import ReadOnlyAdmin, actor, as_json, badge
+from tenants.panel import actor, as_json, badge
 from tenants.sites import tenant_site
 
 _TONES = {Delivery.Status.DELIVERED: "good", Delivery.Status.FAILED: "bad"}
@@ -61,7 +64,7 @@ class ReplayForm(forms.Form):
 
 
 @admin.register(Delivery, site=tenant_site)
-class DeliveryAdmin(ReadOnlyAdmin):
+class DeliveryAdmin(CourseAdmin):
     """What was told to whom."""
 
     list_display = ("what", "endpoint", "sequence", "state", "n_attempts", "answered", "created_at")
@@ -73,6 +76,11 @@ class DeliveryAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at", "-pk")
     actions = ("replay_selected",)
+    outcome_names = {
+        Outcome.GOOD: _("delivered"),
+        Outcome.BAD: _("refused"),
+        Outcome.UNKNOWN: _("without an answer"),
+    }
     fieldsets = (
         (None, {"fields": ("what", "endpoint", "state", "next_attempt_at", "replay_button")}),
         (_("Tries"), {"fields": ("tries",)}),
@@ -87,6 +95,11 @@ class DeliveryAdmin(ReadOnlyAdmin):
             last_status=Subquery(tries.values("status_code")[:1]),
             last_error=Subquery(tries.values("error")[:1]),
         )
+
+    def course(self, request: HttpRequest, *, span: Span, zone: ZoneInfo) -> Course:
+        """Return how the tries went, of the endpoint by which the list is filtered."""
+        chosen = chosen_id(request, "endpoint__id__exact")
+        return courses.of_deliveries(span=span, zone=zone, now=timezone.now(), endpoint_id=chosen)
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         """Test whether the person may have something told again."""

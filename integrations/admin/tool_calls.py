@@ -5,23 +5,27 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from integrations.admin.courses import CourseAdmin, CourseList, chosen_id
 from integrations.models import HttpToolCall
-from integrations.services import http_tools, subjects, words
+from integrations.services import courses, http_tools, subjects, words
+from integrations.services.courses import Course, Outcome, Span
 from integrations.services.tool_outcomes import State
 from tenants.crypto import CannotDecrypt
-from tenants.panel import PanelList, ReadOnlyAdmin, actor, badge
+from tenants.panel import PanelList, actor, badge
 from tenants.sites import tenant_site
 
 _STATES = {
@@ -34,7 +38,7 @@ _STATES = {
 }
 
 
-class _CallList(PanelList):
+class _CallList(CourseList):
     """Brings along whether the person may decide."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -45,7 +49,7 @@ class _CallList(PanelList):
 
 
 @admin.register(HttpToolCall, site=tenant_site)
-class HttpToolCallAdmin(ReadOnlyAdmin):
+class HttpToolCallAdmin(CourseAdmin):
     """What was called, with personal data masked; what waits for a person is decided here."""
 
     list_display = (
@@ -63,6 +67,12 @@ class HttpToolCallAdmin(ReadOnlyAdmin):
     search_fields = ("tool_name", "agent_name", "conversation_uuid")
     search_help_text = _("The name of a tool or an agent, or the id of a conversation")
     date_hierarchy = "started_at"
+    outcome_names = {
+        Outcome.GOOD: _("done"),
+        Outcome.BAD: _("not done"),
+        Outcome.UNKNOWN: _("outcome unknown"),
+        Outcome.OTHER: _("waiting or declined"),
+    }
     fieldsets = (
         (
             None,
@@ -84,6 +94,11 @@ class HttpToolCallAdmin(ReadOnlyAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PanelList]:
         """Return the class of the list."""
         return _CallList
+
+    def course(self, request: HttpRequest, *, span: Span, zone: ZoneInfo) -> Course:
+        """Return how calls went, of the tool by which the list is filtered."""
+        chosen = chosen_id(request, "tool__id__exact")
+        return courses.of_tools(span=span, zone=zone, now=timezone.now(), tool_id=chosen)
 
     def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         """Put the newest first."""

@@ -250,7 +250,7 @@ class HttpToolCall(models.Model):
         indexes = [
             # Read before a change is made: how many were made for the same messages.
             models.Index(fields=["burst_key"], name="tool_call_burst", condition=~Q(burst_key="")),
-            # Read by the list and by the sweep that forgets old calls.
+            # Read by the list, its plot, and the sweep that forgets old calls.
             models.Index(fields=["-started_at"], name="tool_call_newest"),
             # Read by the sweep that looks for calls whose process died.
             models.Index(

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from integrations.models import Delivery, Notice, WebhookEndpoint
+from integrations.models import Delivery, HttpToolCall, Notice, WebhookEndpoint
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
 from tests.admin.conftest import as_role
@@ -113,6 +113,32 @@ def test_deliveries_are_sent_again(owner: Client) -> None:
     assert Delivery.objects.get(pk=one.pk).status == "pending"
     assert Delivery.objects.get(pk=two.pk).status == "failed"
     assert AuditEntry.objects.filter(action="delivery.replayed").count() == 2
+
+
+def test_the_lists_show_how_calls_went_over_time(owner: Client) -> None:
+    lists = (DELIVERIES, "/admin/integrations/httptoolcall/")
+    for page in lists:
+        html = owner.get(page).content.decode()
+        assert "Nothing was called" in html or "Nada foi chamado" in html
+    make_endpoint("https://crm.example/", "conversation.opened")
+    happen()
+    delivery = Delivery.objects.get()
+    for status in (200, 200, 503):
+        delivery.attempts.create(attempted_at=timezone.now(), status_code=status, duration_ms=1500)
+    HttpToolCall.objects.create(
+        tool_name="book", status="done", started_at=timezone.now(), duration_ms=30
+    )
+
+    for page in lists:
+        answer = owner.get(f"{page}?span=week&status__exact=pending")
+        html = answer.content.decode()
+        assert answer.status_code == 200
+        assert html.count('class="pz-money-day"') == 2 * 28
+        assert "?span=month&amp;status__exact=pending" in html  # the filter stays
+        assert html.count('role="img"') >= 2
+    page = f"{DELIVERIES}?span=never&endpoint__id__exact={delivery.endpoint_id}"
+    html = owner.get(page).content.decode()
+    assert "1,5 s" in html
 
 
 def test_a_span_of_time_is_sent_again(owner: Client) -> None:
