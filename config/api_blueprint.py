@@ -23,11 +23,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from channels_whatsapp.models import Device
+from channels_whatsapp.services import devices
 from config.blueprints import applying, exporting, loading
 from tenants import remembering
 from tenants.api.resources import Need, Resource
 from tenants.api.scopes import Scope
 from tenants.api.serializers import Input, Text
+from tenants.audit.record import record
 from tenants.models import Tenant
 
 MAX_TEXT = 1_000_000
@@ -95,6 +98,7 @@ class Blueprints(Resource):
             text=values["blueprint"],
             secrets=values["secrets"],
             is_dry_run=values["dry_run"],
+            actor=self.caller.actor,
             now=timezone.now(),
         )
         shown = {"is_dry_run": values["dry_run"], "changes": done.changes, "diff": done.diff}
@@ -102,7 +106,13 @@ class Blueprints(Resource):
 
 
 def apply(
-    *, tenant: Tenant, text: str, secrets: Mapping[str, str], is_dry_run: bool, now: datetime
+    *,
+    tenant: Tenant,
+    text: str,
+    secrets: Mapping[str, str],
+    is_dry_run: bool,
+    actor: str,
+    now: datetime,
 ) -> Done:
     """Apply a file that came from outside to the tenant whose it is.
 
@@ -120,12 +130,18 @@ def apply(
                 transaction.set_rollback(True)
             elif applied.changes:
                 applying.provision(applied)
+                _record(tenant, applied.changes, actor=actor)
     if is_dry_run:
         remembering.forget_here()  # this process has read what was never committed
     lines = difflib.unified_diff(
         before.splitlines(), after.splitlines(), "now", "then", lineterm="", n=2
     )
     return Done(applied.changes, "\n".join(lines))
+
+
+def _record(tenant: Tenant, changes: list[str], *, actor: str) -> None:
+    data: dict[str, object] = {"n_changes": len(changes)}
+    record(action="blueprint.applied", actor=actor, target=f"tenant {tenant.uuid}", data=data)
 
 
 def _tenant() -> Tenant:
@@ -155,7 +171,7 @@ def _made_harmless(text: str, tenant: Tenant, secrets: Mapping[str, str]) -> str
         if not isinstance(named, list) or set(map(str, named)) != known:
             text = _("tenant.domains: they are changed by the platform's operators only")
             raise loading.BadBlueprint([text])
-    problems: list[str] = []
+    problems = _keep_bridges(raw)
     filled = _filled(raw, secrets, problems, path="")
     if problems:
         raise loading.BadBlueprint(problems)
@@ -165,6 +181,32 @@ def _made_harmless(text: str, tenant: Tenant, secrets: Mapping[str, str]) -> str
             if isinstance(one, dict):
                 one.pop("documents", None)
     return yaml.safe_dump(filled, allow_unicode=True, sort_keys=False)
+
+
+def _keep_bridges(raw: dict[str, Any]) -> list[str]:
+    """Give the devices of a file the bridge that they have here; return what is wrong with them.
+
+    An operator's file may name a bridge, which becomes the platform's and gets its token. A file
+    that came from outside must not.
+    """
+    problems = []
+    given = raw.get("devices")
+    for n, one in enumerate(given if isinstance(given, list) else ()):
+        if not isinstance(one, dict) or not isinstance(one.get("bridge"), dict):
+            continue  # refused, in words, by who reads it next
+        address = str(one["bridge"].get("base_url", "")).rstrip("/")
+        known = Device.objects.filter(name=str(one.get("name")), bridge_base_url=address).first()
+        one.pop("route_key", None)
+        if known is None:
+            text = _("there is no such device on this bridge; make it under /devices/ first")
+            problems.append(f"devices[{n}]: {text}")
+            continue
+        one["bridge"] = {
+            "base_url": known.bridge_base_url,
+            "token": known.bridge_token(),
+            "hmac_key": devices.hmac_key(known),
+        }
+    return problems
 
 
 def _filled(value: Any, secrets: Mapping[str, str], problems: list[str], *, path: str) -> Any:

@@ -1,4 +1,4 @@
-"""The web process: the channels' door and the simulator's page in front, Django behind.
+"""The web process: the channels' door, the simulator's page and what waits in front, Django behind.
 
 `uvicorn config.asgi:application`
 """
@@ -18,11 +18,12 @@ from django.core.asgi import get_asgi_application  # noqa: E402
 
 from config.body_limit import BodyLimit  # noqa: E402
 from config.simulator_proxy import SimulatorProxy  # noqa: E402
+from conversations.api.streaming import Streams  # noqa: E402
 from tenants import garbage  # noqa: E402
 from tenants.checks import refuse_unsafe_database  # noqa: E402
 from tenants.door import Receive, Scope, Send, WebhookDoor  # noqa: E402
 
-_django = BodyLimit(get_asgi_application())
+_django = Streams(BodyLimit(get_asgi_application()))
 _door = WebhookDoor()
 _simulator = SimulatorProxy(settings.SIMULATOR_URL) if settings.SIMULATOR_URL else None
 
@@ -48,11 +49,13 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             try:
                 await sync_to_async(refuse_unsafe_database)()
                 garbage.settle()
+                _django.close_on_signals()
             except Exception as error:
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            _django.close()
             await _door.close()
             if _simulator is not None:
                 await _simulator.aclose()

@@ -18,17 +18,13 @@ def insert_each(rows: Sequence[Model]) -> None:
 
     Joins the caller's transaction. For rows that are written for every message: `bulk_create` of
     Django gives each column as a list, and quoting the JSON of some turns in one takes Python
-    longer than PostgreSQL needs to write it. A NUL, which PostgreSQL takes in no text, is left out.
+    longer than PostgreSQL needs to write it. A NUL is left out.
     """
     if not rows:
         return
     meta, quote = rows[0]._meta, connection.ops.quote_name
     fields = [one for one in meta.concrete_fields if not one.primary_key]
-    given = json.dumps(
-        [{str(one.column): one.pre_save(row, True) for one in fields} for row in rows], default=str
-    )
-    if "\\u0000" in given:
-        given = _NUL.sub(lambda found: found[1] or "", given)
+    given = as_json([{str(one.column): one.pre_save(row, True) for one in fields} for row in rows])
     table, names = quote(meta.db_table), ", ".join(quote(str(one.column)) for one in fields)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -36,6 +32,12 @@ def insert_each(rows: Sequence[Model]) -> None:
             f" select {names} from jsonb_populate_recordset(null::{table}, %s::jsonb)",
             [given],
         )
+
+
+def as_json(value: object) -> str:
+    """Return a value as JSON that PostgreSQL takes: without the NUL of a text."""
+    given = json.dumps(value, default=str)
+    return _NUL.sub(lambda found: found[1] or "", given) if "\\u0000" in given else given
 
 
 def update_each(rows: Sequence[Model], fields: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from agents.runtime.tools import Tool
-from agents.types import AgentProfile, RetrieveResult, RunRequest
+from agents.types import AgentProfile, RetrieveResult, RunRequest, Step
 from agents.types_leads import LeadField
 from integrations.llm.types import ChatConfig, ChatRequest, ChatResult
 
@@ -61,6 +61,10 @@ def _no_fields() -> Sequence[LeadField]:
     return ()
 
 
+def _nobody_follows(step: Step) -> None:
+    del step
+
+
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """The dependencies of a run.
@@ -76,6 +80,7 @@ class RunContext:
             vectors are not there.
         tools: what an agent may ask for beside what every agent may.
         lead_fields: what an agent that fills leads is to find out.
+        told: is shown each step as it ends, where somebody follows the run; never raises.
     """
 
     profile_of: Callable[[int], AgentProfile]
@@ -87,3 +92,4 @@ class RunContext:
     liken: Callable[[str, Collection[int]], Mapping[int, float]] = _nothing_is_alike
     tools: Callable[[AgentProfile, RunRequest], Sequence[Tool]] = _no_tools
     lead_fields: Callable[[], Sequence[LeadField]] = _no_fields
+    told: Callable[[Step], None] = _nobody_follows

@@ -479,6 +479,7 @@ class _Run:
         finally:
             spent = self.context.clock() - began
             self.steps.append(Step(kind, began, round(spent.total_seconds() * 1000), data))
+            self.context.told(self.steps[-1])
 
 
 def _refused_draft(result: ChatResult, why: str) -> tuple[ChatMessage, ...]:

@@ -12,7 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from agents.models import Agent
 from conversations.models.contacts import Contact
 
-_LOCKED = "select id from conversations_conversation where id = any(%s) order by id for update"
+_LOCKED = (
+    "select id, followed_until > clock_timestamp() from conversations_conversation"
+    " where id = any(%s) order by id for update"
+)
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
@@ -41,8 +44,10 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
             .order_by("pk")
         )
 
-    def lock_rows(self, ids: Sequence[int], *, wait: bool) -> set[int]:
-        """Lock as `lock` does, for those who need no more of them; return the ids that were there.
+    def lock_rows(self, ids: Sequence[int], *, wait: bool) -> dict[int, bool]:
+        """Lock as `lock` does, for those who need no more of them.
+
+        Returns the ids that were there, each with whether a program follows the conversation.
 
         Asked for every message, and to put such a statement together takes Django longer than
         PostgreSQL needs for it.
@@ -50,7 +55,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         statement = _LOCKED if wait else f"{_LOCKED} skip locked"
         with connection.cursor() as cursor:
             cursor.execute(statement, [list(ids)])
-            return {pk for (pk,) in cursor.fetchall()}
+            return {pk: bool(is_followed) for pk, is_followed in cursor.fetchall()}
 
     def hold_of(self, contact_ids: Collection[int]) -> None:
         """Lock all of some contacts: before the contacts themselves are written."""
@@ -150,6 +155,9 @@ class Conversation(models.Model):
     follow_up_at = models.DateTimeField(null=True, blank=True)
     # The id of the turn that will answer the burst, where a program was promised one.
     next_turn_uuid = models.UUIDField(null=True, blank=True, editable=False)
+    # Until when a program follows it live: a look at this row tells everybody for free whether to
+    # ring, see `services.following`.
+    followed_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ConversationQuerySet.as_manager()
 

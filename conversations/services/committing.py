@@ -16,6 +16,7 @@ from conversations.services import (
     desks,
     drafts,
     facts,
+    following,
     handoffs,
     leads,
     outbox,
@@ -99,6 +100,7 @@ def commit_turns(items: Sequence[Answered], *, alone: bool) -> dict[Answered, Co
             if mine:
                 timers.finish(*(one.claim for one in mine))
             begun = outbox.hand_over(conversations=replying[:n_places], now=now)
+            following.ring((conversations[one.claim.ref] for one in mine), now=now)
         handed = begun
     finally:
         outbox.give_places_back(n_places - len(handed))
@@ -146,6 +148,7 @@ def _write_turns(
     """Write what was decided; joins the transaction of the commit. Return who gets a reply."""
     done = [one for one in answered if one.opened.turn.status == Turn.Status.DONE]
     insert_each([step for one in answered for step in _steps(one)])
+    following.place_steps(one.opened.live for one in answered if one.opened.live)
     update_each([one.opened.turn for one in answered], _TURN)
     update_each(
         [
@@ -236,7 +239,10 @@ def describe_turn(*, turn: Turn, result: RunResult, now: datetime) -> None:
 
 
 def _steps(answered: Answered) -> Iterator[TurnStep]:
+    live = answered.opened.live
     for position, step in enumerate(answered.result.steps):
+        if live is not None and live.has_written(step, position):
+            continue
         yield TurnStep(
             turn=answered.opened.turn,
             position=position,

@@ -1,6 +1,7 @@
 """What the tenant's own systems are told of conversations; each joins the caller's transaction.
 
-Nothing is read or made for an event that nobody listens to.
+Programs that follow a conversation live are woken too. Nothing is read or made for an event that
+nobody listens to.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from uuid import UUID
 from django.db.models import prefetch_related_objects
 
 from conversations.models import Conversation, InboundMessage, OutboundMessage
-from conversations.services import identity
+from conversations.services import following, identity
 from integrations import payloads
 from integrations.payloads import InConversation
 from integrations.services import events
@@ -48,6 +49,7 @@ def _publish(conversation: Conversation, data: InConversation, *, now: datetime)
 
 def received(message: InboundMessage, *, conversation: Conversation, now: datetime) -> None:
     """Tell that a contact has written."""
+    following.ring([conversation], now=now)
     if events.wanted("message.received"):
         data = payloads.MessageReceived(
             **where(conversation),
@@ -89,6 +91,7 @@ def sent(message_ids: Iterable[int], *, now: datetime) -> None:
 
 def failed(message: OutboundMessage, *, conversation: Conversation, now: datetime) -> None:
     """Tell that a message can't be sent."""
+    following.ring([conversation], now=now)
     if events.wanted("message.failed"):
         data = payloads.MessageFailed(
             **where(conversation),
@@ -108,6 +111,7 @@ def opened(conversation: Conversation, *, now: datetime) -> None:
 
 def handed_off(conversation: Conversation, *, reason: str, now: datetime) -> None:
     """Tell that the assistant has left a conversation to people."""
+    following.ring([conversation], now=now)
     if events.wanted("conversation.handed_off"):
         data = payloads.ConversationHandedOff(**where(conversation), reason=reason[:200])
         _publish(conversation, data, now=now)
@@ -115,6 +119,7 @@ def handed_off(conversation: Conversation, *, reason: str, now: datetime) -> Non
 
 def taken_over(conversation: Conversation, *, person: str, now: datetime) -> None:
     """Tell that a person has taken a conversation over."""
+    following.ring([conversation], now=now)
     if events.wanted("conversation.taken_over"):
         data = payloads.ConversationTakenOver(**where(conversation), person=person[:150])
         _publish(conversation, data, now=now)
@@ -122,6 +127,7 @@ def taken_over(conversation: Conversation, *, person: str, now: datetime) -> Non
 
 def returned(conversation: Conversation, *, person: str, now: datetime) -> None:
     """Tell that the assistant answers again; `person` is empty where time did it."""
+    following.ring([conversation], now=now)
     if events.wanted("conversation.returned"):
         data = payloads.ConversationReturned(**where(conversation), person=person[:150])
         _publish(conversation, data, now=now)
@@ -129,6 +135,7 @@ def returned(conversation: Conversation, *, person: str, now: datetime) -> None:
 
 def closed(conversation: Conversation, *, person: str, reason: str, now: datetime) -> None:
     """Tell that a conversation is over; `person` is empty where time did it."""
+    following.ring([conversation], now=now)
     if events.wanted("conversation.closed"):
         data = payloads.ConversationClosed(
             **where(conversation), person=person[:150], reason=reason[:200]

@@ -21,6 +21,7 @@ from conversations.services import (
     consent,
     describing,
     facts,
+    following,
     handoffs,
     hours,
     identity,
@@ -40,12 +41,17 @@ MAX_ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class Open:
-    """A turn that has begun, with what its last transaction will need."""
+    """A turn that has begun, with what its last transaction will need.
+
+    Args:
+        live: writes its steps as they end; None where no program follows the conversation.
+    """
 
     turn: Turn
     request: RunRequest
     message_ids: tuple[int, ...]
     typing: typing.Indicator
+    live: following.LiveSteps | None = None
 
 
 def open_turns(claims: Sequence[timers.Claim]) -> dict[timers.Claim, Open | TurnOutcome]:
@@ -87,6 +93,7 @@ def open_turns(claims: Sequence[timers.Claim]) -> dict[timers.Claim, Open | Turn
                 begun.append((claim, *turn))
         Turn.objects.bulk_create(turn for _, turn, _ in begun)
         opened.update(_with_requests(begun, found, now=now))
+        following.ring(conversations.values(), now=now)
     return opened
 
 
@@ -197,6 +204,7 @@ def _with_requests(
             request,
             tuple(message.pk for message in messages),
             typing.show(account=account, to=identity.address_in(conversation)),
+            following.LiveSteps(turn) if following.is_followed(conversation, now=now) else None,
         )
     return opened
 

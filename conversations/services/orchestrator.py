@@ -11,6 +11,7 @@ import logging
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from django.db import transaction
@@ -100,6 +101,8 @@ def _run_turn(claim: timers.Claim, opened: Open | TurnOutcome | None) -> TurnOut
                 context = assembly.run_context(
                     caller_of(opened), lead_fields=lead_fields.for_agents
                 )
+                if opened.live is not None:
+                    context = replace(context, told=opened.live.tell)
                 result = loop.answer(opened.request, context)
         finally:
             opened.typing.end()

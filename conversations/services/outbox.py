@@ -18,7 +18,16 @@ from django.db.models import Case, F, Value, When, prefetch_related_objects
 
 from conversations.channels import ChannelAccount, sender_for
 from conversations.models import Conversation, OutboundMessage, Turn
-from conversations.services import contents, events, identity, plans, takeover, troubles, veto
+from conversations.services import (
+    contents,
+    events,
+    following,
+    identity,
+    plans,
+    takeover,
+    troubles,
+    veto,
+)
 from conversations.types import Address
 from conversations.types_sending import Content, Leave
 from tenants import parallel, timers
@@ -266,6 +275,7 @@ def _advance_all(items: Sequence[_Step], *, alone: bool) -> dict[_Step, _Call | 
         found.update({step: calls.get(step.claim, SendOutcome.NOTHING_LEFT) for step in mine})
         over = [step for step in mine if found[step] is SendOutcome.NOTHING_LEFT]
         _finish([step.claim for step in over])
+        following.ring_for([step.claim.ref for step in mine if locked.get(step.claim.ref)])
         # Armed again since it was claimed: what came in meanwhile was just looked for, and whatever
         # commits later arms the row that this leaves behind.
         found.update({step: SendOutcome.WAITING for step in over if held[step.claim]})

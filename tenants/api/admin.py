@@ -122,6 +122,9 @@ class ApiKeyAdmin(PanelAdmin):
                 networks=data["networks"],
                 actor=actor(request),
             )
+            for one in self.get_actions_submit_line(request, obj.pk):
+                if one.action_name in request.POST:
+                    one.method(request, obj)
             return
         user: Any = request.user
         made, text = keys.issue_key(user=user, actor=actor(request), now=timezone.now(), **data)

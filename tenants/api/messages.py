@@ -12,6 +12,7 @@ MESSAGES: Mapping[str, Any] = {
     "already_taken": _("Another person has this conversation."),
     "another_lead_is_open": _("This contact has another open lead meanwhile."),
     "bad_cursor": _("The cursor is not one of this list; begin without one."),
+    "bad_event_id": _("This Last-Event-ID is of another conversation; follow without one."),
     "bad_file": _("This file is empty or too large, or this place is none."),
     "bad_key": _("The key cannot be made like this."),
     "bad_labels": _("A conversation bears up to 12 labels of up to 40 characters."),

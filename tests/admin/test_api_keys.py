@@ -45,6 +45,8 @@ def test_a_key_is_made_shown_once_cut_down_and_revoked(owner: Client, alpha: Ten
     assert manager.get(page).status_code == 200
     assert manager.post(page, {"name": "mine", "scopes": ["agents:read"]}).status_code == 403
     assert as_role("attendant").get(page).status_code == 403
-    owner.post(page, {"name": "CRM", "scopes": ["leads:read"], "networks": "", "revoke": ""})
+    owner.post(
+        page, {"name": "CRM", "scopes": ["leads:read"], "networks": "", "api_apikey_revoke": "1"}
+    )
     assert ApiKey.objects.get().revoked_at is not None
     assert not is_known(found[0])

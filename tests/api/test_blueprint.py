@@ -7,17 +7,19 @@ import yaml
 from django_tenants.utils import tenant_context
 
 from agents.models import Agent
+from channels_whatsapp.servers.models import BridgeServer
 from integrations.services.credentials import ensure_credential
+from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
 from tests.api.conftest import program
-from tests.factories import make_agent
+from tests.factories import make_agent, make_device
 
 
 def test_a_file_is_tried_without_a_trace_and_then_applied(
     alpha: Tenant, beta: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ensure_credential(name="principal", provider="openai", api_key="sk-old")
-    make_agent()
+    make_device(make_agent(), bridge_url="http://bridge.example:8080")
     with tenant_context(beta):
         make_agent()
         before = list(Agent.objects.values())
@@ -45,16 +47,31 @@ def test_a_file_is_tried_without_a_trace_and_then_applied(
     assert Agent.objects.get().instructions == "Seja breve."
     done = api.post("blueprint/", {"blueprint": text, "secrets": secrets}).json()
     assert done["changes"] == tried["changes"]
+    assert AuditEntry.objects.get(action="blueprint.applied").actor == "owner"
     assert Agent.objects.get().instructions == "Responda em verso."
     assert api.post("blueprint/", {"blueprint": text, "secrets": secrets}).json()["changes"] == []
 
     # Another business's file, its addresses, files of this disk.
     other = {**data, "tenant": {**data["tenant"], "slug": "beta"}}
     moved = {**data, "tenant": {**data["tenant"], "domains": ["beta.localhost"]}}
-    for wrong in (other, moved):
+    [device] = data["devices"]
+    mine = {
+        **device["bridge"],
+        "base_url": "http://mine.example",
+        "token": "x",
+        "hmac_key": "k" * 32,
+    }
+    bridged = {**data, "devices": [{**device, "name": "novo", "bridge": mine}]}
+    servers = list(BridgeServer.objects.values())
+    for wrong in (other, moved, bridged):
         refused = api.post("blueprint/", {"blueprint": yaml.safe_dump(wrong), "secrets": secrets})
         assert refused.json()["code"] == "bad_blueprint"
-    read = {**data, "knowledge": {"categories": [{"name": "x", "documents": ["/etc/passwd"]}]}}
+    assert list(BridgeServer.objects.values()) == servers
+    read = {
+        **data,
+        "devices": [],
+        "knowledge": {"categories": [{"name": "x", "documents": ["/etc/passwd"]}]},
+    }
     read["agents"] = [{"name": "Recepção", "kind": "general", "categories": []}]
     listed = api.post("blueprint/", {"blueprint": yaml.safe_dump(read), "secrets": secrets})
     assert listed.status_code == 200, listed.content

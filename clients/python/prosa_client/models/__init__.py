@@ -55,6 +55,7 @@ from .endpoint_data_request import EndpointDataRequest
 from .endpoint_data_request_headers import EndpointDataRequestHeaders
 from .endpoint_made import EndpointMade
 from .events_enum import EventsEnum
+from .executed import Executed
 from .fallback import Fallback
 from .fallback_request import FallbackRequest
 from .found import Found
@@ -114,6 +115,8 @@ from .stage_data_kind_enum import StageDataKindEnum
 from .start_pairing_request import StartPairingRequest
 from .step_data import StepData
 from .step_data_data import StepDataData
+from .still_working import StillWorking
+from .still_working_fields import StillWorkingFields
 from .sums_data import SumsData
 from .test_enum import TestEnum
 from .tokens_shown import TokensShown
@@ -189,6 +192,7 @@ __all__ = (
     "EndpointDataRequestHeaders",
     "EndpointMade",
     "EventsEnum",
+    "Executed",
     "Fallback",
     "FallbackRequest",
     "Found",
@@ -248,6 +252,8 @@ __all__ = (
     "StartPairingRequest",
     "StepData",
     "StepDataData",
+    "StillWorking",
+    "StillWorkingFields",
     "SumsData",
     "TestEnum",
     "TokensShown",

@@ -20,6 +20,7 @@ class AddressData:
         kind (AddressDataKindEnum): * `phone` - phone
             * `lid` - LID
             * `group` - group
+            * `external` - other system
         value (str):
     """
 

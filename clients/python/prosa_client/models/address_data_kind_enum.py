@@ -2,6 +2,7 @@ from enum import StrEnum
 
 
 class AddressDataKindEnum(StrEnum):
+    EXTERNAL = "external"
     GROUP = "group"
     LID = "lid"
     PHONE = "phone"

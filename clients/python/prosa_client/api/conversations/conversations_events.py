@@ -1,0 +1,215 @@
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.refusal import Refusal
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    uuid: UUID,
+    *,
+    last_event_id: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(last_event_id, Unset):
+        headers["Last-Event-ID"] = last_event_id
+
+    _kwargs: dict[str, Any] = {
+        "method": "get",
+        "url": "/api/v1/conversations/{uuid}/events/".format(
+            uuid=quote(str(uuid), safe=""),
+        ),
+    }
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Refusal | str | None:
+    if response.status_code == 200:
+        response_200 = response.text
+        return response_200
+
+    if response.status_code == 401:
+        response_401 = Refusal.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = Refusal.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 404:
+        response_404 = Refusal.from_dict(response.json())
+
+        return response_404
+
+    if response.status_code == 406:
+        response_406 = Refusal.from_dict(response.json())
+
+        return response_406
+
+    if response.status_code == 422:
+        response_422 = Refusal.from_dict(response.json())
+
+        return response_422
+
+    if response.status_code == 429:
+        response_429 = Refusal.from_dict(response.json())
+
+        return response_429
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[Refusal | str]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    uuid: UUID,
+    *,
+    client: AuthenticatedClient,
+    last_event_id: str | Unset = UNSET,
+) -> Response[Refusal | str]:
+    """Follow a conversation from now on, or from the event that you have last.
+
+     Follow a conversation from now on, or from the event that you have last.
+
+    Scope `conversations:read`; permission `conversations.view_conversation`.
+
+    Args:
+        uuid (UUID):
+        last_event_id (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Refusal | str]
+    """
+
+    kwargs = _get_kwargs(
+        uuid=uuid,
+        last_event_id=last_event_id,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    uuid: UUID,
+    *,
+    client: AuthenticatedClient,
+    last_event_id: str | Unset = UNSET,
+) -> Refusal | str | None:
+    """Follow a conversation from now on, or from the event that you have last.
+
+     Follow a conversation from now on, or from the event that you have last.
+
+    Scope `conversations:read`; permission `conversations.view_conversation`.
+
+    Args:
+        uuid (UUID):
+        last_event_id (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Refusal | str
+    """
+
+    return sync_detailed(
+        uuid=uuid,
+        client=client,
+        last_event_id=last_event_id,
+    ).parsed
+
+
+async def asyncio_detailed(
+    uuid: UUID,
+    *,
+    client: AuthenticatedClient,
+    last_event_id: str | Unset = UNSET,
+) -> Response[Refusal | str]:
+    """Follow a conversation from now on, or from the event that you have last.
+
+     Follow a conversation from now on, or from the event that you have last.
+
+    Scope `conversations:read`; permission `conversations.view_conversation`.
+
+    Args:
+        uuid (UUID):
+        last_event_id (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Refusal | str]
+    """
+
+    kwargs = _get_kwargs(
+        uuid=uuid,
+        last_event_id=last_event_id,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    uuid: UUID,
+    *,
+    client: AuthenticatedClient,
+    last_event_id: str | Unset = UNSET,
+) -> Refusal | str | None:
+    """Follow a conversation from now on, or from the event that you have last.
+
+     Follow a conversation from now on, or from the event that you have last.
+
+    Scope `conversations:read`; permission `conversations.view_conversation`.
+
+    Args:
+        uuid (UUID):
+        last_event_id (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Refusal | str
+    """
+
+    return (
+        await asyncio_detailed(
+            uuid=uuid,
+            client=client,
+            last_event_id=last_event_id,
+        )
+    ).parsed

@@ -1,0 +1,506 @@
+"""The part of the web process that waits: streams, and calls that wait for an answer.
+
+A call goes through Django first, which judges it and leaves what is to be followed in the scope.
+Then its thread and its database connection are free, and it waits here as a task. It is woken by a
+doorbell, or by a slow poll where a doorbell was lost, and looks into the database for what is new:
+all that wait in one tenant look together. Nothing is queued for a program: it is read when the
+program has taken what came before, so that a slow one costs no memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import signal
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import redis.asyncio
+from django.conf import settings
+from django.utils import timezone
+from django_tenants.utils import schema_context
+from redis.exceptions import RedisError
+
+from conversations.api.running import PLACE, Follow, beginning, outcome_of, written
+from conversations.services import feed, following
+from tenants import doorbell
+from tenants.api import lasting
+from tenants.context import release_connection
+
+logger = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+_UUID = "[0-9a-fA-F-]{36}"
+_OURS = re.compile(
+    rf"/api/v1/(?:agents/{_UUID}/(?:execute|stream)|conversations/{_UUID}/events)/?\Z"
+)
+
+HEARTBEAT_S = 15.0
+"""How often a silent stream shows that it lives, in seconds: proxies cut what is silent for 30."""
+
+POLL_S, DEAF_POLL_S = 15.0, 1.0
+"""How often all look by themselves, in seconds: while doorbells are heard, and while not."""
+
+RENEW_S = 30.0
+"""How often marks are renewed and credentials asked for, in seconds: a key that was revoked reads
+on for so long at most. Well below `following.KEPT_FOR`."""
+
+LONGEST_S = 3600.0
+"""How long a stream lasts, in seconds; then the program comes back with the id that it has."""
+
+SLOW_S = 20.0
+"""How long a program may take to make room for the next event, in seconds; then it is cut off."""
+
+MOST, MOST_OF_TENANT = 2000, 1000
+"""Calls that wait in one process, and in it for one tenant; each takes some ten kilobytes."""
+
+JUDGED_AT_ONCE = 16
+"""Calls that are in Django at the same time. After a restart all come back at once: each would take
+a thread, and wait with it for a connection."""
+
+MAX_BODY = 256 * 1024
+"""Bytes of a body that are read before Django; a text and its names have a few thousand."""
+
+LOOK_TOGETHER = 100
+LOOKING_THREADS = 2
+"""Threads that look into the database; each takes a connection only while it looks."""
+
+
+class Streams:
+    """Stands before Django: waits for the calls that Django leaves to it, passes on the rest."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._hub = _Hub()
+        self._judging = asyncio.Semaphore(JUDGED_AT_ONCE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or not _OURS.match(scope.get("path", "")):
+            await self._app(scope, receive, send)
+            return
+        place: list[Follow] = []
+        answer: list[Any] = []
+        brought = await _body(receive)
+
+        async def keep(message: Any) -> None:
+            answer.append(message)
+
+        async def give() -> Any:
+            return brought.pop(0) if brought else await receive()
+
+        async with self._judging:
+            await self._app({**scope, PLACE: place}, give, keep)
+        if not place:
+            for message in answer:
+                await send(message)
+            return
+        follow = place[0]
+        start = {**answer[0], "headers": [*_without_length(answer[0]["headers"])]}
+        wait = _Execution if follow.deadline_s is not None else _Stream
+        await wait(self._hub, follow, start, receive, send).run()
+
+    def __len__(self) -> int:
+        """Return how many calls wait now."""
+        return len(self._hub)
+
+    def renew(self) -> None:
+        """Renew marks and ask for credentials now; safe to call from another thread."""
+        self._hub.renew_soon()
+
+    def close(self) -> None:
+        """End all that wait, so that the process can end; each program comes back elsewhere."""
+        self._hub.close()
+
+    def close_on_signals(self) -> None:
+        """End all that wait as soon as the process is asked to end: the server waits for them.
+
+        Called in the server's loop once it has set its own handlers, which are called as well.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            known = signal.getsignal(number)
+            if callable(known):
+                signal.signal(number, partial(self._signalled, loop, known))
+
+    def _signalled(self, loop: asyncio.AbstractEventLoop, known: Any, *args: Any) -> None:
+        loop.call_soon_threadsafe(self.close)
+        known(*args)
+
+
+async def _body(receive: Receive) -> list[Any]:
+    """Return what a program sends, before it takes anybody's place; the rest of a long one is left.
+
+    Django refuses what is too long for it, or was broken off.
+    """
+    found: list[Any] = []
+    n_bytes = 0
+    while n_bytes <= MAX_BODY:
+        found.append(await receive())
+        n_bytes += len(found[-1].get("body", b""))
+        if not found[-1].get("more_body", False):
+            break
+    return found
+
+
+def _without_length(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
+    return (one for one in headers if one[0].lower() != b"content-length")
+
+
+@dataclass(eq=False)
+class _Place:
+    """One call that waits; woken where it should look, or end."""
+
+    follow: Follow
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    is_gone: bool = False
+    is_refused: bool = False
+
+    def leave(self) -> None:
+        self.is_gone = True
+        self.woken.set()
+
+    def refuse(self) -> None:
+        self.is_refused = True
+        self.woken.set()
+
+
+class _Call:
+    """One call, from what Django has begun to its end."""
+
+    def __init__(self, hub: _Hub, follow: Follow, start: Any, receive: Receive, send: Send) -> None:
+        self.hub, self.follow, self.start = hub, follow, start
+        self.place = _Place(follow)
+        self._receive, self._send = receive, send
+        self.began = self._last = time.monotonic()
+
+    async def run(self) -> None:
+        if not self.hub.enter(self.place):
+            await self.answer(503, _BUSY, retry_after_s=5)
+            return
+        watching = asyncio.create_task(self._watch())
+        try:
+            await self.wait()
+        finally:
+            self.hub.leave(self.place)
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+
+    async def wait(self) -> None:
+        raise NotImplementedError
+
+    async def _watch(self) -> None:
+        """Note that the program has gone."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.place.leave()
+
+    async def sleep(self, until: float) -> None:
+        """Sleep until somebody rings, or until an instant of the monotonic clock."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                await self.place.woken.wait()
+
+    @property
+    def must_end(self) -> bool:
+        return self.place.is_gone or self.place.is_refused or self.hub.is_closing
+
+    async def look(self, ask: feed.Ask) -> feed.Page | None:
+        """Return what is new; None where the database is away."""
+        self.place.woken.clear()
+        try:
+            return await self.hub.look(self.follow.schema, ask)
+        except Exception:
+            logger.warning("a stream can't look now", exc_info=True)
+            return None
+
+    async def send(self, message: Any) -> bool:
+        """Send a part of the answer; False where the program does not take it."""
+        try:
+            async with asyncio.timeout(SLOW_S):
+                await self._send(message)
+        except TimeoutError:
+            self._cut()
+            return False
+        except OSError:  # it has gone
+            return False
+        return True
+
+    def _cut(self) -> None:
+        """Drop the connection with what waits in it: closed in order it would wait on."""
+        transport = getattr(getattr(self._send, "__self__", None), "transport", None)
+        if transport is not None:
+            transport.abort()
+        self.place.leave()
+
+    async def answer(self, status: int, text: bytes, *, retry_after_s: int | None = None) -> None:
+        headers = [one for one in self.start["headers"] if one[0].lower() != b"content-type"]
+        headers += [(b"content-type", b"application/json")]
+        headers += [(b"content-length", str(len(text)).encode())]
+        if retry_after_s is not None:
+            headers += [(b"retry-after", str(retry_after_s).encode())]
+        await self.send({**self.start, "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": text})
+
+
+class _Stream(_Call):
+    """A stream of events."""
+
+    async def wait(self) -> None:
+        ask, must_end_at = self.follow.ask, self.began + LONGEST_S
+        await self.send(self.start)
+        if not await self._put(*beginning(self.follow)):
+            return
+        while not self.must_end and time.monotonic() < must_end_at:
+            page = await self.look(ask)
+            if page is None:
+                await asyncio.sleep(DEAF_POLL_S)
+                continue
+            if not await self._put(*(written(one) for one in page.events)):
+                return
+            ask = replace(ask, cursor=page.cursor)
+            if page.is_over:
+                break
+            if not page.has_more:
+                await self.sleep(min(self._last + HEARTBEAT_S, must_end_at))
+        if not self.place.is_gone:
+            await self.send({"type": "http.response.body", "body": b""})
+
+    async def _put(self, *parts: bytes) -> bool:
+        """Send events, or a sign of life where there are none and it is time for one."""
+        if self.place.is_gone:
+            return False
+        if not parts:
+            if time.monotonic() < self._last + HEARTBEAT_S:
+                return True
+            parts = (b":\n\n",)
+        self._last = time.monotonic()
+        body = {"type": "http.response.body", "body": b"".join(parts), "more_body": True}
+        return await self.send(body)
+
+
+class _Execution(_Call):
+    """A call that waits for one answer."""
+
+    async def wait(self) -> None:
+        ask, deadline = self.follow.ask, self.began + (self.follow.deadline_s or 0.0)
+        while not self.must_end:
+            page = await self.look(ask)
+            if page is not None:
+                ask = replace(ask, cursor=page.cursor)
+            if (page is not None and page.is_over) or time.monotonic() >= deadline:
+                break
+            if page is None or not page.has_more:
+                await self.sleep(deadline if page else min(deadline, time.monotonic() + 1))
+        if self.place.is_gone:
+            return
+        try:
+            status, text = await self.hub.run(self.follow.schema, outcome_of, self.follow)
+        except Exception:
+            logger.warning("a result can't be read now", exc_info=True)
+            await self.answer(503, _AWAY, retry_after_s=5)
+        else:
+            await self.answer(status, text)
+
+
+def _refusal(code: str, message: str) -> bytes:
+    return json.dumps({"code": code, "message": message, "fields": {}}).encode()
+
+
+_BUSY = _refusal("too_many_streams", "Too many calls wait here; try again soon.")
+_AWAY = _refusal("unavailable", "The database is away; try again later.")
+
+
+class _Hub:
+    """All calls of this process that wait, and what wakes them."""
+
+    def __init__(self) -> None:
+        self.is_closing = False
+        self._places: dict[tuple[str, int], set[_Place]] = {}
+        self._n_of: dict[str, int] = {}
+        self._looking: dict[str, list[tuple[feed.Ask, asyncio.Future[feed.Page]]]] = {}
+        self._busy: set[str] = set()
+        self._threads = ThreadPoolExecutor(LOOKING_THREADS, thread_name_prefix="streams")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_deaf = True
+        self._tending: list[asyncio.Task[None]] = []
+
+    def __len__(self) -> int:
+        return sum(self._n_of.values())
+
+    def enter(self, place: _Place) -> bool:
+        """Let a call wait; False where there is no room."""
+        schema = place.follow.schema
+        if len(self) >= MOST or self._n_of.get(schema, 0) >= MOST_OF_TENANT:
+            return False
+        if not self._tending:
+            self._loop = asyncio.get_running_loop()
+            self._tending = [self._start(self._listen()), self._start(self._tend())]
+        self._places.setdefault(_name(place), set()).add(place)
+        self._n_of[schema] = self._n_of.get(schema, 0) + 1
+        return True
+
+    def leave(self, place: _Place) -> None:
+        """Forget a call."""
+        here = self._places.get(_name(place), set())
+        here.discard(place)
+        if not here:
+            self._places.pop(_name(place), None)
+        schema = place.follow.schema
+        self._n_of[schema] -= 1
+        if not self._n_of[schema]:
+            del self._n_of[schema]
+
+    def close(self) -> None:
+        """End all that wait; whoever comes later is ended as soon as it begins."""
+        self.is_closing = True
+        self._wake(self._all())
+        for task in self._tending:
+            task.cancel()
+
+    async def look(self, schema: str, ask: feed.Ask) -> feed.Page:
+        """Return what is new for a program, together with others of the same tenant."""
+        future: asyncio.Future[feed.Page] = asyncio.get_running_loop().create_future()
+        self._looking.setdefault(schema, []).append((ask, future))
+        if schema not in self._busy:
+            self._busy.add(schema)
+            self._start(self._look_for(schema))
+        return await future
+
+    async def run(self, schema: str, work: Callable[..., Any], *args: Any) -> Any:
+        """Do something with the database in a tenant's schema."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, partial(_inside, schema, work, *args))
+
+    def _start(self, work: Any) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)  # else the loop alone would know it, and forget it
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _look_for(self, schema: str) -> None:
+        """Look for all that ask for it in a tenant; who comes meanwhile is in the next round."""
+        try:
+            while waiting := self._looking.get(schema):
+                now, self._looking[schema] = waiting[:LOOK_TOGETHER], waiting[LOOK_TOGETHER:]
+                try:
+                    pages = await self.run(schema, feed.look, [ask for ask, _ in now])
+                except Exception as error:
+                    for _, future in now:
+                        if not future.done():
+                            future.set_exception(error)
+                else:
+                    for (_, future), page in zip(now, pages, strict=True):
+                        if not future.done():
+                            future.set_result(page)
+        finally:
+            self._busy.discard(schema)
+            self._looking.pop(schema, None)
+
+    def _all(self) -> list[_Place]:
+        return [one for here in self._places.values() for one in here]
+
+    def _wake(self, places: Iterable[_Place]) -> None:
+        for one in places:
+            one.woken.set()
+
+    # Doorbells
+
+    async def _listen(self) -> None:
+        """Hear doorbells: one subscription for all, made anew where it breaks."""
+        while not self.is_closing:
+            try:
+                await self._hear()
+            except (RedisError, OSError):
+                logger.warning("doorbells are not heard: the broker is away")
+            self._is_deaf = True
+            await asyncio.sleep(1)
+
+    async def _hear(self) -> None:
+        client = redis.asyncio.Redis.from_url(
+            settings.REDIS_URL, socket_connect_timeout=2, socket_keepalive=True
+        )
+        async with client, client.pubsub() as bells:
+            await bells.subscribe(doorbell.CHANNEL)
+            async for message in bells.listen():
+                if message["type"] == "subscribe":
+                    self._is_deaf = False
+                    self._wake(self._all())  # what was rung before was not heard
+                elif message["type"] == "message":
+                    schema, refs = doorbell.heard(message["data"])
+                    for ref in refs:
+                        self._wake(self._places.get((schema, ref), ()))
+
+    # Now and then
+
+    def renew_soon(self) -> None:
+        """Renew as `_tend` does; from any thread."""
+        self._loop.call_soon_threadsafe(lambda: self._start(self._renew()))
+
+    async def _tend(self) -> None:
+        polled = renewed = time.monotonic()
+        while True:
+            await asyncio.sleep(DEAF_POLL_S)
+            now = time.monotonic()
+            if self._is_deaf or now - polled >= POLL_S:
+                polled = now
+                self._wake(self._all())
+            if now - renewed >= RENEW_S:
+                renewed = now
+                await self._renew()
+
+    async def _renew(self) -> None:
+        """Renew the marks of what is followed, and end the calls whose credential has ended."""
+        of_schema: dict[str, list[_Place]] = {}
+        for one in self._all():
+            of_schema.setdefault(one.follow.schema, []).append(one)
+        for schema, places in of_schema.items():
+            try:
+                for one in await self.run(schema, _ended, places):
+                    one.refuse()
+            except Exception:
+                logger.warning("what is followed can't be renewed now", exc_info=True)
+
+
+def _name(place: _Place) -> tuple[str, int]:
+    return place.follow.schema, place.follow.ask.conversation_id
+
+
+def _inside(schema: str, work: Callable[..., Any], *args: Any) -> Any:
+    with schema_context(schema):
+        try:
+            return work(*args)
+        finally:
+            release_connection()
+
+
+def _ended(places: Sequence[_Place]) -> list[_Place]:
+    """Renew the marks of calls that wait; return those that may not go on."""
+    now = timezone.now()
+    following.renew(sorted({one.follow.ask.conversation_id for one in places}), now=now)
+    keys = {one.follow.key_id for one in places if one.follow.key_id is not None}
+    good, users = (
+        lasting.good_keys(keys, now=now),
+        lasting.active_users({one.follow.user_id for one in places}),
+    )
+    return [
+        one
+        for one in places
+        if one.follow.user_id not in users
+        or (one.follow.key_id is not None and one.follow.key_id not in good)
+    ]
