@@ -34,6 +34,11 @@ def text(name: str, default: str = "") -> str:
     return cast("str", _env.str(name, default=default)).strip()
 
 
+def is_set(name: str) -> bool:
+    """Test whether somebody gave the variable a value, be it an empty one."""
+    return name in os.environ or f"{name}_FILE" in os.environ
+
+
 def flag(name: str, *, default: bool) -> bool:
     """Return the variable as a boolean: 1, true, yes, on or their opposites."""
     value = text(name).lower()

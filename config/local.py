@@ -48,11 +48,6 @@ def set_environment(arguments: Sequence[str]) -> None:
             # Good for the simulator alone, which listens on this machine only.
             "BRIDGE_ADMIN_TOKEN": "simulator",
         }
-    # On one's own machine the platform's addresses are the tenants' too, so that models, tools and
-    # webhooks can be tried with systems on it; a production names the tenants' apart.
-    private = os.environ.get("EGRESS_ALLOWED_PRIVATE", wanted.get("EGRESS_ALLOWED_PRIVATE"))
-    if private is not None:
-        wanted["EGRESS_ALLOWED_TENANTS"] = private
     if options.data_dir:
         os.environ["DATA_DIR"] = str(Path(options.data_dir).resolve())
     for name, value in wanted.items():

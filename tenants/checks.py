@@ -11,6 +11,8 @@ from django.core.checks import CheckMessage, Critical, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
+from psycopg import sql
 
 
 @register(Tags.database)
@@ -34,6 +36,32 @@ def refuse_unsafe_database() -> None:
     """
     for message in tenancy_is_safe(databases=["default"]):
         raise ImproperlyConfigured(f"{message.msg} {message.hint or ''}".strip())
+
+
+def refuse_half_migrated() -> None:
+    """Stop before migrating a schema that has only some of the migrations that one replaces.
+
+    Their files are gone, and Django would then leave out the one that replaces them: a column is
+    missing, and nothing says so.
+
+    Raises:
+        ImproperlyConfigured: names the schema, the app and the cure.
+    """
+    replacing = [one for one in MigrationLoader(None).disk_migrations.values() if one.replaces]
+    with connection.cursor() as cursor:
+        cursor.execute("select schemaname from pg_tables where tablename = 'django_migrations'")
+        for (schema,) in cursor.fetchall():
+            table = sql.Identifier(schema, "django_migrations")
+            cursor.execute(sql.SQL("select app, name from {}").format(table))
+            applied = set(cursor.fetchall())
+            for one in replacing:
+                missing = set(one.replaces) - applied
+                if missing and len(missing) < len(one.replaces):
+                    raise ImproperlyConfigured(
+                        f"The schema {schema} lacks {', '.join(sorted(n for _, n in missing))} of"
+                        f" {one.app_label}, which this version no longer has as a step of its own."
+                        f" Run `manage.py prepare` with the version that has it first."
+                    )
 
 
 def _pooler() -> list[CheckMessage]:

@@ -2,7 +2,7 @@
 
     python -m tests.doomed turn_begun,send_claimed worker -Q turns
 
-Writes a line for each that ended: its fail point and its exit code.
+Writes a line for each that ended: `ended`, its fail point and its exit code.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, kill)
     while running:
         pid, status = os.wait()
-        print(running.pop(pid), os.waitstatus_to_exitcode(status), flush=True)
+        print("ended", running.pop(pid), os.waitstatus_to_exitcode(status), flush=True)
 
 
 if __name__ == "__main__":

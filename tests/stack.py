@@ -84,8 +84,8 @@ class Doomed:
 
     def ended(self) -> dict[str, int]:
         """Return the exit codes of those that ended, by fail point."""
-        lines = self.log.read_text(encoding="utf-8").splitlines()
-        return {name: int(code) for name, code in map(str.split, lines)}
+        lines = map(str.split, self.log.read_text(encoding="utf-8").splitlines())
+        return {line[1]: int(line[2]) for line in lines if line[:1] == ["ended"]}
 
     def kill(self) -> None:
         """End those that still live."""

@@ -42,7 +42,12 @@ PUBLIC_BASE_URL = env.text("PUBLIC_BASE_URL", "http://127.0.0.1:8000").rstrip("/
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ".localhost,localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL] if PUBLIC_BASE_URL.startswith("https://") else []
 EGRESS_ALLOWED_PRIVATE = env.words("EGRESS_ALLOWED_PRIVATE")
-EGRESS_ALLOWED_TENANTS = env.words("EGRESS_ALLOWED_TENANTS")
+# One list opens both until somebody tells them apart, as the compose file does with an empty one.
+EGRESS_ALLOWED_TENANTS = (
+    env.words("EGRESS_ALLOWED_TENANTS")
+    if env.is_set("EGRESS_ALLOWED_TENANTS")
+    else EGRESS_ALLOWED_PRIVATE
+)
 # Programs that MCP servers may be, as name=command; tenants choose among the names.
 MCP_STDIO_COMMANDS = env.commands("MCP_STDIO_COMMANDS")
 # Lets this installation create users on its bridges; empty where that is done by hand.

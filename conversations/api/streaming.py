@@ -79,9 +79,14 @@ LOOKING_THREADS = 2
 
 
 class Streams:
-    """Stands before Django: waits for the calls that Django leaves to it, passes on the rest."""
+    """Stands before Django: waits for the calls that Django leaves to it, passes on the rest.
+
+    Attributes:
+        slow_s: after how many seconds a program that takes nothing is cut off.
+    """
 
     def __init__(self, app: App) -> None:
+        self.slow_s = SLOW_S
         self._app = app
         self._hub = _Hub()
         self._judging = asyncio.Semaphore(JUDGED_AT_ONCE)
@@ -110,7 +115,7 @@ class Streams:
         follow = place[0]
         start = {**answer[0], "headers": [*_without_length(answer[0]["headers"])]}
         wait = _Execution if follow.deadline_s is not None else _Stream
-        await wait(self._hub, follow, start, receive, send).run()
+        await wait(self._hub, follow, start, receive, send, slow_s=self.slow_s).run()
 
     def __len__(self) -> int:
         """Return how many calls wait now."""
@@ -182,7 +187,17 @@ class _Place:
 class _Call:
     """One call, from what Django has begun to its end."""
 
-    def __init__(self, hub: _Hub, follow: Follow, start: Any, receive: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        hub: _Hub,
+        follow: Follow,
+        start: Any,
+        receive: Receive,
+        send: Send,
+        *,
+        slow_s: float,
+    ) -> None:
+        self._slow_s = slow_s
         self.hub, self.follow, self.start = hub, follow, start
         self.place = _Place(follow)
         self._receive, self._send = receive, send
@@ -232,7 +247,7 @@ class _Call:
     async def send(self, message: Any) -> bool:
         """Send a part of the answer; False where the program does not take it."""
         try:
-            async with asyncio.timeout(SLOW_S):
+            async with asyncio.timeout(self._slow_s):
                 await self._send(message)
         except TimeoutError:
             self._cut()

@@ -106,7 +106,7 @@ def drawn(course: Course, names: Mapping[Outcome, Any], *, request: HttpRequest)
         "has_times": total.p95_ms is not None,
         "bars": _bars(course, names),
         "legend": [(str(one), names[one], words.number(n)) for one, n in total.counts.items()],
-        "heads": [*(names[one] for one in total.counts), _("half within"), _("95 % within")],
+        "heads": [*(names[one] for one in total.counts), _("half within"), _("95 %% within") % {}],
         "p50": _ms(total.p50_ms),
         "p95": _ms(total.p95_ms),
         "counts_label": _counts_label(course, names),

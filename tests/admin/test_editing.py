@@ -12,6 +12,7 @@ from agents.models import Agent, BusinessFacts
 from agents.services import business, profiles, publishing
 from agents.types import Persona
 from channels_whatsapp.models import Device
+from channels_whatsapp.servers.models import BridgeServer
 from channels_whatsapp.services import devices
 from conversations.models import Contact
 from tenants.audit.models import AuditEntry
@@ -374,3 +375,20 @@ def test_an_operator_does_not_take_a_domain_of_another_tenant(
     )
 
     assert "alpha.localhost já é usado por outra empresa." in answer.content.decode()
+
+
+def test_an_admin_token_is_not_taken_to_another_bridge(operator: Client) -> None:
+    server = BridgeServer(name="um", base_url="https://bridge.example")
+    server.set_admin_token("an-admin-token")
+    server.save()
+    page = f"/admin/servers/bridgeserver/{server.pk}/change/"
+    form = {"name": "um", "base_url": "https://thief.example", "max_devices": 5, "is_open": "on"}
+
+    refused = operator.post(page, {**form, "admin_token": ""})
+
+    assert 'value="https://thief.example"' in refused.content.decode()
+    server.refresh_from_db()
+    assert server.base_url == "https://bridge.example"
+    operator.post(page, {**form, "admin_token": "another"})
+    server.refresh_from_db()
+    assert (server.base_url, server.admin_token()) == ("https://thief.example", "another")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import socket
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +21,11 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from config import asgi
-from conversations.models import Conversation, Turn, TurnStep
-from conversations.services import following, orchestrator
+from conversations.api import streaming
+from conversations.api.running import Follow
+from conversations.models import Conversation, InboundMessage, Turn, TurnStep
+from conversations.services import feed, following, orchestrator
+from conversations.services.cursors import Cursor
 from tenants import timers
 from tenants.api.models import ApiKey
 from tenants.models import Tenant
@@ -53,9 +58,11 @@ def port() -> Iterator[int]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    wait_until(lambda: server.started)
+    wait_until(lambda: server.started, seconds=30)
+    asgi._django.slow_s = 2.0
     yield server.servers[0].sockets[0].getsockname()[1]
     asgi._django.close()
+    asgi._django.slow_s = streaming.SLOW_S
     server.should_exit = True
     thread.join(30)
 
@@ -180,7 +187,7 @@ def test_a_turn_is_streamed_whole_to_both_who_asked_and_resumed_without_hole_or_
     path = f"conversations/{theirs}/events/"
     assert other.get(path, last_event_id=whole[0]["id"]).json()["code"] == "bad_event_id"
     assert api.get(path).status_code == 404
-    wait_until(lambda: len(asgi._django) == 0)
+    wait_until(lambda: len(asgi._django) == 0, seconds=30)
 
 
 def _conversation(tenant: Tenant) -> Conversation:
@@ -272,7 +279,7 @@ def test_who_waits_gets_the_result_or_the_turn_that_goes_on(
         ThreadPoolExecutor(1) as threads,
     ):
         waiting = threads.submit(call.begin)
-        wait_until(lambda: len(asgi._django) == 1)
+        wait_until(lambda: len(asgi._django) == 1, seconds=30)
         work(rounds=2)
         waiting.result(60)
         done = call.json()
@@ -297,8 +304,63 @@ def test_who_waits_gets_the_result_or_the_turn_that_goes_on(
         for one in (gone, ended):
             one.until("ready")
         gone.connection.sock.shutdown(socket.SHUT_RDWR)
-        wait_until(lambda: len(asgi._django) == 1)
+        wait_until(lambda: len(asgi._django) == 1, seconds=30)
         ApiKey.objects.update(revoked_at=timezone.now())
         asgi._django.renew()
         assert b"event" not in ended.answer.read()
-    wait_until(lambda: len(asgi._django) == 0)
+    wait_until(lambda: len(asgi._django) == 0, seconds=30)
+
+
+def test_who_takes_nothing_is_cut_off_and_the_others_go_on(
+    committed_alpha: Tenant, port: int
+) -> None:
+    api = program()
+    agent = make_agent()
+    made = api.post(f"agents/{agent.uuid}/trigger/", PRICE).json()
+    message = InboundMessage.objects.get()
+    long = "x" * 4096
+    InboundMessage.objects.bulk_create(
+        InboundMessage(
+            conversation_id=message.conversation_id,
+            channel_account_ref=message.channel_account_ref,
+            provider_ref=f"m-{number}",
+            text=long,
+            sent_at=message.sent_at,
+            received_at=message.received_at,
+        )
+        for number in range(3000)
+    )
+    path = f"conversations/{made['conversation']}/events/"
+    begin = {"Last-Event-ID": Cursor().text(uuid.UUID(made["conversation"]))}
+    with Call(api, port, "GET", path, headers=begin) as slow, Call(api, port, "GET", path) as other:
+        slow.until("gathering")
+        other.until("ready")
+        wait_until(lambda: len(asgi._django) == 1, seconds=30)
+        api.post(f"agents/{agent.uuid}/trigger/", {**PRICE, "text": "e o estacionamento?"})
+        assert other.until("gathering")[-1]["data"]["text"] == "e o estacionamento?"
+    # Whoever has the time gets it all.
+    with Call(api, port, "GET", path, headers=begin) as patient:
+        events = patient.events()
+        n_said = 0
+        while n_said < 3002:
+            n_said += next(events)["event"] == "gathering"
+    wait_until(lambda: len(asgi._django) == 0, seconds=30)
+
+
+def test_without_the_broker_all_look_by_themselves(settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+    async def look() -> bool:
+        hub = streaming._Hub()
+        ask = feed.Ask(1, uuid.uuid4(), Cursor())
+        follow = Follow("t_alpha", "en", ask, ready={}, ready_id="", user_id=1, key_id=None)
+        place = streaming._Place(follow)
+        hub.enter(place)
+        for _ in range(2):
+            async with asyncio.timeout(30):
+                await place.woken.wait()
+            place.woken.clear()
+        hub.close()
+        return hub.is_closing
+
+    assert asyncio.run(look())

@@ -18,6 +18,7 @@ from channels_whatsapp.sender import WhatsAppAccount, WhatsAppSender
 from channels_whatsapp.servers.models import BridgeServer
 from channels_whatsapp.services import editing, provisioning, servers
 from integrations import http
+from integrations.egress import Egress
 from tenants.models import InboundRoute
 from tests.admin import conftest as admin
 from tests.channels_whatsapp.conftest import make_server
@@ -115,7 +116,9 @@ def test_a_copy_at_a_private_address_is_fetched_for_the_platforms_bridges_only(
         account = WhatsAppSender().open_account(device.uuid)
         assert isinstance(account, WhatsAppAccount)
         inside.script(Answer())
-        http.request("GET", inside.url)  # its connection is kept, and may be taken again
+        http.request(
+            "GET", inside.url, egress=Egress.PLATFORM
+        )  # it is kept, and may be taken again
         if is_on_platform:
             inside.script(Answer(body=b"kept"))
         else:

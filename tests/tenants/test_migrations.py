@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django_tenants.utils import schema_context
 
+from tenants import checks
 from tenants.models import Tenant
 from tenants.services import staff, tenants
 from tests.fakes.http import wait_until
@@ -26,6 +28,30 @@ def test_every_schema_has_every_migration(alpha, schema):
         loader = MigrationLoader(connection)
 
     assert set(loader.graph.nodes) <= set(loader.applied_migrations)
+
+
+@pytest.mark.parametrize(
+    ("names", "refusal"),
+    [([], ""), (["0001_initial"], "0002_"), (None, "")],
+    ids=["none", "some", "all of those that one replaces"],
+)
+def test_a_schema_that_is_half_way_to_a_joined_step_is_refused(alpha, names, refusal):
+    """Its missing files would be passed over in silence."""
+    loader = MigrationLoader(None)
+    joined = next(
+        one for one in loader.disk_migrations.values() if one.replaces and one.app_label == "agents"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("delete from django_migrations where app = 'agents'")
+        for app, name in joined.replaces if names is None else [("agents", name) for name in names]:
+            cursor.execute(
+                "insert into django_migrations values (default, %s, %s, now())", [app, name]
+            )
+    if not refusal:
+        checks.refuse_half_migrated()
+        return
+    with pytest.raises(ImproperlyConfigured, match=f"t_alpha lacks {refusal}.* of agents"):
+        checks.refuse_half_migrated()
 
 
 def test_a_template_that_a_crash_left_without_roles_is_gone_through_again(db):

@@ -6,12 +6,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django_tenants.utils import schema_context
 
 from channels_whatsapp.services import servers
 from integrations.services import prices
+from tenants.checks import refuse_half_migrated
 from tenants.models import Tenant
 from tenants.services import staff, tenants
 
@@ -24,6 +26,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate, and make sure of the platform's own rows, the template and the roles."""
         verbosity = 1 if options["verbosity"] > 1 else 0
+        try:
+            refuse_half_migrated()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
         call_command("migrate_schemas", shared=True, interactive=False, verbosity=verbosity)
         hosts = {"localhost", "127.0.0.1", urlsplit(settings.PUBLIC_BASE_URL).hostname or ""}
         tenants.ensure_public(domains=sorted(hosts - {""}))
