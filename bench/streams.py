@@ -146,7 +146,7 @@ async def until(condition: Callable[[], bool], *, within_s: float = WITHIN_S) ->
 
 
 def measure(options: argparse.Namespace) -> list[harness.Measure]:
-    limits = {f"API_PER_MINUTE_{name}": "1000000" for name in ("KEY", "USER", "TENANT")}
+    limits = {f"API_PER_MINUTE_{name}": "1000000" for name in ("CREDENTIAL", "USER", "TENANT")}
     with FakeBridge() as bridge, Stack(env=limits) as stack:
         stack.use_django()
         stack.start("web", "dispatcher", "knowledge", "worker1")

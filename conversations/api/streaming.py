@@ -16,24 +16,19 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import redis.asyncio
-from django.conf import settings
-from django.utils import timezone
-from django_tenants.utils import schema_context
-from redis.exceptions import RedisError
+from django.utils import translation
 
 from conversations.api.running import PLACE, Follow, beginning, outcome_of, written
-from conversations.services import feed, following
-from tenants import doorbell
-from tenants.api import lasting
-from tenants.context import release_connection
+from conversations.api.waiting import DEAF_POLL_S, Hub, Place
+from conversations.services import feed
+from tenants.api.errors import body
+from tenants.api.messages import MESSAGES
 
 logger = logging.getLogger(__name__)
 
@@ -50,21 +45,11 @@ _OURS = re.compile(
 HEARTBEAT_S = 15.0
 """How often a silent stream shows that it lives, in seconds: proxies cut what is silent for 30."""
 
-POLL_S, DEAF_POLL_S = 15.0, 1.0
-"""How often all look by themselves, in seconds: while doorbells are heard, and while not."""
-
-RENEW_S = 30.0
-"""How often marks are renewed and credentials asked for, in seconds: a key that was revoked reads
-on for so long at most. Well below `following.KEPT_FOR`."""
-
 LONGEST_S = 3600.0
 """How long a stream lasts, in seconds; then the program comes back with the id that it has."""
 
 SLOW_S = 20.0
 """How long a program may take to make room for the next event, in seconds; then it is cut off."""
-
-MOST, MOST_OF_TENANT = 2000, 1000
-"""Calls that wait in one process, and in it for one tenant; each takes some ten kilobytes."""
 
 JUDGED_AT_ONCE = 16
 """Calls that are in Django at the same time. After a restart all come back at once: each would take
@@ -72,10 +57,6 @@ a thread, and wait with it for a connection."""
 
 MAX_BODY = 256 * 1024
 """Bytes of a body that are read before Django; a text and its names have a few thousand."""
-
-LOOK_TOGETHER = 100
-LOOKING_THREADS = 2
-"""Threads that look into the database; each takes a connection only while it looks."""
 
 
 class Streams:
@@ -88,7 +69,7 @@ class Streams:
     def __init__(self, app: App) -> None:
         self.slow_s = SLOW_S
         self._app = app
-        self._hub = _Hub()
+        self._hub = Hub()
         self._judging = asyncio.Semaphore(JUDGED_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -166,30 +147,12 @@ def _without_length(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[by
     return (one for one in headers if one[0].lower() != b"content-length")
 
 
-@dataclass(eq=False)
-class _Place:
-    """One call that waits; woken where it should look, or end."""
-
-    follow: Follow
-    woken: asyncio.Event = field(default_factory=asyncio.Event)
-    is_gone: bool = False
-    is_refused: bool = False
-
-    def leave(self) -> None:
-        self.is_gone = True
-        self.woken.set()
-
-    def refuse(self) -> None:
-        self.is_refused = True
-        self.woken.set()
-
-
 class _Call:
     """One call, from what Django has begun to its end."""
 
     def __init__(
         self,
-        hub: _Hub,
+        hub: Hub,
         follow: Follow,
         start: Any,
         receive: Receive,
@@ -199,13 +162,13 @@ class _Call:
     ) -> None:
         self._slow_s = slow_s
         self.hub, self.follow, self.start = hub, follow, start
-        self.place = _Place(follow)
+        self.place = Place(follow)
         self._receive, self._send = receive, send
         self.began = self._last = time.monotonic()
 
     async def run(self) -> None:
         if not self.hub.enter(self.place):
-            await self.answer(503, _BUSY, retry_after_s=5)
+            await self.refuse("too_many_streams")
             return
         watching = asyncio.create_task(self._watch())
         try:
@@ -263,6 +226,10 @@ class _Call:
             transport.abort()
         self.place.leave()
 
+    async def refuse(self, code: str) -> None:
+        text = _refusal(code, language=self.follow.language)
+        await self.answer(503, text, retry_after_s=5)
+
     async def answer(self, status: int, text: bytes, *, retry_after_s: int | None = None) -> None:
         headers = [one for one in self.start["headers"] if one[0].lower() != b"content-type"]
         headers += [(b"content-type", b"application/json")]
@@ -305,8 +272,8 @@ class _Stream(_Call):
                 return True
             parts = (b":\n\n",)
         self._last = time.monotonic()
-        body = {"type": "http.response.body", "body": b"".join(parts), "more_body": True}
-        return await self.send(body)
+        text = b"".join(parts)
+        return await self.send({"type": "http.response.body", "body": text, "more_body": True})
 
 
 class _Execution(_Call):
@@ -328,194 +295,11 @@ class _Execution(_Call):
             status, text = await self.hub.run(self.follow.schema, outcome_of, self.follow)
         except Exception:
             logger.warning("a result can't be read now", exc_info=True)
-            await self.answer(503, _AWAY, retry_after_s=5)
+            await self.refuse("unavailable")
         else:
             await self.answer(status, text)
 
 
-def _refusal(code: str, message: str) -> bytes:
-    return json.dumps({"code": code, "message": message, "fields": {}}).encode()
-
-
-_BUSY = _refusal("too_many_streams", "Too many calls wait here; try again soon.")
-_AWAY = _refusal("unavailable", "The database is away; try again later.")
-
-
-class _Hub:
-    """All calls of this process that wait, and what wakes them."""
-
-    def __init__(self) -> None:
-        self.is_closing = False
-        self._places: dict[tuple[str, int], set[_Place]] = {}
-        self._n_of: dict[str, int] = {}
-        self._looking: dict[str, list[tuple[feed.Ask, asyncio.Future[feed.Page]]]] = {}
-        self._busy: set[str] = set()
-        self._threads = ThreadPoolExecutor(LOOKING_THREADS, thread_name_prefix="streams")
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._is_deaf = True
-        self._tending: list[asyncio.Task[None]] = []
-
-    def __len__(self) -> int:
-        return sum(self._n_of.values())
-
-    def enter(self, place: _Place) -> bool:
-        """Let a call wait; False where there is no room."""
-        schema = place.follow.schema
-        if len(self) >= MOST or self._n_of.get(schema, 0) >= MOST_OF_TENANT:
-            return False
-        if not self._tending:
-            self._loop = asyncio.get_running_loop()
-            self._tending = [self._start(self._listen()), self._start(self._tend())]
-        self._places.setdefault(_name(place), set()).add(place)
-        self._n_of[schema] = self._n_of.get(schema, 0) + 1
-        return True
-
-    def leave(self, place: _Place) -> None:
-        """Forget a call."""
-        here = self._places.get(_name(place), set())
-        here.discard(place)
-        if not here:
-            self._places.pop(_name(place), None)
-        schema = place.follow.schema
-        self._n_of[schema] -= 1
-        if not self._n_of[schema]:
-            del self._n_of[schema]
-
-    def close(self) -> None:
-        """End all that wait; whoever comes later is ended as soon as it begins."""
-        self.is_closing = True
-        self._wake(self._all())
-        for task in self._tending:
-            task.cancel()
-
-    async def look(self, schema: str, ask: feed.Ask) -> feed.Page:
-        """Return what is new for a program, together with others of the same tenant."""
-        future: asyncio.Future[feed.Page] = asyncio.get_running_loop().create_future()
-        self._looking.setdefault(schema, []).append((ask, future))
-        if schema not in self._busy:
-            self._busy.add(schema)
-            self._start(self._look_for(schema))
-        return await future
-
-    async def run(self, schema: str, work: Callable[..., Any], *args: Any) -> Any:
-        """Do something with the database in a tenant's schema."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, partial(_inside, schema, work, *args))
-
-    def _start(self, work: Any) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)  # else the loop alone would know it, and forget it
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def _look_for(self, schema: str) -> None:
-        """Look for all that ask for it in a tenant; who comes meanwhile is in the next round."""
-        try:
-            while waiting := self._looking.get(schema):
-                now, self._looking[schema] = waiting[:LOOK_TOGETHER], waiting[LOOK_TOGETHER:]
-                try:
-                    pages = await self.run(schema, feed.look, [ask for ask, _ in now])
-                except Exception as error:
-                    for _, future in now:
-                        if not future.done():
-                            future.set_exception(error)
-                else:
-                    for (_, future), page in zip(now, pages, strict=True):
-                        if not future.done():
-                            future.set_result(page)
-        finally:
-            self._busy.discard(schema)
-            self._looking.pop(schema, None)
-
-    def _all(self) -> list[_Place]:
-        return [one for here in self._places.values() for one in here]
-
-    def _wake(self, places: Iterable[_Place]) -> None:
-        for one in places:
-            one.woken.set()
-
-    # Doorbells
-
-    async def _listen(self) -> None:
-        """Hear doorbells: one subscription for all, made anew where it breaks."""
-        while not self.is_closing:
-            try:
-                await self._hear()
-            except (RedisError, OSError):
-                logger.warning("doorbells are not heard: the broker is away")
-            self._is_deaf = True
-            await asyncio.sleep(1)
-
-    async def _hear(self) -> None:
-        client = redis.asyncio.Redis.from_url(
-            settings.REDIS_URL, socket_connect_timeout=2, socket_keepalive=True
-        )
-        async with client, client.pubsub() as bells:
-            await bells.subscribe(doorbell.CHANNEL)
-            async for message in bells.listen():
-                if message["type"] == "subscribe":
-                    self._is_deaf = False
-                    self._wake(self._all())  # what was rung before was not heard
-                elif message["type"] == "message":
-                    schema, refs = doorbell.heard(message["data"])
-                    for ref in refs:
-                        self._wake(self._places.get((schema, ref), ()))
-
-    # Now and then
-
-    def renew_soon(self) -> None:
-        """Renew as `_tend` does; from any thread."""
-        self._loop.call_soon_threadsafe(lambda: self._start(self._renew()))
-
-    async def _tend(self) -> None:
-        polled = renewed = time.monotonic()
-        while True:
-            await asyncio.sleep(DEAF_POLL_S)
-            now = time.monotonic()
-            if self._is_deaf or now - polled >= POLL_S:
-                polled = now
-                self._wake(self._all())
-            if now - renewed >= RENEW_S:
-                renewed = now
-                await self._renew()
-
-    async def _renew(self) -> None:
-        """Renew the marks of what is followed, and end the calls whose credential has ended."""
-        of_schema: dict[str, list[_Place]] = {}
-        for one in self._all():
-            of_schema.setdefault(one.follow.schema, []).append(one)
-        for schema, places in of_schema.items():
-            try:
-                for one in await self.run(schema, _ended, places):
-                    one.refuse()
-            except Exception:
-                logger.warning("what is followed can't be renewed now", exc_info=True)
-
-
-def _name(place: _Place) -> tuple[str, int]:
-    return place.follow.schema, place.follow.ask.conversation_id
-
-
-def _inside(schema: str, work: Callable[..., Any], *args: Any) -> Any:
-    with schema_context(schema):
-        try:
-            return work(*args)
-        finally:
-            release_connection()
-
-
-def _ended(places: Sequence[_Place]) -> list[_Place]:
-    """Renew the marks of calls that wait; return those that may not go on."""
-    now = timezone.now()
-    following.renew(sorted({one.follow.ask.conversation_id for one in places}), now=now)
-    keys = {one.follow.key_id for one in places if one.follow.key_id is not None}
-    good, users = (
-        lasting.good_keys(keys, now=now),
-        lasting.active_users({one.follow.user_id for one in places}),
-    )
-    return [
-        one
-        for one in places
-        if one.follow.user_id not in users
-        or (one.follow.key_id is not None and one.follow.key_id not in good)
-    ]
+def _refusal(code: str, *, language: str) -> bytes:
+    with translation.override(language):
+        return json.dumps(body(code=code, message=str(MESSAGES[code]))).encode()

@@ -48,6 +48,7 @@ MESSAGES: Mapping[str, Any] = {
     ),
     "still_open": _("This contact has an open conversation already."),
     "too_many_requests": _("These are too many requests; wait a moment."),
+    "too_many_streams": _("Too many calls wait here; try again soon."),
     "unauthenticated": _(
         "This needs a valid credential: an API key or an access token of this business."
     ),

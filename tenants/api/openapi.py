@@ -164,6 +164,8 @@ def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> list[int]
         found.add(422)
     if "cursor" in names:
         found.add(400)
+    if "Last-Event-ID" in names:
+        found |= {400, 503}
     if method != "get":
         found |= {400, 409, 415, 422, 503}
     if "If-Match" in names:

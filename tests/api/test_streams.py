@@ -21,7 +21,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from config import asgi
-from conversations.api import streaming
+from conversations.api import streaming, waiting
 from conversations.api.running import Follow
 from conversations.models import Conversation, InboundMessage, Turn, TurnStep
 from conversations.services import feed, following, orchestrator
@@ -156,6 +156,7 @@ def test_a_turn_is_streamed_whole_to_both_who_asked_and_resumed_without_hole_or_
         assert first.answer.getheader("Content-Type") == "text/event-stream; charset=utf-8"
         assert first.answer.getheader("RateLimit-Remaining")
         # B's conversation bears the same integer id, and hears nothing of A's.
+        _number_next(committed_beta, _conversation(committed_alpha).pk)
         theirs = other.post(f"agents/{other_agent}/trigger/", PRICE).json()["conversation"]
         with tenant_context(committed_beta):
             assert Conversation.objects.get().pk == _conversation(committed_alpha).pk
@@ -193,6 +194,13 @@ def test_a_turn_is_streamed_whole_to_both_who_asked_and_resumed_without_hole_or_
 def _conversation(tenant: Tenant) -> Conversation:
     with tenant_context(tenant):
         return Conversation.objects.get()
+
+
+def _number_next(tenant: Tenant, pk: int) -> None:
+    """Let the tenant's next conversation bear this id; it has none yet."""
+    with tenant_context(tenant), connection.cursor() as cursor:
+        table = "conversations_conversation"
+        cursor.execute("select setval(pg_get_serial_sequence(%s, 'id'), %s, false)", [table, pk])
 
 
 def _race() -> Counter[str]:
@@ -351,10 +359,10 @@ def test_without_the_broker_all_look_by_themselves(settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
     async def look() -> bool:
-        hub = streaming._Hub()
+        hub = waiting.Hub()
         ask = feed.Ask(1, uuid.uuid4(), Cursor())
         follow = Follow("t_alpha", "en", ask, ready={}, ready_id="", user_id=1, key_id=None)
-        place = streaming._Place(follow)
+        place = waiting.Place(follow)
         hub.enter(place)
         for _ in range(2):
             async with asyncio.timeout(30):
