@@ -39,9 +39,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(options: argparse.Namespace) -> list[harness.Measure]:
-    limits = {
-        f"API_PER_MINUTE_{name}": "1000000" for name in ("CREDENTIAL", "USER", "TENANT", "LOGIN")
-    }
+    kinds = ("CREDENTIAL", "USER", "TENANT", "ADDRESS", "LOGIN")
+    limits = {f"API_PER_MINUTE_{name}": "1000000" for name in kinds}
     with Stack(env=limits) as stack:
         stack.use_django()
         key = fill()

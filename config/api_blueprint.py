@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
-from django.db import connection, transaction
+from django.contrib.auth.models import User
+from django.db import DataError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -27,6 +27,7 @@ from channels_whatsapp.models import Device
 from channels_whatsapp.services import devices
 from config.blueprints import applying, exporting, loading
 from tenants import remembering
+from tenants.api.callers import Caller
 from tenants.api.resources import Need, Resource
 from tenants.api.scopes import Scope
 from tenants.api.serializers import Input, Text
@@ -34,6 +35,9 @@ from tenants.audit.record import record
 from tenants.models import Tenant
 
 MAX_TEXT = 1_000_000
+
+MAX_CHANGES = 200
+"""Lines that the audit trail keeps of what one file has changed."""
 
 _OWNERS = "auth.change_user"
 """Who may: a file holds users and keys, so only who may edit those."""
@@ -87,7 +91,7 @@ class Blueprints(Resource):
     @extend_schema(operation_id="blueprint_export", responses=BlueprintData)
     def retrieve(self, request: Request) -> Response:
         """Read the configuration as a file."""
-        return Response({"blueprint": exporting.as_yaml(exporting.export(_tenant()))})
+        return Response({"blueprint": _exported(_tenant(), self.caller)})
 
     @extend_schema(operation_id="blueprint_apply", request=BlueprintInput, responses=AppliedData)
     def apply(self, request: Request) -> Response:
@@ -98,7 +102,7 @@ class Blueprints(Resource):
             text=values["blueprint"],
             secrets=values["secrets"],
             is_dry_run=values["dry_run"],
-            actor=self.caller.actor,
+            caller=self.caller,
             now=timezone.now(),
         )
         shown = {"is_dry_run": values["dry_run"], "changes": done.changes, "diff": done.diff}
@@ -111,7 +115,7 @@ def apply(
     text: str,
     secrets: Mapping[str, str],
     is_dry_run: bool,
-    actor: str,
+    caller: Caller,
     now: datetime,
 ) -> Done:
     """Apply a file that came from outside to the tenant whose it is.
@@ -119,18 +123,21 @@ def apply(
     Raises:
         BadBlueprint: it cannot be applied; nothing was written.
     """
-    with TemporaryDirectory() as folder:
-        empty = Path(folder)
-        blueprint = loading.parse(_made_harmless(text, tenant, secrets), folder=empty)
-        with transaction.atomic():
-            before = exporting.as_yaml(exporting.export(tenant))
-            applied = applying.apply(blueprint, folder=empty, now=now)
-            after = exporting.as_yaml(exporting.export(applied.tenant))
+    raw = _made_harmless(loading.read(text, is_foreign=True), tenant, secrets, caller)
+    known = User.objects.values_list("username", flat=True) if caller.key else ()
+    try:
+        with TemporaryDirectory() as folder, transaction.atomic():
+            blueprint = loading.checked(raw, folder=Path(folder), usernames=known)
+            before = _exported(tenant, caller)
+            applied = applying.apply(blueprint, folder=Path(folder), now=now)
+            after = _exported(applied.tenant, caller)
             if is_dry_run:
                 transaction.set_rollback(True)
             elif applied.changes:
                 applying.provision(applied)
-                _record(tenant, applied.changes, actor=actor)
+                _record(tenant, applied.changes, caller=caller)
+    except DataError as error:
+        raise loading.BadBlueprint([_("a number is too large")]) from error
     if is_dry_run:
         remembering.forget_here()  # this process has read what was never committed
     lines = difflib.unified_diff(
@@ -139,9 +146,21 @@ def apply(
     return Done(applied.changes, "\n".join(lines))
 
 
-def _record(tenant: Tenant, changes: list[str], *, actor: str) -> None:
-    data: dict[str, object] = {"n_changes": len(changes)}
-    record(action="blueprint.applied", actor=actor, target=f"tenant {tenant.uuid}", data=data)
+def _exported(tenant: Tenant, caller: Caller) -> str:
+    """Return the tenant's file; a key, which may not write who works there, gets it without."""
+    data = exporting.export(tenant)
+    if caller.key is not None:
+        data.pop("users")
+    return exporting.as_yaml(data)
+
+
+def _record(tenant: Tenant, changes: list[str], *, caller: Caller) -> None:
+    data: dict[str, object] = {"n_changes": len(changes), "changes": changes[:MAX_CHANGES]}
+    if caller.key is not None:
+        data["key"] = str(caller.key.uuid)
+    record(
+        action="blueprint.applied", actor=caller.actor, target=f"tenant {tenant.uuid}", data=data
+    )
 
 
 def _tenant() -> Tenant:
@@ -150,18 +169,20 @@ def _tenant() -> Tenant:
     return tenant
 
 
-def _made_harmless(text: str, tenant: Tenant, secrets: Mapping[str, str]) -> str:
-    """Return the file with its secrets filled in and its documents left out.
+def _made_harmless(
+    raw: Any, tenant: Tenant, secrets: Mapping[str, str], caller: Caller
+) -> dict[str, Any]:
+    """Return a file's content with its secrets filled in and its documents left out.
 
     Raises:
-        BadBlueprint: it is another tenant's, or lacks a secret.
+        BadBlueprint: it is another tenant's, lacks a secret, or its sender may not.
     """
-    try:
-        raw = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):
-        return text  # refused, in words, by who reads it next
     if not isinstance(raw, dict):
-        return text
+        raise loading.BadBlueprint([_("the file: must be a mapping of keys to values")])
+    if caller.key is not None and raw.get("users"):
+        # Else a key for files could give itself an owner's password.
+        text = _("users: a key changes nobody who works here; log in, or use the panel")
+        raise loading.BadBlueprint([text])
     of_tenant = raw.get("tenant")
     if isinstance(of_tenant, dict):
         known = set(tenant.domains.values_list("domain", flat=True))
@@ -172,7 +193,7 @@ def _made_harmless(text: str, tenant: Tenant, secrets: Mapping[str, str]) -> str
             text = _("tenant.domains: they are changed by the platform's operators only")
             raise loading.BadBlueprint([text])
     problems = _keep_bridges(raw)
-    filled = _filled(raw, secrets, problems, path="")
+    filled: dict[str, Any] = _filled(raw, secrets, problems, path="")
     if problems:
         raise loading.BadBlueprint(problems)
     knowledge = filled.get("knowledge")
@@ -180,7 +201,7 @@ def _made_harmless(text: str, tenant: Tenant, secrets: Mapping[str, str]) -> str
         for one in knowledge["categories"]:
             if isinstance(one, dict):
                 one.pop("documents", None)
-    return yaml.safe_dump(filled, allow_unicode=True, sort_keys=False)
+    return filled
 
 
 def _keep_bridges(raw: dict[str, Any]) -> list[str]:

@@ -28,6 +28,10 @@ class MessageKind(StrEnum):
     OTHER = "other"
 
 
+FILE_KINDS = frozenset({MessageKind.IMAGE, MessageKind.AUDIO, MessageKind.DOCUMENT})
+"""Kinds of messages that are sent with a file."""
+
+
 class Silence(StrEnum):
     """Why a message did not wake the assistant."""
 

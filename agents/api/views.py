@@ -42,6 +42,7 @@ class Agents(Listed, Retrieved, Resource):
     filters = AgentFilters
     ordering = ("name", "pk")
     is_sparse = has_etag = True
+    conditional = Resource.conditional | {"publish", "restore"}
 
     def get_queryset(self) -> QuerySet[Agent]:
         """Return the agents, with what is shown of their links."""
@@ -59,19 +60,25 @@ class Agents(Listed, Retrieved, Resource):
     def partial_update(self, request: Request, uuid: uuid.UUID) -> Response:
         """Change the draft; what answers stays as it is."""
         with transaction.atomic():
-            agent = get_object_or_404(Agent.objects.select_for_update(of=("self",)), uuid=uuid)
-            self.unchanged(self.get_queryset().get(pk=agent.pk))
+            agent = self._held(uuid)
             values = self.taken(AgentData, instance=agent, partial=True)
             editing.save_draft(agent=agent, values=values, actor=self.caller.actor)
         return self.shown(self.get_queryset().get(pk=agent.pk))
+
+    def _held(self, uuid: uuid.UUID) -> Agent:
+        """Return an agent, locked, that is as the program believes it to be."""
+        agent = get_object_or_404(Agent.objects.select_for_update(of=("self",)), uuid=uuid)
+        self.unchanged(self.get_queryset().get(pk=agent.pk))
+        return agent
 
     @extend_schema(request=None, responses=VersionData)
     @action(detail=True, methods=["post"])
     def publish(self, request: Request, uuid: uuid.UUID) -> Response:
         """Make the draft what answers; where it is that already, nothing happens."""
-        version, _is_new = publishing.ensure_published(
-            agent=self.get_object(), actor=self.caller.actor, now=timezone.now()
-        )
+        with transaction.atomic():
+            version, _is_new = publishing.ensure_published(
+                agent=self._held(uuid), actor=self.caller.actor, now=timezone.now()
+            )
         return Response(VersionData(version).data)
 
     @extend_schema(responses=Draft)
@@ -89,14 +96,16 @@ class Agents(Listed, Retrieved, Resource):
     @action(detail=True, methods=["post"])
     def restore(self, request: Request, uuid: uuid.UUID) -> Response:
         """Make the agent what it was in one of its versions."""
-        given, agent = self.taken(Restore), self.get_object()
-        version = get_object_or_404(agent.versions.all(), number=given["number"])
-        done = versions.restore(
-            version=version,
-            publish=given["publish"],
-            actor=self.caller.actor,
-            now=timezone.now(),
-        )
+        given = self.taken(Restore)
+        with transaction.atomic():
+            agent = self._held(uuid)
+            version = get_object_or_404(agent.versions.all(), number=given["number"])
+            done = versions.restore(
+                version=version,
+                publish=given["publish"],
+                actor=self.caller.actor,
+                now=timezone.now(),
+            )
         agent = self.get_queryset().get(pk=agent.pk)
         return Response(Restored({"agent": agent, "left_out": done.left_out}).data)
 

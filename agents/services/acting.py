@@ -16,7 +16,8 @@ from integrations.services import http_tools, tool_requests
 from integrations.services.calls import Caller
 from integrations.services.http_tools import Asking
 from integrations.services.tool_outcomes import State
-from integrations.services.tool_requests import BadArguments, Definition, Known, NotKnown, Value
+from integrations.services.tool_requests import Definition
+from integrations.services.tool_values import BadArguments, Known, NotKnown, Value
 
 _NOTHING = "It answered with nothing in it."
 

@@ -50,7 +50,7 @@ class Devices(Listed, Retrieved, Resource):
     serializer_class = DeviceData
     filters = DeviceFilters
     ordering = ("name", "pk")
-    has_etag = True
+    has_etag = is_volatile = True
 
     def get_queryset(self) -> QuerySet[Device]:
         """Return the devices."""
@@ -103,7 +103,8 @@ class Devices(Listed, Retrieved, Resource):
     def destroy(self, request: Request, uuid: uuid.UUID) -> Response:
         """Switch it off and have it removed from the bridge and the phone; conversations stay."""
         with transaction.atomic():
-            device = get_object_or_404(self.get_queryset(), uuid=uuid)
+            rows = self.get_queryset().select_for_update(of=("self",))
+            device = get_object_or_404(rows, uuid=uuid)
             self.unchanged(device)
             removing.ask_to_remove(device=device, actor=self.caller.actor, now=timezone.now())
         return Response(status=204)

@@ -16,6 +16,7 @@ from channels_whatsapp.bridge import payloads
 from channels_whatsapp.models import BridgeEvent
 from channels_whatsapp.services import devices
 from conversations.models import InboundMessage
+from conversations.services import troubles
 from conversations.types import MessageKind
 from tenants import timers
 from tenants.context import database_now, release_connection
@@ -36,7 +37,8 @@ MAX_TRIES = 6
 
 
 class Outcome(StrEnum):
-    """What became of a message that could not be decrypted; stored, but for `NOT_OURS`."""
+    """What became of a message that could not be decrypted; stored, but for `NOT_OURS` and
+    `WAITING`."""
 
     NOT_OURS = "not_ours"
     CAME = "came"  # by itself, before anybody asked
@@ -44,6 +46,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # the answer to the question was lost, and it is not asked twice
     REFUSED = "refused"
     AWAY = "away"
+    WAITING = "waiting"  # the number's bridge fails, and those who wait for an answer go first
 
 
 def plan(event: BridgeEvent, *, now: datetime) -> None:
@@ -57,10 +60,14 @@ def ask(*, timer_id: int, token: uuid.UUID) -> Outcome:
     if claim is None:
         return Outcome.NOT_OURS
     with keep(claim):
-        event = BridgeEvent.objects.select_related("device").filter(pk=claim.ref).first()
-        found = Outcome.NOT_OURS
+        events = BridgeEvent.objects.select_related("device")
+        event = events.filter(pk=claim.ref, device__is_enabled=True).first()
+        found: Outcome | datetime = Outcome.NOT_OURS
         if event is not None and event.asked_at is None:
             found = _ask(event, is_last=claim.n_attempts >= MAX_TRIES)
+        if isinstance(found, datetime):
+            timers.retry(claim, due_at=found, is_counted=False)
+            return Outcome.WAITING
         if found is Outcome.AWAY and claim.n_attempts < MAX_TRIES:
             pause = timedelta(seconds=2.0**claim.n_attempts)
             timers.retry(claim, due_at=database_now() + pause)
@@ -69,7 +76,8 @@ def ask(*, timer_id: int, token: uuid.UUID) -> Outcome:
     return found
 
 
-def _ask(event: BridgeEvent, *, is_last: bool) -> Outcome:
+def _ask(event: BridgeEvent, *, is_last: bool) -> Outcome | datetime:
+    """Ask for a message; return what came of it, or until when its number's bridge is let alone."""
     try:
         data = payloads.read(bytes(event.body))
     except Unreadable:
@@ -80,6 +88,8 @@ def _ask(event: BridgeEvent, *, is_last: bool) -> Outcome:
     if readable.filter(channel_account_ref=event.device.uuid, provider_ref=ref).exists():
         _note(event, Outcome.CAME)
         return Outcome.CAME
+    if (until := troubles.wait(event.device.uuid, now=database_now())) is not None:
+        return until
     # Before the call: a worker that dies in it must not ask twice.
     won = BridgeEvent.objects.filter(pk=event.pk, asked_at=None).update(
         asked_at=database_now(), asked_outcome=Outcome.UNKNOWN

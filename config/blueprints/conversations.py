@@ -22,7 +22,8 @@ class ConversationsSection(Section):
     close_after_h: Hours = 24
     close_with_people: bool = False
     reopen_within_h: Hours = 72
-    keep_files_days: Annotated[int, Field(ge=0, le=MAX_DAYS)] = 180
+    # Left out it stays, whatever the rest says: what is deleted by a default does not come back.
+    keep_files_days: Annotated[int, Field(ge=0, le=MAX_DAYS)] | None = None
 
 
 def apply(
@@ -30,7 +31,7 @@ def apply(
 ) -> None:
     """Write the settings; joins the caller's transaction. A file without them changes none."""
     if section is not None:
-        note("conversations", False, lifecycle.save(wanted=section.model_dump()))
+        note("conversations", False, lifecycle.save(wanted=section.model_dump(exclude_none=True)))
 
 
 def export() -> dict[str, Any] | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from pydantic import ValidationError
@@ -77,6 +77,57 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+MAX_DEPTH = 30
+"""How deep a file from outside may nest; ours go to seven, a tool's parameters deeper."""
+
+MAX_DIGITS = 40
+"""Of a number in a file from outside: YAML's of base 60 take the square of their length."""
+
+
+class _ForeignLoader(_Loader):
+    """The same for a file from outside, which may mean to cost more than its length."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Return the next node.
+
+        Raises:
+            ComposerError: it is an alias, which could repeat itself without end, or lies too deep.
+        """
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent):
+            self._refuse("a file from outside has no aliases (*name)", event)
+        if self._depth >= MAX_DEPTH:
+            self._refuse("lies too deep", event)
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        """Return a value.
+
+        Raises:
+            ComposerError: no database takes it, or it is an absurd number.
+        """
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        node = super().compose_scalar_node(anchor)
+        text = str(node.value)
+        if "\x00" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
+            self._refuse("holds a sign that is none", event)
+        if node.tag in _NUMBERS and len(text) > MAX_DIGITS:
+            self._refuse("is no number", event)
+        return node
+
+    def _refuse(self, problem: str, event: Any) -> NoReturn:
+        raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+
+
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
 def load(path: Path) -> Blueprint:
     """Return the blueprint in the file `path`.
 
@@ -98,16 +149,46 @@ def parse(text: str, *, folder: Path) -> Blueprint:
     Raises:
         BadBlueprint: with everything that is wrong in it.
     """
+    return checked(read(text), folder=folder)
+
+
+def read(text: str, *, is_foreign: bool = False) -> Any:
+    """Return what a file holds, unchecked.
+
+    Args:
+        is_foreign: it comes from outside, and may cost no more than its length.
+
+    Raises:
+        BadBlueprint: it is no YAML.
+    """
     try:
-        raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
+        return yaml.load(text, Loader=_ForeignLoader if is_foreign else _Loader)  # noqa: S506 - subclasses of the safe loader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the file"
         raise BadBlueprint([f"{where}: {error.problem or 'is no YAML'}"]) from error
     except yaml.YAMLError as error:
         raise BadBlueprint([f"the file: is no YAML ({error})"]) from error
+    except RecursionError as error:
+        raise BadBlueprint(["the file: lies too deep"]) from error
+    except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
+        # PyYAML's constructors raise these: a day that is none, a tag on what is no such thing.
+        raise BadBlueprint([f"the file: a value cannot be read ({error})"]) from error
+
+
+def checked(raw: object, *, folder: Path, usernames: Collection[str] = ()) -> Blueprint:
+    """Return the blueprint that `read` has read.
+
+    Args:
+        usernames: who may be named beside those of the file.
+
+    Raises:
+        BadBlueprint: with everything that is wrong in it.
+    """
+    around = surroundings(raw, folder=folder)
+    around.names["user"].update(usernames)
     try:
-        return Blueprint.model_validate(raw, context=surroundings(raw, folder=folder))
+        return Blueprint.model_validate(raw, context=around)
     except ValidationError as error:
         raise BadBlueprint(
             [

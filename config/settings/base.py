@@ -339,7 +339,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.api.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["tenants.api.parsers.JsonParser"],
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "tenants.api.openapi.Schema",
     "EXCEPTION_HANDLER": "tenants.api.errors.handle",
@@ -373,12 +373,13 @@ SPECTACULAR_SETTINGS = {
         "tenants.api.openapi.complete",
     ],
 }
-# Calls of the API that are let through in a minute; tries to log in by name, and thrice as many
-# by address.
+# Calls of the API that are let through in a minute, by address those of nobody known; tries to
+# log in to one name from one address, thrice as many from one address, ten times by name.
 API_PER_MINUTE = {
     "key": env.number("API_PER_MINUTE_CREDENTIAL", default=600, minimum=1),
     "user": env.number("API_PER_MINUTE_USER", default=1200, minimum=1),
     "tenant": env.number("API_PER_MINUTE_TENANT", default=3000, minimum=1),
+    "address": env.number("API_PER_MINUTE_ADDRESS", default=300, minimum=1),
     "login": env.number("API_PER_MINUTE_LOGIN", default=10, minimum=1),
 }
 

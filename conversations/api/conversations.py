@@ -33,7 +33,7 @@ from conversations.services import archive, labels, lifecycle, queue, replying, 
 from tenants.api.idempotency import once
 from tenants.api.resources import Listed, Need, Resource, Retrieved
 from tenants.api.scopes import Scope
-from tenants.api.serializers import Input, Nothing, Page
+from tenants.api.serializers import Input, Instant, Nothing, Page
 
 READS = Need(Scope.CONVERSATIONS_READ, "conversations.view_conversation")
 WRITES = Need(Scope.CONVERSATIONS_WRITE, "conversations.change_conversation")
@@ -54,8 +54,8 @@ class ConversationFilters(Input):
     thread = serializers.CharField(max_length=200, required=False)
     label = serializers.CharField(max_length=40, required=False)  # type: ignore[assignment]
     outcome = serializers.ChoiceField(choices=Conversation.Outcome.choices, required=False)
-    since = serializers.DateTimeField(required=False, help_text="Last message not before.")
-    until = serializers.DateTimeField(required=False, help_text="Last message before.")
+    since = Instant(required=False, help_text="Last message not before.")
+    until = Instant(required=False, help_text="Last message before.")
     q = serializers.CharField(
         max_length=200,
         required=False,

@@ -20,7 +20,7 @@ from conversations.models import Lead, LeadStage, LeadValue
 from conversations.services import lead_fields, lead_stages, leads
 from tenants.api.resources import Listed, Need, Resource, Retrieved
 from tenants.api.scopes import Scope
-from tenants.api.serializers import Input
+from tenants.api.serializers import Input, Instant
 
 MAX_VALUE = 500
 
@@ -94,7 +94,7 @@ class LeadFilters(Input):
     is_qualified = serializers.BooleanField(required=False)
     is_closed = serializers.BooleanField(required=False)
     min_score = serializers.IntegerField(min_value=0, max_value=100, required=False)
-    updated_since = serializers.DateTimeField(required=False)
+    updated_since = Instant(required=False)
 
 
 class Move(Input):

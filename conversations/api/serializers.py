@@ -24,7 +24,7 @@ from conversations.models import (
 )
 from conversations.services import contacts, labels, queue
 from conversations.types import MAX_TEXT
-from tenants.api.serializers import Input, Text
+from tenants.api.serializers import Input, Instant, Text
 
 
 def row_of(model: Any, **kwargs: Any) -> serializers.SlugRelatedField[Any]:
@@ -86,7 +86,7 @@ class ContactData(Input, serializers.ModelSerializer[Contact]):
 class Pause(Input):
     """Until when people answer in place of the assistant."""
 
-    until = serializers.DateTimeField(
+    until = Instant(
         required=False, allow_null=True, default=None, help_text="Null: until it is resumed."
     )
 

@@ -23,7 +23,7 @@ from conversations.types import MAX_TEXT
 from tenants.api.idempotency import once
 from tenants.api.resources import Listed, Need, Resource
 from tenants.api.scopes import Scope
-from tenants.api.serializers import Input, Text
+from tenants.api.serializers import Input, Instant, Text
 
 
 class TurnFilters(Input):
@@ -33,8 +33,8 @@ class TurnFilters(Input):
     agent = serializers.UUIDField(required=False)
     status = serializers.ChoiceField(choices=Turn.Status.choices, required=False)
     outcome = serializers.ChoiceField(choices=Turn.Outcome.choices, required=False)
-    since = serializers.DateTimeField(required=False, help_text="Begun not before.")
-    until = serializers.DateTimeField(required=False, help_text="Begun before.")
+    since = Instant(required=False, help_text="Begun not before.")
+    until = Instant(required=False, help_text="Begun before.")
 
 
 _NAMES = {
@@ -116,7 +116,7 @@ class Trigger(Input):
         Contact,
         required=False,
         help_text="In place of a thread: a contact, whose facts the agent knows. Nothing is sent"
-        " to them.",
+        " to them. Takes the scope `conversations:write` too.",
     )
     name = serializers.CharField(
         max_length=200, required=False, help_text="What the agent calls whom it speaks with."
@@ -164,6 +164,9 @@ class Triggers(Resource):
         this one, or by `GET /turns/{uuid}/`. To write on WhatsApp send a message.
         """
         values = self.taken(Trigger)
+        if "contact" in values:
+            # It is a conversation of somebody whom people know, with what is known of them.
+            self.caller.require(scope=Scope.CONVERSATIONS_WRITE)
         agent = get_object_or_404(Agent, uuid=agent_uuid)
         now = timezone.now()
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from conversations.models.conversations import Conversation
 from conversations.models.troubles import NumberTrouble
 from conversations.models.turns import Turn
+from conversations.types import FILE_KINDS
 from tenants.context import current_schema
 from tenants.models import Timer
 
@@ -82,7 +83,8 @@ class OutboundMessageQuerySet(models.QuerySet["OutboundMessage"]):
         """The first unsent message of each of some conversations, and how its number's bridge does.
 
         Args:
-            slow_since: a call that was begun before and is still being made is a slow one.
+            slow_since: a call that was begun before and is still being made is a slow one; not that
+                of a file, which may wait for a place in this process.
         """
         of_number = {"channel_account_ref": OuterRef("channel_account_ref")}
         worked_on = Timer.objects.filter(
@@ -97,7 +99,7 @@ class OutboundMessageQuerySet(models.QuerySet["OutboundMessage"]):
             status=OutboundMessage.Status.HANDED,
             handed_at__lt=slow_since,
             failure_reason="",
-        )
+        ).exclude(kind__in=FILE_KINDS)
         troubles = NumberTrouble.objects.filter(**of_number)
         bridge = {"is_troubled": Exists(troubles), "has_slow": Exists(slow)}
         return (

@@ -7,6 +7,7 @@ an unknown outcome does no harm, because the second edit or deletion changes not
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from django.db import transaction
 
 from conversations.channels import ChannelAccount, sender_for
 from conversations.models import Conversation, OutboundMessage
-from conversations.services import due, identity, replying, veto
+from conversations.services import due, identity, replying, troubles, veto
 from conversations.services.due import DueOutcome
 from conversations.services.takeover import AlreadyTaken
 from conversations.services.veto import Purpose
@@ -62,6 +63,7 @@ class TooLate(DomainError):
 @dataclass(frozen=True)
 class _Call:
     account: ChannelAccount
+    account_ref: uuid.UUID
     to: Address
     ref: str
     purpose: Purpose
@@ -204,18 +206,26 @@ def _carry_out(claim: timers.Claim) -> DueOutcome:
         return _finish(claim, None, reason=call)
     release_connection()
     reach("people_begun")
+    began = time.monotonic()
+    error = _called(call)
+    took_s = time.monotonic() - began
+    troubles.note(troubles.Called(call.account_ref, error, took_s, is_trial=False))
+    if isinstance(error, Temporary):
+        wait_s = min(MAX_RETRY_S, 2.0 ** min(claim.n_attempts, 10))
+        timers.retry(claim, due_at=database_now() + timedelta(seconds=wait_s))
+        return DueOutcome.NOT_DUE
+    return _finish(claim, call, reason="" if error is None else error.reason)
+
+
+def _called(call: _Call) -> Temporary | Permanent | None:
     try:
         if call.purpose is Purpose.EDIT:
             call.account.edit(to=call.to, ref=call.ref, text=call.text, leave=call.leave)
         else:
             call.account.delete(to=call.to, ref=call.ref, leave=call.leave)
-    except Temporary:
-        wait_s = min(MAX_RETRY_S, 2.0 ** min(claim.n_attempts, 10))
-        timers.retry(claim, due_at=database_now() + timedelta(seconds=wait_s))
-        return DueOutcome.NOT_DUE
-    except Permanent as error:
-        return _finish(claim, call, reason=error.reason)
-    return _finish(claim, call, reason="")
+    except (Temporary, Permanent) as error:
+        return error
+    return None
 
 
 def _prepare(message_id: int, *, now: datetime) -> _Call | datetime | str:
@@ -251,7 +261,15 @@ def _prepare(message_id: int, *, now: datetime) -> _Call | datetime | str:
             if isinstance(account, Permanent):
                 return account.reason
             to = identity.address_in(conversation)
-            return _Call(account, to, message.provider_ref, purpose, message.changed_text, leave)
+            return _Call(
+                account=account,
+                account_ref=message.channel_account_ref,
+                to=to,
+                ref=message.provider_ref,
+                purpose=purpose,
+                text=message.changed_text,
+                leave=leave,
+            )
         case _:
             assert_never(verdict)
 

@@ -14,13 +14,10 @@ from conversations.models import InboundMessage, OutboundFile, OutboundMessage
 from conversations.services import typing
 from conversations.services.describing import MAX_QUOTE, told
 from conversations.services.troubles import Unsettled
-from conversations.types import Address, MessageKind
+from conversations.types import FILE_KINDS, Address, MessageKind
 from conversations.types_sending import Content, NumberRules, Quote, Reads
 from tenants.context import release_connection
 from tenants.errors import Permanent, Temporary
-
-FILE_KINDS = frozenset({MessageKind.IMAGE, MessageKind.AUDIO, MessageKind.DOCUMENT})
-"""Kinds of messages that have a file."""
 
 SETTLES = timedelta(seconds=6)
 """How long a call whose answer was lost may still be under way at the bridge. Until then, that the

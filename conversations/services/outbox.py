@@ -28,7 +28,7 @@ from conversations.services import (
     troubles,
     veto,
 )
-from conversations.types import Address
+from conversations.types import FILE_KINDS, Address
 from conversations.types_sending import Content, Leave
 from tenants import parallel, timers
 from tenants.combining import Combiner
@@ -218,9 +218,7 @@ def _send_line(claim: timers.Claim, *, first: _Call | None = None) -> SendOutcom
         step = first or _advance(_Step(claim))
         outcome = SendOutcome.NOTHING_LEFT
         while isinstance(step, _Call):
-            began = time.monotonic()
-            error = _call(step)
-            took_s = time.monotonic() - began
+            error, took_s = _call(step)
             step = _advance(_Step(claim, called=step, error=error, took_s=took_s))
             outcome = SendOutcome.SENT
     except Exception:
@@ -400,9 +398,16 @@ def _judge(
             assert_never(verdict)
 
 
-def _call(call: _Call) -> Temporary | Permanent | None:
+def _call(call: _Call) -> tuple[Temporary | Permanent | None, float]:
+    """Make a call; return how it ended and what the bridge took, in seconds: 0 for a file.
+
+    A file takes as long as it is large, which says nothing of the bridge.
+    """
     with contents.room(call.content):
-        return _called(call)
+        began = time.monotonic()
+        error = _called(call)
+        took_s = time.monotonic() - began
+    return error, 0.0 if call.content.kind in FILE_KINDS else took_s
 
 
 def _called(call: _Call) -> Temporary | Permanent | None:

@@ -7,6 +7,7 @@ holds no message of the contact: a number that was mistyped must not read the co
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from django.utils.translation import gettext_lazy, override
 
 from conversations.channels import ChannelAccount, sender_for
 from conversations.models import ContactAddress, Conversation, StaffMessage
-from conversations.services import desks, due, identity, veto, words
+from conversations.services import desks, due, identity, troubles, veto, words
 from conversations.services.desks import Desk
 from conversations.services.due import DueOutcome
 from conversations.types import Address
@@ -112,6 +113,7 @@ def nobody_came(conversation: Conversation, desk: Desk, *, now: datetime) -> Non
 @dataclass(frozen=True)
 class _Call:
     account: ChannelAccount
+    account_ref: uuid.UUID
     phone: str
     text: str
     ref: str
@@ -145,19 +147,27 @@ def _send(claim: timers.Claim) -> DueOutcome:
         return _finish(claim, reason=call)
     release_connection()
     reach("people_begun")
+    began = time.monotonic()
+    error = _called(call, is_repeat=claim.n_attempts > 1)
+    took_s = time.monotonic() - began
+    troubles.note(troubles.Called(call.account_ref, error, took_s, is_trial=False))
+    if isinstance(error, Temporary):
+        wait_s = min(MAX_RETRY_S, 2.0 ** min(claim.n_attempts, 10))
+        timers.retry(claim, due_at=database_now() + timedelta(seconds=wait_s))
+        return DueOutcome.NOT_DUE
+    return _finish(claim, reason="" if error is None else error.reason)
+
+
+def _called(call: _Call, *, is_repeat: bool) -> Temporary | Permanent | None:
     to = Address(phone=call.phone)
     try:
         # Of an earlier try nobody may know whether it sent; where the channel cannot say, a notice
         # that comes twice under its id is better than none.
-        if claim.n_attempts == 1 or not call.account.was_sent(to=to, ref=call.ref):
+        if not is_repeat or not call.account.was_sent(to=to, ref=call.ref):
             call.account.send(to=to, content=Content(call.text), ref=call.ref, leave=call.leave)
-    except Temporary:
-        wait_s = min(MAX_RETRY_S, 2.0 ** min(claim.n_attempts, 10))
-        timers.retry(claim, due_at=database_now() + timedelta(seconds=wait_s))
-        return DueOutcome.NOT_DUE
-    except Permanent as error:
-        return _finish(claim, reason=error.reason)
-    return _finish(claim, reason="")
+    except (Temporary, Permanent) as error:
+        return error
+    return None
 
 
 def _prepare(message_id: int) -> _Call | veto.Wait | str:
@@ -188,7 +198,8 @@ def _prepare(message_id: int) -> _Call | veto.Wait | str:
         case veto.Allow(leave=leave):
             if isinstance(account, Permanent):
                 return account.reason
-            return _Call(account, message.phone, message.text, message.provider_ref, leave)
+            ref = message.channel_account_ref
+            return _Call(account, ref, message.phone, message.text, message.provider_ref, leave)
         case _:
             assert_never(verdict)
 

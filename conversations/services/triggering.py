@@ -6,6 +6,7 @@ to somebody on WhatsApp is another verb (`replying`), behind the rules for that.
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +28,9 @@ MIN_TTL, TTL, MAX_TTL = timedelta(minutes=1), timedelta(days=7), timedelta(days=
 """How long a thread is remembered after its last message: the shortest, usual and longest."""
 
 FORGOTTEN_AT_ONCE = 200
+
+FORGETTING_S = 60.0
+"""After how many seconds of forgetting the rest is left to the next hour."""
 
 
 class CannotTrigger(DomainError):
@@ -119,39 +123,57 @@ def trigger(
 def clear_expired(*, now: datetime) -> int:
     """Forget threads whose time is over, with all that was said there; return how many."""
     old = Thread.objects.filter(expires_at__lt=now).order_by("expires_at", "pk")
-    contacts = list(old.values_list("contact", flat=True)[:FORGOTTEN_AT_ONCE])
-    _forget(contacts)
-    return len(contacts)
+    until, n_forgotten = time.monotonic() + FORGETTING_S, 0
+    while True:
+        contacts = list(old.values_list("contact", flat=True)[:FORGOTTEN_AT_ONCE])
+        n_forgotten += _forget(contacts, now=now)
+        if len(contacts) < FORGOTTEN_AT_ONCE or time.monotonic() > until:
+            return n_forgotten
 
 
-def _forget(contacts: list[int]) -> None:
+def _forget(contacts: list[int], *, now: datetime) -> int:
+    """Forget those whose thread's time is over now that nobody else holds it; return how many."""
     with transaction.atomic():
-        # Conversations before their contacts, as everybody locks them.
+        # Conversations, threads, contacts: in this order, as everybody locks them.
         Conversation.objects.hold_of(contacts)
-        Contact.objects.filter(pk__in=contacts).delete()
+        old = Thread.objects.select_for_update().filter(contact__in=contacts, expires_at__lt=now)
+        gone = list(old.order_by("pk").values_list("contact", flat=True))
+        Contact.objects.filter(pk__in=gone).delete()
+    return len(gone)
 
 
 def _thread(ref: str, *, name: str, expires_at: datetime, now: datetime) -> Thread:
     """Return a thread, locked, that is remembered until then; one that has expired begins anew."""
     ref = ref or str(uuid.uuid4())
-    rows = Thread.objects.select_for_update(of=("self",)).select_related("contact")
-    found = rows.filter(ref=ref).first()
-    if found is not None and found.expires_at < now:
-        _forget([found.contact_id])
-        found = None
-    if found is None:
-        contact = Contact.objects.create(name=name[:200])
-        made, is_new = Thread.objects.get_or_create(
-            ref=ref, defaults={"contact": contact, "expires_at": expires_at, "created_at": now}
-        )
-        if is_new:
-            return made
-        contact.delete()  # another call made it meanwhile
-        found = rows.get(pk=made.pk)
-    if found.expires_at < expires_at:
-        found.expires_at = expires_at
-        found.save(update_fields=["expires_at"])
-    return found
+    while True:
+        found = _held(ref)
+        if found is not None and found.expires_at < now:
+            _forget([found.contact_id], now=now)
+            found = None
+        if found is None:
+            contact = Contact.objects.create(name=name[:200])
+            found, is_new = Thread.objects.get_or_create(
+                ref=ref, defaults={"contact": contact, "expires_at": expires_at, "created_at": now}
+            )
+            if is_new:
+                return found
+            contact.delete()
+            continue  # another call made it meanwhile
+        if found.expires_at < expires_at:
+            found.expires_at = expires_at
+            found.save(update_fields=["expires_at"])
+        return found
+
+
+def _held(ref: str) -> Thread | None:
+    """Return the thread of that name, locked after its contact's conversations."""
+    rows = Thread.objects.filter(ref=ref)
+    contact_id = rows.values_list("contact", flat=True).first()
+    if contact_id is None:
+        return None
+    Conversation.objects.hold_of([contact_id])
+    locked = rows.select_for_update(of=("self",)).select_related("contact")
+    return locked.filter(contact=contact_id).first()
 
 
 def _message(text: str, *, agent: Agent, now: datetime) -> NewMessage:

@@ -5,6 +5,9 @@ came of the call. As long as the row is there, only one line of the number calls
 wait; the first call that gets through removes the row and wakes them. So an outage of ten minutes
 costs the bridge a few hundred calls, however many contacts wait, and ends for all at once.
 
+What fails may be one message and not the bridge. So who has not been tried comes first, at the
+instant from which on the number may be tried, and what keeps failing holds nobody up for longer.
+
 A slow bridge is one that fails: it sends one message after the other, so whoever calls meanwhile
 only stands in its line until the call times out, and nobody knows what became of it.
 
@@ -15,14 +18,16 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import Q
 
 from conversations.models import NumberTrouble, OutboundMessage
 from tenants import timers
+from tenants.context import database_now
 from tenants.errors import Permanent, Temporary
 
 TIMER = "send"
@@ -40,8 +45,12 @@ SLOW_S = 5.0
 """How long a call may take before the bridge counts as slow, in seconds. WhatsApp takes a text in
 less than one, and a bridge that is as slow as this sends a dozen a minute whoever calls."""
 
-QUIET = timedelta(seconds=60)
-"""How long nobody must have tried before what has no line may be the one that does."""
+QUIET = timedelta(seconds=5)
+"""For how long no line must have taken its turn before what has no line may be the one that tries.
+A line that waits takes it within a second."""
+
+LOST = timedelta(seconds=60)
+"""The same where a line is trying: so long takes none, and what knows of dead workers are lines."""
 
 LONGEST_WISH_S = 30.0
 """How long a bridge may ask us to leave it alone, in seconds: it bounds the recovery."""
@@ -56,12 +65,12 @@ class Unsettled(Temporary):
 
 @dataclass(frozen=True)
 class Called:
-    """How a call of a line ended.
+    """How a call ended.
 
     Attributes:
         error: None where it was taken.
         took_s: its time, in seconds.
-        is_trial: it was the one call that the number was allowed.
+        is_trial: it was the one call that the number was allowed; False for what has no line.
     """
 
     account_ref: uuid.UUID
@@ -80,10 +89,9 @@ class Called:
         return not self.has_failed and self.took_s > SLOW_S
 
     @property
-    def ends_trouble(self) -> bool:
-        """Test whether the number works again."""
-        is_answered = not isinstance(self.error, Temporary)
-        return self.is_trial and is_answered and not self.was_slow
+    def got_through(self) -> bool:
+        """Test whether the bridge did what it should, and in time."""
+        return not isinstance(self.error, Temporary) and not self.was_slow
 
 
 class Watch:
@@ -99,7 +107,7 @@ class Watch:
         self._calls = [one for one in calls if one.is_trial or one.has_failed or one.was_slow]
         self._rows: dict[uuid.UUID, NumberTrouble] = {}
         self._gone: set[uuid.UUID] = set()
-        self._slow: set[uuid.UUID] = set()
+        self._woken: dict[uuid.UUID, datetime | None] = {}
         self._has_met = False
 
     def meet(self, heads: Iterable[OutboundMessage]) -> None:
@@ -136,16 +144,18 @@ class Watch:
             return
         if call.is_trial:
             row.trial_token = None
-        if call.ends_trouble:
+        if call.is_trial and call.got_through:
             self._gone.add(call.account_ref)
+            self._woken[call.account_ref] = None
             return
         self._gone.discard(call.account_ref)
         if call.was_slow:
-            self._slow.add(call.account_ref)  # it began long ago: the next one may begin at once
+            self._woken[call.account_ref] = None  # it began long ago: the next may begin at once
             return
         wish_s = call.error.retry_after_s if isinstance(call.error, Temporary) else None
         pause = max(TRY_EVERY, timedelta(seconds=min(wish_s or 0.0, LONGEST_WISH_S)))
         row.next_try_at = max(row.next_try_at, self._now + pause)
+        self._woken[call.account_ref] = row.next_try_at
 
     def until(self, head: OutboundMessage) -> datetime | None:
         """Return until when a head waits for its number's bridge; None where it may be tried."""
@@ -156,6 +166,9 @@ class Watch:
         is_early = row.trial_token is not None or row.next_try_at > self._now
         if not is_early and not head.waits_for_slow:
             return None
+        is_new = not head.n_attempts and head.held_by != OutboundMessage.HELD_BY_BRIDGE
+        if is_new and row.next_try_at > self._now:
+            return row.next_try_at
         return _later(row.next_try_at, self._now)
 
     def take(self, head: OutboundMessage, claim: timers.Claim) -> bool:
@@ -167,7 +180,7 @@ class Watch:
         row.next_try_at = self._now + TRY_EVERY
         return True
 
-    def close(self) -> list[uuid.UUID]:
+    def close(self) -> dict[uuid.UUID, datetime | None]:
         """Write it, in the same transaction; return the numbers whose lines `wake` is to wake."""
         self.meet(())
         for ref, row in self._rows.items():
@@ -175,7 +188,7 @@ class Watch:
                 row.save(update_fields=["next_try_at", "trial_token"])
         if self._gone:
             NumberTrouble.objects.filter(channel_account_ref__in=self._gone).delete()
-        return sorted(self._gone | self._slow)
+        return self._woken
 
 
 def _forget_the_dead(rows: Iterable[NumberTrouble]) -> None:
@@ -200,23 +213,54 @@ def wait(ref: uuid.UUID, *, now: datetime) -> datetime | None:
     row = NumberTrouble.objects.filter(channel_account_ref=ref).first()
     if row is None:
         return None
-    found = NumberTrouble.objects.filter(pk=row.pk, next_try_at__lte=now - QUIET)
+    is_free = Q(trial_token=None, next_try_at__lte=now - QUIET) | Q(next_try_at__lte=now - LOST)
+    found = NumberTrouble.objects.filter(is_free, pk=row.pk)
     if found.update(next_try_at=now + TRY_EVERY):
         return None
     return _later(row.next_try_at, now)
 
 
+def note(call: Called) -> None:
+    """Note what came of a call that stood in no line; outside any transaction.
+
+    One that got through ends a trouble that is older than it, unless a line is trying just now.
+    """
+    now = database_now()
+    woken: Mapping[uuid.UUID, datetime | None] = {}
+    if call.got_through:
+        over = NumberTrouble.objects.filter(
+            channel_account_ref=call.account_ref,
+            trial_token=None,
+            since__lte=now - timedelta(seconds=call.took_s),
+        )
+        if over.delete()[0]:
+            woken = {call.account_ref: None}
+    elif call.has_failed or call.was_slow:
+        with transaction.atomic():
+            woken = Watch(now=now, calls=[call]).close()
+    wake(woken, now=now)
+
+
 _WAITING = """
-select distinct conversation_id from conversations_outboundmessage
+select channel_account_ref, conversation_id from conversations_outboundmessage
 where status in ('created', 'handed') and held_by = %s and channel_account_ref = any(%s)
+order by n_attempts, id
 """
 
 
-def wake(refs: Sequence[uuid.UUID], *, now: datetime) -> None:
-    """Have lines go on that waited for their number's bridge; outside any transaction."""
-    if not refs:
+def wake(numbers: Mapping[uuid.UUID, datetime | None], *, now: datetime) -> None:
+    """Have lines go on that waited for their number's bridge; outside any transaction.
+
+    Args:
+        numbers: when the one that was tried least goes on; all of them do, now, where it is None.
+    """
+    if not numbers:
         return
+    waiting: dict[uuid.UUID, list[int]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_WAITING, [OutboundMessage.HELD_BY_BRIDGE, list(refs)])
-        lines = [row[0] for row in cursor.fetchall()]
-    timers.hasten(kind=TIMER, refs=lines, due_at=now)
+        cursor.execute(_WAITING, [OutboundMessage.HELD_BY_BRIDGE, list(numbers)])
+        for ref, conversation_id in cursor.fetchall():
+            waiting.setdefault(ref, []).append(conversation_id)
+    for ref, lines in waiting.items():
+        at = numbers[ref]
+        timers.hasten(kind=TIMER, refs=lines if at is None else lines[:1], due_at=at or now)

@@ -124,6 +124,8 @@ class McpToolAdmin(ReadOnlyAdmin):
             parameters = mcp_definitions.parameters(definition, changes=True)
         except DomainError as error:
             problem = str(error)
+        before = (found.pinned or {}) if is_changed else definition
+        differences, n_more = mcp_definitions.differences(before, definition)
         context = {
             **self.admin_site.each_context(request),
             "title": visible(found.name),
@@ -138,9 +140,8 @@ class McpToolAdmin(ReadOnlyAdmin):
             "only_reads": mcp_definitions.only_reads(definition),
             "problem": problem,
             "raw": visible(json.dumps(definition, ensure_ascii=False, indent=2)),
-            "differences": mcp_definitions.differences(found.pinned or {}, definition)
-            if is_changed
-            else [],
+            "differences": differences,
+            "n_more": n_more,
             "is_changed": is_changed and found.is_offered,
             "may_approve": _may(request)
             and found.is_offered

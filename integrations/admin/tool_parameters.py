@@ -18,7 +18,7 @@ from unfold.widgets import (
 )
 
 from integrations.services import tool_editing
-from integrations.services.tool_requests import Kind, Source
+from integrations.services.tool_values import Kind, Source
 
 MAX_ROWS = 12
 """Rows of the form; a blueprint may give more, and all that are there are shown."""

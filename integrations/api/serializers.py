@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from integrations.models import Delivery, DeliveryAttempt, WebhookEndpoint
 from integrations.payloads import TYPES
-from tenants.api.serializers import Input
+from tenants.api.serializers import Input, Instant
 
 
 @extend_schema_serializer(
@@ -149,8 +149,8 @@ class DeliveryWhole(DeliveryData):
 class Replay(Input):
     """Which events are told again."""
 
-    since = serializers.DateTimeField()
-    until = serializers.DateTimeField()
+    since = Instant()
+    until = Instant()
     only_failed = serializers.BooleanField(default=True)
 
 

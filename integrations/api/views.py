@@ -36,7 +36,7 @@ from integrations.payloads import TYPES
 from integrations.services import budget_use, endpoints, spending
 from tenants.api.resources import Listed, Need, Resource, Retrieved
 from tenants.api.scopes import Scope
-from tenants.api.serializers import Input
+from tenants.api.serializers import Day, Input
 from tenants.audit.record import record
 
 MAX_DAYS = 366
@@ -54,7 +54,7 @@ class Endpoints(Listed, Retrieved, Resource):
     }
     serializer_class = EndpointData
     ordering = ("name", "pk")
-    has_etag = True
+    has_etag = is_volatile = True
 
     def get_queryset(self) -> QuerySet[WebhookEndpoint]:
         """Return the endpoints."""
@@ -199,8 +199,8 @@ class Deliveries(Resource):
 class UsageFilters(Input):
     """Which days; the last thirty without any."""
 
-    first = serializers.DateField(required=False)
-    last = serializers.DateField(required=False)
+    first = Day(required=False)
+    last = Day(required=False)
 
 
 class Usage(Resource):

@@ -231,6 +231,10 @@ class HttpToolCall(models.Model):
     turn_uuid = models.UUIDField(null=True)
     arguments = models.TextField(_("asked with"), blank=True, default="")  # masked
     arguments_encrypted = models.TextField(blank=True, default="", editable=False)  # of who waits
+    # Of the tool as it was when a person was asked for a yes; a call without one is never made.
+    fitting_hash = models.CharField(
+        max_length=64, blank=True, default="", db_default="", editable=False
+    )
     result = models.TextField(_("what the model saw"), blank=True, default="")  # masked
     reason = models.CharField(_("failure"), max_length=200, blank=True, default="")
     status_code = models.PositiveSmallIntegerField(_("answer"), null=True)

@@ -8,6 +8,7 @@ again after a crash, and a second worker all meet that row.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import logging
 import time
@@ -20,6 +21,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from integrations import http
@@ -30,7 +32,8 @@ from integrations.models.tools import MAX_TIMEOUT_S
 from integrations.services import breakers, mcp_calls, mcp_found, notices, tool_requests
 from integrations.services.mcp_definitions import Unusable
 from integrations.services.tool_outcomes import Called, Sent, State
-from integrations.services.tool_requests import BadArguments, Definition, Value
+from integrations.services.tool_requests import Definition
+from integrations.services.tool_values import BadArguments, Source, Value
 from tenants.crypto import CannotDecrypt
 from tenants.errors import DomainError, Permanent, Temporary
 from tenants.remembering import Remembered
@@ -172,6 +175,7 @@ def propose(tool: Definition, values: Mapping[str, Value], *, asking: Asking) ->
     tool_requests.request(tool, values, key="")
     row = _new_row(tool, values, asking=asking, status=Status.WAITING)
     row.set_plain_arguments(dict(values))
+    row.fitting_hash = fingerprint(tool)
     with transaction.atomic():
         kept, is_new = HttpToolCall.objects.get_or_create(
             dedup_key=row.dedup_key, defaults=_fields(row)
@@ -194,7 +198,7 @@ def decide(*, call_id: int, is_yes: bool, actor: str) -> Called:
 
     Raises:
         NotWaiting: somebody has decided already, or the tool is gone or switched off.
-        NoLongerFits: it cannot be sent; it goes on waiting.
+        NoLongerFits: it cannot be sent, or its tool is another by now; it goes on waiting.
         RuntimeError: a transaction is open; nothing may wait for the network under it.
     """
     row = HttpToolCall.objects.select_related("tool__mcp__server").get(pk=call_id)
@@ -232,9 +236,35 @@ def _waiting(row: HttpToolCall) -> tuple[Definition | None, Mapping[str, Any]]:
         tool_requests.request(tool, values, key="")
     except (BadArguments, Unusable) as error:
         raise NoLongerFits from error
-    if tool.served is not None and tool_requests.misfits(tool, values):
+    if not hmac.compare_digest(row.fitting_hash, fingerprint(tool)):
         raise NoLongerFits
     return tool, values
+
+
+def fingerprint(tool: Definition) -> str:
+    """Return what tells a tool from another to which the same values would mean something else.
+
+    Keyed, because headers may hold a key of the business. The token or password of its own is left
+    out: it says who asks, and is renewed.
+    """
+    parameters = [
+        (
+            *(one.name, one.kind, one.source, one.description, one.is_required),
+            *(one.choices, one.minimum, one.maximum, one.shape),
+            one.value if one.source is Source.FIXED else "",
+        )
+        for one in tool.parameters
+    ]
+    served = tool.served and (
+        *(str(tool.served.server_ref), tool.served.place.url, tool.served.place.command),
+        *(tool.served.tool, tool.served.pinned),
+    )
+    said = (
+        *(str(tool.ref), tool.description, tool.method, tool.url, served, parameters),
+        *(dict(tool.headers), tool.auth_kind, tool.auth_name, tool.changes),
+    )
+    plain = json.dumps(said, sort_keys=True)
+    return salted_hmac("integrations.http_tools", plain, algorithm="sha256").hexdigest()
 
 
 def settle_lost(*, now: datetime) -> int:

@@ -11,7 +11,8 @@ from integrations.mcp import Changed, NotCalled, Place
 from integrations.models import McpServer, McpTool
 from integrations.services import mcp_definitions, tool_requests
 from integrations.services.tool_outcomes import Called, Sent, State
-from integrations.services.tool_requests import Definition, Kind, Parameter, Served, Value
+from integrations.services.tool_requests import Definition, Parameter, Served
+from integrations.services.tool_values import Kind, Value
 
 CHANGED = "its server describes it otherwise than was approved"
 """The reason of a call that was refused until somebody approves the tool again."""

@@ -18,7 +18,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from integrations.llm import words
-from integrations.services.tool_requests import BadArguments, Kind, Source, checked, parameter
+from integrations.services import identities
+from integrations.services.tool_requests import checked, parameter
+from integrations.services.tool_values import BadArguments, Kind, Source
 from tenants.errors import DomainError
 
 MAX_DESCRIPTION = 1_000
@@ -40,11 +42,7 @@ _MAX_WORDS = 1_500
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _KINDS = {one.value: one for one in Kind if one is not Kind.JSON}
-_IDENTITY = {
-    Source.PHONE: {"phone", "telephone", "mobile", "telefone", "celular", "whatsapp"},
-    Source.EMAIL: {"email", "mail"},
-}
-_SHAPE_KEYS = ("type", "description", "enum", "items", "properties", "required")
+_SHAPE_KEYS = ("type", "format", "description", "enum", "items", "properties", "required")
 
 Schema = Mapping[str, Any]
 
@@ -184,19 +182,20 @@ def _parameter(name: str, schema: Schema, is_required: bool, *, changes: bool) -
             for end in ("minimum", "maximum")
             if isinstance(schema.get(end), int | float)
         }
-    if source := _source(name, kind, is_free=not choices, changes=changes):
+    if source := _source(name, schema, kind, is_free=not choices, changes=changes):
         found["from"] = source.value
     return found
 
 
-def _source(name: str, kind: Kind, *, is_free: bool, changes: bool) -> Source | None:
+def _source(
+    name: str, schema: Schema, kind: Kind, *, is_free: bool, changes: bool
+) -> Source | None:
     """Guess who fills a parameter in; None for the model."""
     if not is_free or kind is Kind.BOOLEAN:
         return None
-    if kind is not Kind.TEXT:
-        return Source.SAID if changes else None
-    parts = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()))
-    return next((source for source, names in _IDENTITY.items() if parts & names), None)
+    if source := identities.source_of(name, schema):
+        return source
+    return Source.SAID if changes and kind is not Kind.TEXT else None
 
 
 def _example(schema: Schema) -> str:
@@ -288,23 +287,34 @@ class Difference:
     parts: tuple[tuple[str, str], ...]
 
 
-def differences(before: Schema, after: Schema) -> list[Difference]:
-    """Return what a server says otherwise than before, to be read by a person."""
+def differences(before: Schema, after: Schema) -> tuple[list[Difference], int]:
+    """Return what a server says otherwise than before, to be read by a person.
+
+    Returns:
+        What a model reads first, and how many more there are than are listed.
+    """
     old, new = dict(_flat(before)), dict(_flat(after))
+    paths = [one for one in {**old, **new} if old.get(one) != new.get(one)]
+    paths.sort(key=_rank)
     found = [
         Difference(_where(path), _parts(old.get(path), new.get(path)))
-        for path in dict.fromkeys([*old, *new])
-        if old.get(path) != new.get(path)
+        for path in paths[:MAX_DIFFERENCES]
     ]
-    return found[:MAX_DIFFERENCES]
+    return found, len(paths) - len(found)
+
+
+def _rank(path: tuple[str, ...]) -> int:
+    first = [("description",), ("title",), ("inputSchema", "required"), ("inputSchema",)]
+    return next((n for n, one in enumerate(first) if path[: len(one)] == one), len(first))
 
 
 def _flat(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Return the parts of a definition, each as JSON: the text "1" is no number."""
     if isinstance(value, dict) and value:
         for key, one in value.items():
             yield from _flat(one, (*path, str(key)))
     else:
-        yield path, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield path, json.dumps(value, ensure_ascii=False)
 
 
 def _where(path: tuple[str, ...]) -> str:
@@ -320,6 +330,8 @@ def _where(path: tuple[str, ...]) -> str:
 
 
 def _parts(old: str | None, new: str | None) -> tuple[tuple[str, str], ...]:
+    if all(one is None or (one[0] == '"' and one != '""') for one in (old, new)):
+        old, new = (json.loads(one) if one else None for one in (old, new))  # texts, read as such
     before, after = re.findall(r"\s+|\S+", old or ""), re.findall(r"\s+|\S+", new or "")
     if max(len(before), len(after)) > _MAX_WORDS or not before or not after:
         whole = (("old", visible(old or "")), ("new", visible(new or "")))

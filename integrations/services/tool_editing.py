@@ -17,7 +17,8 @@ from integrations.models import HttpTool, McpTool
 from integrations.services import endpoints, http_tools, mcp_definitions, tool_requests
 from integrations.services.mcp_calls import CHANGED
 from integrations.services.tool_outcomes import State
-from integrations.services.tool_requests import BadArguments, Definition, Kind, Source
+from integrations.services.tool_requests import Definition
+from integrations.services.tool_values import BadArguments, Kind, Source
 from tenants.crypto import CannotDecrypt
 from tenants.errors import DomainError, Permanent
 

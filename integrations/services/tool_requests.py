@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -19,6 +18,18 @@ from uuid import UUID
 from integrations.http import Response
 from integrations.llm import pii, words
 from integrations.mcp import Place
+from integrations.services import identities
+from integrations.services.tool_values import (
+    BY_MODEL,
+    NAMES,
+    BadArguments,
+    Kind,
+    Known,
+    NotKnown,
+    Source,
+    Value,
+    was_said,
+)
 
 MAX_VALUE = 500
 """Characters of one value; a longer one is a text, and no parameter."""
@@ -31,50 +42,6 @@ MAX_LISTED = 30
 
 MAX_JSON = 4_000
 """Characters of one list or object."""
-
-Value = str | int | float | bool | list[Any] | dict[str, Any]
-
-
-class BadArguments(Exception):
-    """What a model named cannot be taken; the message is for the model."""
-
-
-class NotKnown(Exception):
-    """Something that comes from the conversation is not known; the message is for the model."""
-
-
-class Kind(StrEnum):
-    """What a value is, by its name in JSON schema."""
-
-    TEXT = "string"
-    INTEGER = "integer"
-    NUMBER = "number"
-    BOOLEAN = "boolean"
-    JSON = "json"  # a list or an object, which only MCP servers ask for
-
-
-class Source(StrEnum):
-    """Who fills a parameter in."""
-
-    MODEL = "model"
-    SAID = "said"  # named by the model, taken only where the contact wrote it or a tool found it
-    PHONE = "contact_phone"
-    NAME = "contact_name"
-    EMAIL = "contact_email"
-    CONTACT = "contact_uuid"
-    CONVERSATION = "conversation_uuid"
-    FIXED = "fixed"
-
-
-BY_MODEL = frozenset({Source.MODEL, Source.SAID})
-
-_NAMES = {
-    Source.PHONE: "phone number",
-    Source.NAME: "name",
-    Source.EMAIL: "e-mail address",
-    Source.CONTACT: "record",
-    Source.CONVERSATION: "conversation",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +71,7 @@ class Parameter:
         if self.source is Source.SAID:
             told = f"{told} Exactly as the contact wrote it, or as a tool returned it.".strip()
         found: dict[str, object] = (
-            dict(self.shape) if self.kind is Kind.JSON else {"type": self.kind.value}
+            identities.told(self.shape) if self.kind is Kind.JSON else {"type": self.kind.value}
         )
         if told:
             found["description"] = told
@@ -117,32 +84,6 @@ class Parameter:
         if self.value and self.source is Source.MODEL and self.kind is not Kind.JSON:
             found["examples"] = [self.value]
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What code knows of the conversation; empty for what it does not.
-
-    Args:
-        said: what the contact wrote, and what tools found for this answer.
-    """
-
-    phone: str = ""
-    name: str = ""
-    email: str = ""
-    contact_uuid: str = ""
-    conversation_uuid: str = ""
-    said: Sequence[str] = ()
-
-    def of(self, source: Source) -> str:
-        """Return the value of a source that is no model's."""
-        return {
-            Source.PHONE: self.phone,
-            Source.NAME: self.name,
-            Source.EMAIL: self.email,
-            Source.CONTACT: self.contact_uuid,
-            Source.CONVERSATION: self.conversation_uuid,
-        }[source]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +172,10 @@ def arguments(
             if value is not None:
                 found[one.name] = value
         elif value := known.of(one.source):
-            found[one.name] = value[:MAX_VALUE]
+            shape = one.shape if one.kind is Kind.JSON else {"type": one.kind.value}
+            found[one.name] = identities.filled(shape, value[:MAX_VALUE])
         elif one.is_required:
-            raise NotKnown(f"the contact's {_NAMES[one.source]} is not known here")
+            raise NotKnown(f"the contact's {NAMES[one.source]} is not known here")
     return found
 
 
@@ -260,11 +202,11 @@ def _named(one: Parameter, given: object, known: Known) -> Value | None:
     if one.kind is not Kind.JSON and not isinstance(given, str | int | float | bool):
         raise BadArguments(f"{one.name} is no single value.")
     value = checked(one, given)
-    leaves = _leaves(value) if one.kind is Kind.JSON else (value,)
-    if one.source is Source.SAID and not all(was_said(leaf, known.said) for leaf in leaves):
-        raise BadArguments(
-            f"{one.name} must stand in the contact's messages or in a result; ask the contact."
-        )
+    is_said = one.source is Source.SAID
+    if one.kind is Kind.JSON:
+        return identities.bound(one.name, value, one.shape, known, is_said=is_said)
+    if is_said and not was_said(value, known.said):
+        raise BadArguments(identities.UNSAID % one.name)
     return value
 
 
@@ -337,17 +279,6 @@ def _number(one: Parameter, text: str) -> int | float:
     return int(value) if value.is_integer() else value
 
 
-def was_said(value: Value, texts: Sequence[str]) -> bool:
-    """Test whether a value stands in some texts, whatever signs and blanks are between its own."""
-    signs = [one for one in words.fold(str(value)) if one.isalnum()]
-    if not signs:
-        return False
-    # Whole: of the order "A-991" neither "A" nor "991" is one.
-    whole = r"(?<!\w)(?<!\w[./-])" + r"[\W_]*".join(map(re.escape, signs)) + r"(?![./-]?\w)"
-    found = re.compile(whole)
-    return any(found.search(words.fold(text)) for text in texts)
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is sent; `headers` hold secrets, so it is never logged."""
@@ -389,13 +320,6 @@ def request(definition: Definition, values: Mapping[str, Value], *, key: str) ->
 def placeholders(url: str) -> tuple[str, ...]:
     """Return the names that stand in braces in an address."""
     return tuple(dict.fromkeys(re.findall(r"\{(\w+)\}", url)))
-
-
-def misfits(definition: Definition, values: Mapping[str, Value]) -> bool:
-    """Test whether values that were asked for earlier do not fit the tool any more."""
-    known = {one.name for one in definition.parameters}
-    must = {one.name for one in definition.parameters if one.is_required}
-    return not (values.keys() <= known and must <= values.keys())
 
 
 def _as_text(value: Value) -> str:

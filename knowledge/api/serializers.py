@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from knowledge.models import Category, Document, Search
-from tenants.api.serializers import Input, Text
+from tenants.api.serializers import Day, Input, Text
 
 
 class CategoryData(Input, serializers.ModelSerializer[Category]):
@@ -57,15 +57,15 @@ class Upload(Input):
 
     file = serializers.FileField(allow_empty_file=True)
     category = serializers.SlugRelatedField(slug_field="uuid", queryset=Category.objects.all())
-    valid_from = serializers.DateField(required=False, allow_null=True)
-    valid_until = serializers.DateField(required=False, allow_null=True)
+    valid_from = Day(required=False, allow_null=True)
+    valid_until = Day(required=False, allow_null=True)
 
 
 class Validity(Input):
     """The first and the last day on which a document may be quoted; null for always."""
 
-    valid_from = serializers.DateField(allow_null=True)
-    valid_until = serializers.DateField(allow_null=True)
+    valid_from = Day(allow_null=True)
+    valid_until = Day(allow_null=True)
 
 
 class Question(Input):

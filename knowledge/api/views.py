@@ -12,7 +12,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -27,6 +27,7 @@ from knowledge.api.serializers import (
 from knowledge.models import Category, Document
 from knowledge.services import bin as paper_bin
 from knowledge.services import documents, trying, uploading, versions
+from tenants.api.parsers import JsonParser
 from tenants.api.resources import Listed, Need, Resource, Retrieved
 from tenants.api.scopes import Scope
 from tenants.api.serializers import Input
@@ -101,7 +102,7 @@ class Documents(Listed, Retrieved, Resource):
         "search": Need(Scope.KNOWLEDGE_READ, "knowledge.view_search"),
     }
     serializer_class = DocumentData
-    parser_classes = (JSONParser, MultiPartParser)
+    parser_classes = (JsonParser, MultiPartParser)
     filters = DocumentFilters
     is_sparse = has_etag = True
 
@@ -137,13 +138,18 @@ class Documents(Listed, Retrieved, Resource):
         )
         return self.shown(self.get_queryset().get(pk=stored.document.pk), status=201)
 
+    def _held(self, uuid: uuid.UUID) -> Document:
+        """Return a document, locked, that is as the program believes it to be."""
+        rows = Document.objects.select_for_update(of=("self",)).select_related("category")
+        found = get_object_or_404(rows, uuid=uuid)
+        self.unchanged(found)
+        return found
+
     @extend_schema(request={"application/json": Validity})
     def partial_update(self, request: Request, uuid: uuid.UUID) -> Response:
         """Set the days on which it may be quoted."""
         with transaction.atomic():
-            rows = Document.objects.select_for_update(of=("self",)).select_related("category")
-            found = get_object_or_404(rows, uuid=uuid)
-            self.unchanged(found)
+            found = self._held(uuid)
             values = self.taken(Validity)
             if versions.set_validity(document=found, now=timezone.now(), **values):
                 self._record(found, "changed", fields=sorted(values))
@@ -152,8 +158,8 @@ class Documents(Listed, Retrieved, Resource):
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, uuid: uuid.UUID) -> Response:
         """Move it to the bin: no answer comes from it any more, and it can be taken out."""
-        found = self.get_object()
         with transaction.atomic():
+            found = self._held(uuid)
             if paper_bin.throw_away(document=found, now=timezone.now()):
                 self._record(found, "deleted")
         return Response(status=204)

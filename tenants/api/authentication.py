@@ -8,6 +8,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from tenants.api.callers import Caller, address_of, identify
+from tenants.api.refusals import Unauthenticated
+from tenants.api.throttling import spend_unknown
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -20,10 +22,14 @@ class BearerAuthentication(BaseAuthentication):
 
         Raises:
             Unauthenticated: nobody of this tenant.
+            TooManyRequests: nobody, and once too often from this address.
         """
-        caller = identify(
-            headers=request.headers, address=address_of(request._request), now=timezone.now()
-        )
+        address, now = address_of(request._request), timezone.now()
+        try:
+            caller = identify(headers=request.headers, address=address, now=now)
+        except Unauthenticated:
+            spend_unknown(address=address, now=now)
+            raise
         return caller.user, caller
 
     def authenticate_header(self, request: Request) -> str:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.core.exceptions import (
+    ObjectDoesNotExist,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError
 from django.db.models import ProtectedError
@@ -103,6 +108,10 @@ def _of_django(error: Exception) -> Response | None:
             return Response(
                 body(code="forbidden", message=_("Your role does not allow that.")), 403
             )
+        case RequestDataTooBig():
+            return Response(body(code="too_large", message=_("This is too large.")), 413)
+        case SuspiciousOperation():
+            return Response(body(code="unreadable", message=_("This cannot be read.")), 400)
         case DjangoValidationError():
             return _invalid(get_error_detail(error))
         case ProtectedError():

@@ -30,7 +30,7 @@ _REFUSED: Mapping[int, tuple[str, str, str]] = {
     406: ("not_acceptable", "Answers are JSON.", "Could not satisfy the request Accept header."),
     409: ("already_taken", "The state of things does not allow it.", "Another person has it."),
     412: ("changed_meanwhile", "`If-Match` names another state.", "Somebody changed this."),
-    413: ("file_too_large", "The file is too large.", "The file is larger than 20 MB."),
+    413: ("too_large", "The body or the file is too large.", "This is too large."),
     415: ("unsupported_media_type", "The body is of another type.", "Unsupported media type."),
     422: ("invalid", "A value cannot be used; `fields` names it.", "Some of it cannot be used."),
     429: ("too_many_requests", "Too many calls.", "These are too many requests; wait a moment."),
@@ -62,9 +62,9 @@ class Schema(AutoSchema):
             return []
         found: list[Any] = list(view.parameters(view.action))
         is_safe = self.method in SAFE_METHODS
-        if view.has_etag and view.action == "retrieve":
+        if view.has_etag and not view.is_volatile and view.action == "retrieve":
             found.append(_header("If-None-Match", "An `ETag`: 304 where nothing has changed."))
-        if view.has_etag and view.action in ("partial_update", "destroy"):
+        if view.has_etag and view.action in view.conditional:
             found.append(_header("If-Match", "An `ETag`: 412 where it was changed meanwhile."))
         if not is_safe and view.action in view.repeatable:
             found.append(_header(HEADER, "A repeat with the same value changes nothing."))

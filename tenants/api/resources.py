@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -47,6 +48,9 @@ class Resource(GenericViewSet[Any]):
         is_sparse: rows are wide, so `fields` is taken.
         repeatable: actions that take an Idempotency-Key.
         has_etag: a configuration that several people edit: `ETag`, `If-Match`, `If-None-Match`.
+        is_volatile: what is shown also changes by itself: its ETag names what can be edited, and a
+            read is always answered whole.
+        conditional: actions that take `If-Match`; each calls `unchanged`.
     """
 
     lookup_field = "uuid"
@@ -61,6 +65,8 @@ class Resource(GenericViewSet[Any]):
     repeatable: ClassVar[frozenset[str]] = frozenset()
     is_sparse = False
     has_etag = False
+    is_volatile = False
+    conditional: ClassVar[frozenset[str]] = frozenset({"partial_update", "destroy"})
 
     @property
     def caller(self) -> Caller:
@@ -81,7 +87,7 @@ class Resource(GenericViewSet[Any]):
         if not isinstance(request.auth, Caller):
             raise Unauthenticated
         # Counted first: also what is refused costs us something.
-        request.allowance = throttling.spend(request.auth)  # type: ignore[attr-defined]
+        request.allowance = throttling.spend(request.auth, now=timezone.now())  # type: ignore[attr-defined]
         request.auth.require(scope=need.scope, permission=need.permission)
 
     @classmethod
@@ -184,9 +190,10 @@ class Resource(GenericViewSet[Any]):
         is_whole = not getattr(self.request, "known", {}).get("fields")
         response = Response(whole if is_whole else self.get_serializer(row).data, status=status)
         if self.has_etag:
-            response["ETag"] = tag = etag_of(whole)
+            response["ETag"] = tag = self._tag(whole)
             known = self.request.headers.get("If-None-Match", "")
-            if self.request.method in SAFE_METHODS and tag in _tags(known):
+            is_read = self.request.method in SAFE_METHODS and not self.is_volatile
+            if is_read and tag in _tags(known):
                 return Response(status=304, headers={"ETag": tag})
         return response
 
@@ -200,8 +207,15 @@ class Resource(GenericViewSet[Any]):
         if not wanted or wanted == "*":
             return
         whole = self.get_serializer_class()(row, context=self.get_serializer_context()).data
-        if etag_of(whole) not in _tags(wanted):
+        if self._tag(whole) not in _tags(wanted):
             raise ChangedMeanwhile
+
+    def _tag(self, whole: Mapping[str, Any]) -> str:
+        if not self.is_volatile:
+            return etag_of(whole)
+        described: Any = self.get_serializer_class()()
+        kept = {n for n, one in described.fields.items() if not one.read_only} | {"uuid"}
+        return etag_of({name: value for name, value in whole.items() if name in kept})
 
 
 class Listed:

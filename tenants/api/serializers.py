@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import date, datetime
+from typing import Any, TypeVar
 
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
@@ -11,12 +12,48 @@ from rest_framework import serializers
 
 from tenants.api.paging import LIMIT, MAX_LIMIT
 
+_Time = TypeVar("_Time", bound=date)
+
 
 class Text(serializers.CharField):
     """A text that PostgreSQL takes; every one of ours has an end."""
 
     def __init__(self, *, max_length: int = 20_000, **kwargs: Any) -> None:
         super().__init__(max_length=max_length, **kwargs)
+
+
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+"""Outside of them are typos, and days around which nobody can reckon."""
+
+
+class Day(serializers.DateField):
+    """A day that a business could mean."""
+
+    def to_internal_value(self, value: Any) -> date:
+        """Return the day.
+
+        Raises:
+            ValidationError: it is none, or of another age.
+        """
+        return _of_our_age(super().to_internal_value(value))
+
+
+class Instant(serializers.DateTimeField):
+    """An instant that a business could mean."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        """Return the instant with its time zone.
+
+        Raises:
+            ValidationError: it is of another age.
+        """
+        return super().enforce_timezone(_of_our_age(value))
+
+
+def _of_our_age(value: _Time) -> _Time:
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise serializers.ValidationError(_("Choose a day from 2000 to 2100."))
+    return value
 
 
 class Input(serializers.Serializer):  # type: ignore[type-arg]

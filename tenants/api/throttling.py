@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
 
 import redis
 from django.conf import settings
@@ -63,39 +65,61 @@ class Allowance:
         }
 
 
-def spend(caller: Caller) -> Allowance | None:
+def spend(caller: Caller, *, now: datetime) -> Allowance | None:
     """Count a call; None where nobody counts now.
+
+    The narrowest is asked first, and what it refuses the others do not count: a key that has run
+    wild leaves the rest of the business its calls.
 
     Raises:
         TooManyRequests: one of the limits is used up.
     """
     limits = settings.API_PER_MINUTE
-    wanted = {("tenant", ""): limits["tenant"], ("user", str(caller.user.pk)): limits["user"]}
+    wanted = {("user", str(caller.user.pk)): limits["user"], ("tenant", ""): limits["tenant"]}
     if caller.key is not None:
-        wanted["key", str(caller.key.pk)] = limits["key"]
-    return _count(wanted)
+        wanted = {("key", str(caller.key.pk)): limits["key"], **wanted}
+    return _count(wanted, now=now)
 
 
-def spend_login(*, username: str, address: str) -> Allowance | None:
-    """Count a try to log in, by name and by address, for passwords must not be guessed.
+def spend_login(*, username: str, address: str, now: datetime) -> Allowance | None:
+    """Count a try to log in, for passwords must not be guessed.
+
+    By name and address together first: who guesses from elsewhere soon keeps nobody out but
+    themselves. All tries of a name have a limit too, which many addresses reach together.
 
     Raises:
-        TooManyRequests: too many tries of the same name, or from the same address.
+        TooManyRequests: too many tries.
     """
-    name = hashlib.sha256(username.encode()).hexdigest()[:32]
     limit = settings.API_PER_MINUTE["login"]
-    return _count({("login", name): limit, ("address", address): 3 * limit})
+    wanted = {
+        ("login", _digest(f"{address} {username}")): limit,
+        ("login_address", address): 3 * limit,
+        ("login_name", _digest(username)): 10 * limit,
+    }
+    return _count(wanted, now=now)
 
 
-def _count(wanted: Mapping[tuple[str, str], int]) -> Allowance | None:
-    now = time.time()
-    window, reset_s = int(now // WINDOW_S), WINDOW_S - int(now % WINDOW_S)
-    schema = current_schema()
-    names = [f"prosa:calls:{schema}:{kind}:{ref}:{window}" for kind, ref in wanted]
-    counts = _broker.count(names)
+def spend_unknown(*, address: str, now: datetime) -> Allowance | None:
+    """Count a call of nobody that we know: a wrong key, a refresh, a logout.
+
+    Raises:
+        TooManyRequests: too many of them from this address.
+    """
+    return _count({("address", address): settings.API_PER_MINUTE["address"]}, now=now)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]
+
+
+def _count(wanted: Mapping[tuple[str, str], int], *, now: datetime) -> Allowance | None:
+    window, past_s = divmod(int(now.timestamp()), WINDOW_S)
+    reset_s, schema = WINDOW_S - past_s, current_schema()
+    limits = {f"{schema}:{kind}:{ref}:{window}": limit for (kind, ref), limit in wanted.items()}
+    counts = _broker.count(limits)
     if counts is None:
         return None
-    left = [(limit - n, limit) for limit, n in zip(wanted.values(), counts, strict=True)]
+    left = [(limit - n, limit) for limit, n in zip(limits.values(), counts, strict=False)]
     remaining, limit = min(left)
     allowance = Allowance(limit, max(0, remaining), reset_s)
     if remaining < 0:
@@ -103,24 +127,39 @@ def _count(wanted: Mapping[tuple[str, str], int]) -> Allowance | None:
     return allowance
 
 
+_SCRIPT = """
+local counts = {}
+for i, name in ipairs(KEYS) do
+  counts[i] = redis.call('INCR', name)
+  if counts[i] == 1 then redis.call('EXPIRE', name, ARGV[#KEYS + 1]) end
+  if counts[i] > tonumber(ARGV[i]) then break end
+end
+return counts
+"""
+"""Counts one after the other, and none after the first that is used up."""
+
+PREFIX = "prosa:calls"
+
+
 class _Broker:
     """The counters; safe to share between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
         self._lock = threading.Lock()
         self._client: redis.Redis | None = None
         self._away_until = 0.0
 
-    def count(self, names: list[str]) -> list[int] | None:
-        """Raise each counter by one and return them; None where the broker is away."""
+    def count(self, limits: Mapping[str, int]) -> list[int] | None:
+        """Raise counters by one up to the first over its limit; None where the broker is away."""
         if time.monotonic() < self._away_until:
             return None
+        names = [f"{self._prefix}:{name}" for name in limits]
         try:
-            with self._connected().pipeline(transaction=False) as pipe:
-                for name in names:
-                    pipe.incr(name)
-                    pipe.expire(name, 2 * WINDOW_S)
-                return [int(n) for n in pipe.execute()[::2]]
+            said = self._connected().eval(
+                _SCRIPT, len(names), *names, *map(str, limits.values()), str(2 * WINDOW_S)
+            )
+            return cast(list[int], said)
         except redis.RedisError:
             logger.warning("calls are not counted: the broker is away")
             self._away_until = time.monotonic() + AWAY_S
@@ -138,10 +177,10 @@ class _Broker:
             return self._client
 
 
-_broker = _Broker()
+_broker = _Broker(PREFIX)
 
 
-def forget() -> None:
-    """Connect anew at the next call, for tests that change where the broker is."""
+def forget(prefix: str = PREFIX) -> None:
+    """Connect anew at the next call and count under other names, for tests."""
     global _broker
-    _broker = _Broker()
+    _broker = _Broker(prefix)

@@ -60,9 +60,10 @@ class LoginView(TokenView):
         """Log in with name and password."""
         read = Login(data=request.data)
         read.is_valid(raise_exception=True)
-        data = read.validated_data
-        throttling.spend_login(username=data["username"], address=address_of(request._request))
-        found = tokens.log_in(request=request._request, now=timezone.now(), **data)
+        data, now = read.validated_data, timezone.now()
+        address = address_of(request._request)
+        throttling.spend_login(username=data["username"], address=address, now=now)
+        found = tokens.log_in(request=request._request, now=now, **data)
         return Response(TokensShown(found).data)
 
 
@@ -74,6 +75,7 @@ class RefreshView(TokenView):
     )
     def post(self, request: Request) -> Response:
         """Get the next tokens; the refresh token that is sent is used up by this."""
+        throttling.spend_unknown(address=address_of(request._request), now=timezone.now())
         read = Refresh(data=request.data)
         read.is_valid(raise_exception=True)
         found = tokens.refresh(token=read.validated_data["refresh"])
@@ -88,6 +90,7 @@ class LogoutView(TokenView):
     )
     def post(self, request: Request) -> Response:
         """End a login with all its tokens; an unknown token ends nothing and is no error."""
+        throttling.spend_unknown(address=address_of(request._request), now=timezone.now())
         read = Refresh(data=request.data)
         read.is_valid(raise_exception=True)
         tokens.log_out(token=read.validated_data["refresh"], now=timezone.now())

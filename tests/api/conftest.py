@@ -74,3 +74,16 @@ def host_of_here() -> str:
 def program(role: str = "owner", **values: Any) -> Program:
     """Return a program of the current tenant with a key of somebody in a role."""
     return Program(key_of(person(role), **values), host_of_here())
+
+
+def n_waiting_for_locks() -> int:
+    """Return how many processes of this test's database wait for others."""
+    # A lock of a row is that of a transaction, which names no database; but who waits for one
+    # holds the table's, which does.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select count(distinct waiting.pid) from pg_locks waiting"
+            " join pg_locks held using (pid) join pg_database on pg_database.oid = held.database"
+            " where not waiting.granted and datname = current_database()"
+        )
+        return int(cursor.fetchone()[0])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import jwt
 import pytest
@@ -18,7 +20,14 @@ from tenants.api.models import ApiKey, RefreshToken, TokenFamily
 from tenants.api.refusals import OutOfScope, Unauthenticated
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
-from tests.api.conftest import PASSWORD, Program, key_of, login_of, person
+from tests.api.conftest import (
+    PASSWORD,
+    Program,
+    key_of,
+    login_of,
+    n_waiting_for_locks,
+    person,
+)
 from tests.fakes.http import wait_until
 
 
@@ -178,54 +187,84 @@ def test_of_two_refreshes_at_once_one_wins_and_nobody_is_locked_out(
     assert RefreshToken.objects.filter(used_at=None).count() == 1
 
 
-def n_waiting_for_locks() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("select count(distinct pid) from pg_locks where not granted")
-        return int(cursor.fetchone()[0])
-
-
 @pytest.fixture
 def throttled(settings: object) -> Iterator[None]:
-    settings.API_PER_MINUTE = {"key": 3, "user": 5, "tenant": 1000, "login": 2}  # type: ignore[attr-defined]
-    throttling.forget()
+    """Small limits, and counters of this test's own."""
+    limits = {"key": 3, "user": 5, "tenant": 7, "address": 2, "login": 2}
+    settings.API_PER_MINUTE = limits  # type: ignore[attr-defined]
+    throttling.forget(f"test:{uuid.uuid4()}")
     yield
     throttling.forget()
+
+
+def left_after(spend: Callable[[], throttling.Allowance | None], n: int) -> list[int]:
+    """Return what is left after each of some calls; -1 where one is refused."""
+    left = []
+    for _ in range(n):
+        try:
+            allowance = spend()
+            assert allowance is not None
+            left.append(allowance.remaining)
+        except throttling.TooManyRequests as error:
+            left.append(-1 if 0 < error.retry_after_s <= 60 else -2)
+    return left
 
 
 def test_calls_are_counted_by_key_and_person_and_never_across_tenants(
     alpha: Tenant, beta: Tenant, throttled: None, settings: object
 ) -> None:
-    user = person(username="counted")
+    user, now = person(username="counted"), timezone.now()
     first, second = identified(key_of(user)), identified(key_of(user))
+    third = identified(key_of(person(username="another")))
     with tenant_context(beta):
         other = identified(key_of(person(username="counted")))
 
     def tries(caller: callers.Caller, n: int) -> list[int]:
-        left = []
-        for _ in range(n):
-            try:
-                allowance = throttling.spend(caller)
-                assert allowance is not None
-                left.append(allowance.remaining)
-            except throttling.TooManyRequests as error:
-                left.append(-1 if 0 < error.retry_after_s <= 60 else -2)
-        return left
+        return left_after(lambda: throttling.spend(caller, now=now), n)
 
-    assert tries(first, 4) == [2, 1, 0, -1]  # by the key
-    assert tries(second, 2)[-1] == -1  # by the person
+    # By the key; what it is refused counts for nobody else.
+    assert tries(first, 20) == [2, 1, 0, *[-1] * 17]
+    assert tries(second, 3) == [1, 0, -1]  # by the person
+    assert tries(third, 3) == [1, 0, -1]  # by the business: seven in all
     with tenant_context(beta):
         assert tries(other, 1) == [2]
+    assert left_after(lambda: throttling.spend(first, now=now + timedelta(minutes=1)), 1) == [2]
     # Where the broker is away everybody is let in.
     settings.REDIS_URL = "redis://127.0.0.1:9/0"  # type: ignore[attr-defined]
     throttling.forget()
-    assert throttling.spend(first) is None
+    assert throttling.spend(first, now=now) is None
 
 
 def test_passwords_cannot_be_guessed_fast(alpha: Tenant, throttled: None) -> None:
-    program = Program("", "alpha.localhost")
-    body = {"username": "guessed", "password": "no"}
-    found = [program.post("auth/login/", body) for _ in range(3)]
+    now = timezone.now()
 
-    assert [one.status_code for one in found] == [401, 401, 429]
+    def tries(username: str, n: int, *, address: str) -> list[int]:
+        return left_after(
+            lambda: throttling.spend_login(username=username, address=address, now=now), n
+        )
+
+    assert tries("ana", 9, address="192.0.2.1")[:3] == [1, 0, -1]
+    assert tries("ana", 1, address="192.0.2.2") == [1]  # who guesses keeps only themselves out
+    assert tries("bia", 2, address="192.0.2.1") == [1, 0]
+    for n in range(10, 19):
+        tries("ana", 2, address=f"192.0.2.{n}")
+    assert tries("ana", 1, address="192.0.2.99") == [-1]  # nor do many addresses help
+
+    # Over the API; five tries are over the limit, wherever in them a minute begins.
+    program = Program("", "alpha.localhost")
+    found: list[Any] = []
+    body = {"username": "guessed", "password": "no"}
+    while len(found) < 5 and (not found or found[-1].status_code == 401):
+        found.append(program.post("auth/login/", body))
+    assert [one.status_code for one in found] in ([401] * n + [429] for n in (2, 3, 4))
     assert found[-1].headers["Retry-After"].isdigit()
     assert found[-1].json()["code"] == "too_many_requests"
+    # So are wrong keys, refreshes and logouts, by address.
+    strangers = (
+        lambda: Program("prosa_wrong", "alpha.localhost").get("agents/"),
+        lambda: program.post("auth/refresh/", {"refresh": "wrong"}),
+        lambda: program.post("auth/logout/", {"refresh": "wrong"}),
+    )
+    for call in strangers:
+        statuses = [call().status_code for _ in range(5)]
+        assert 429 in statuses, statuses

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from agents.models import Agent
@@ -106,6 +108,9 @@ def test_agents_are_drafted_published_compared_and_restored(api: Program) -> Non
     assert ok(changed)["instructions"] == "Duas frases."
     stale = api.patch(page, {"instructions": "Uma."}, if_match=tag)
     assert (stale.status_code, stale.json()["code"]) == (412, "changed_meanwhile")
+    for verb, body in (("publish", {}), ("restore", {"number": 1})):
+        unread = api.post(f"{page}{verb}/", body, if_match=tag)
+        assert (unread.status_code, unread.json()["code"]) == (412, "changed_meanwhile")
     draft = ok(api.get(f"{page}draft/"))
     assert draft["is_published"] is False
     assert [one["field"] for one in draft["differences"]] == ["instructions"]
@@ -175,7 +180,9 @@ def test_documents_are_uploaded_searched_thrown_away_and_taken_out(api: Program)
     assert (made["status"], made["category"], made["version"]) == ("queued", category, 1)
     assert ok(upload("faq.md", b"# Horario\n\nAbrimos as 8."), 201)["version"] == 2
     assert upload("a.exe", b"MZ").json()["code"] == "unsupported_file"  # type: ignore[attr-defined]
+    tag = api.get(page).headers["ETag"]
     assert ok(api.patch(page, {"valid_from": None, "valid_until": "2030-01-01"}))["valid_until"]
+    assert api.delete(page, if_match=tag).json()["code"] == "changed_meanwhile"
     assert api.delete(page).status_code == 204
     assert Document.objects.get(uuid=made["uuid"]).deleted_at is not None
     assert ok(api.get(f"documents/?category={category}"))["results"] == []
@@ -250,7 +257,12 @@ def test_leads_webhooks_devices_and_usage(api: Program) -> None:
     assert api.delete(page).status_code == 204
 
     device = f"devices/{Device.objects.get().uuid}/"
-    assert ok(api.patch(device, {"quiet_s": 3}))["quiet_s"] == 3.0
+    tag = api.get(device).headers["ETag"]
+    # What happens to a device by itself is no change of somebody else's.
+    Device.objects.update(online_at=timezone.now(), state_changed_at=timezone.now())
+    assert api.get(device, if_none_match=tag).json()["online_at"]
+    assert ok(api.patch(device, {"quiet_s": 3}, if_match=tag))["quiet_s"] == 3.0
+    assert api.delete(device, if_match=tag).json()["code"] == "changed_meanwhile"
     assert api.patch(device, {"quiet_s": 50, "max_wait_s": 1}).status_code == 422
     pairing = ok(api.post(f"{device}pairing/", {"phone": "+55 11 98888-7777"}), 202)
     assert pairing["is_pairing"] is True
@@ -258,6 +270,32 @@ def test_leads_webhooks_devices_and_usage(api: Program) -> None:
     usage = ok(api.get("usage/?first=2026-11-21&last=2026-11-21"))
     assert usage["total"]["n_calls"] == 1
     assert ok(api.get("usage/budgets/")) == []
+
+
+def test_absurd_days_depths_and_sizes_are_refused_in_our_shape(api: Program, settings: Any) -> None:
+    for path in (
+        "usage/?last=0001-01-10",
+        "usage/?first=9999-12-30&last=9999-12-31",
+        "conversations/?since=9999-12-31T23:59:59",
+        "conversations/?until=0001-01-01T00:00:00%2B14:00",
+        "turns/?since=9999-12-31T23:59:59-12:00",
+        "leads/?updated_since=0001-01-01",
+    ):
+        refused = api.get(path)
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid"), path
+    webhook = f"webhooks/{IDS['endpoint']}/replay/"
+    days = {"since": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59Z"}
+    assert set(api.post(webhook, days).json()["fields"]) == set(days)
+    for path in ("auth/login/", "agents/", "documents/search/"):
+        deep = api.post(path, "[" * 100_000)
+        assert (deep.status_code, deep.json()["code"]) == (400, "unreadable"), path
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    for path in ("auth/login/", "agents/"):
+        large = api.post(path, {"name": "x" * 1000})
+        assert (large.status_code, large.json()["code"]) == (413, "too_large"), path
+    form = {"category": "x" * 2000, "file": SimpleUploadedFile("a.md", b"a")}
+    headers = {"host": api.host, "authorization": f"Bearer {api.credential}"}
+    assert Client().post("/api/v1/documents/", form, headers=headers).json()["code"] == "too_large"
 
 
 def test_roles_and_scopes_hold_as_in_the_panel(api: Program, alpha: Tenant) -> None:

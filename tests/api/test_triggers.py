@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -23,8 +24,9 @@ from conversations.services import triggering
 from integrations.models import Event
 from integrations.services import endpoints
 from tenants.models import Tenant
-from tests.api.conftest import Program, program
+from tests.api.conftest import Program, key_of, n_waiting_for_locks, person, program
 from tests.factories import due_now, learn, make_agent, make_queue, work
+from tests.fakes.http import wait_until
 
 
 def test_a_trigger_is_answered_in_its_thread_and_told(alpha: Tenant, beta: Tenant) -> None:
@@ -119,6 +121,12 @@ def test_what_nobody_would_answer_is_refused_and_leaves_nothing(alpha: Tenant) -
     assert refused(agent.uuid, text="") == (422, "invalid")
     assert InboundMessage.objects.count() == 0
     assert refused(agent.uuid, contact=str(known.uuid)) == (202, "")
+    # Somebody's own conversation takes more than a thread of the program's.
+    text = key_of(person(), scopes=["agents:run"])
+    runs, path = Program(text, api.host), f"agents/{agent.uuid}/trigger/"
+    refusal = runs.post(path, {"text": "oi", "contact": str(known.uuid)})
+    assert (refusal.status_code, refusal.json()["code"]) == (403, "out_of_scope")
+    assert runs.post(path, {"text": "oi"}).status_code == 202
     Conversation.objects.update(mode="human")
     assert refused(agent.uuid, contact=str(known.uuid)) == (409, "with_people")
 
@@ -144,3 +152,46 @@ def test_of_repeats_at_once_one_does_the_work(committed_alpha: Tenant) -> None:
     assert next(iter(found))[0] == 202
     assert InboundMessage.objects.count() == 1
     assert Thread.objects.count() == 1
+
+
+def test_what_is_said_while_its_thread_is_forgotten_is_answered_in_some_thread(
+    committed_alpha: Tenant,
+) -> None:
+    agent, now = make_agent(), timezone.now()
+
+    def say() -> int:
+        ttl = timedelta(days=2)
+        triggering.trigger(agent=agent, text="oi", thread_ref="one", now=now, ttl=ttl)
+        return 0
+
+    def clear() -> int:
+        return triggering.clear_expired(now=now + timedelta(days=1))
+
+    def begin(work: Callable[[], int]) -> int:
+        with tenant_context(committed_alpha):
+            try:
+                return work()
+            finally:
+                connection.close()
+
+    # Who holds the conversation lets both come, then the first of them goes on before the other.
+    for order, n_forgotten, n_messages in (((clear, say), 1, 1), ((say, clear), 0, 2)):
+        Contact.objects.all().delete()
+        say()
+        Thread.objects.update(expires_at=now + timedelta(hours=1))
+        with ThreadPoolExecutor(2) as executor:
+            running = []
+            with transaction.atomic():
+                Conversation.objects.hold_of(Contact.objects.values_list("pk", flat=True))
+                for n, work in enumerate(order):
+                    running.append(executor.submit(begin, work))
+                    wait_until(lambda n=n: n_waiting_for_locks() == n + 1, seconds=20)
+            assert sum(one.result(timeout=30) for one in running) == n_forgotten
+        assert Thread.objects.get().expires_at == now + timedelta(days=2)
+        assert InboundMessage.objects.count() == n_messages
+    # All that are over are forgotten in one go, however many.
+    contacts = Contact.objects.bulk_create([Contact(name=str(n)) for n in range(401)])
+    Thread.objects.bulk_create(
+        Thread(ref=one.name, contact=one, expires_at=now, created_at=now) for one in contacts
+    )
+    assert clear() == 401

@@ -7,10 +7,11 @@ import json
 from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 
-from channels_whatsapp.models import BridgeEvent
+from channels_whatsapp.models import BridgeEvent, Device
 from channels_whatsapp.services import asking_again
-from conversations.models import InboundMessage
+from conversations.models import InboundMessage, NumberTrouble
 from tenants import timers
+from tenants.context import database_now
 from tenants.models import Timer
 from tests.channels_whatsapp.worlds import World, ago
 from tests.factories import make_device, receive
@@ -78,6 +79,29 @@ def test_what_came_by_itself_is_not_asked_for_and_a_bridge_that_is_away_is_tried
     assert BridgeEvent.objects.get().asked_outcome == "came"
     with tenant_context(beta):
         assert BridgeEvent.objects.get().asked_outcome == "asked"
+
+
+def test_a_number_in_trouble_is_let_alone_and_one_that_is_switched_off_is_not_asked(alpha, beta):
+    with ScriptedServer() as server:
+        device = make_device(bridge_url=server.url)
+        receive(device, UNREADABLE)
+        now = database_now()
+        trouble = NumberTrouble.objects.create(
+            channel_account_ref=device.uuid, since=now, next_try_at=now
+        )
+        with tenant_context(beta):  # the same ids
+            off = make_device(bridge_url=server.url)
+            receive(off, UNREADABLE)
+            Device.objects.filter(pk=off.pk).update(is_enabled=False)
+        assert sorted(ring()) == ["not_ours", "waiting"]
+        for _ in range(asking_again.MAX_TRIES):
+            assert ring() == ["waiting"]
+        assert server.received == []
+
+        trouble.delete()
+        server.script(json_answer({"code": 500, "error": "no session"}, status=500), path=ROUTE)
+        assert ring() == ["away"]
+        assert BridgeEvent.objects.get().asked_at is None  # it was the first try of several
 
 
 def test_two_workers_ask_once(committed_alpha):

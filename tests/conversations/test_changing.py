@@ -10,8 +10,8 @@ from django.db import connection, transaction
 from django_tenants.utils import schema_context, tenant_context
 
 from channels_whatsapp.models import Device
-from conversations.models import Conversation, OutboundMessage, VetoCount
-from conversations.services import changing, replying, takeover
+from conversations.models import Conversation, NumberTrouble, OutboundMessage, VetoCount
+from conversations.services import changing, replying, takeover, troubles
 from conversations.services.bursts import latest_lines
 from tenants import timers
 from tenants.context import database_now
@@ -126,7 +126,11 @@ def test_a_bridge_in_trouble_is_asked_again(alpha, bridge):
     delete(message)
 
     assert carry_out() == ["not_due"]
+    assert carry_out() == ["not_due"]  # lines would try first
+    quiet_since = database_now() - troubles.QUIET
+    NumberTrouble.objects.update(next_try_at=quiet_since)
     assert carry_out() == ["done"]
+    assert not NumberTrouble.objects.exists()  # nothing of a recovered number waits any longer
     message.refresh_from_db()
     assert message.deleted_at is not None
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
 
+from django.apps import apps
 from django_tenants.utils import tenant_context
 
+from config.blueprints import conversations
 from conversations.models import (
     Attachment,
     AttachmentContent,
@@ -14,7 +17,7 @@ from conversations.models import (
     OutboundFile,
     OutboundMessage,
 )
-from conversations.services import attaching, file_retention
+from conversations.services import attaching, file_retention, lifecycle
 from conversations.services.pieces import outbound_pieces, pieces
 from tenants.context import database_now
 from tests.admin.conftest import as_role
@@ -72,7 +75,7 @@ def test_what_is_older_than_is_kept_goes_and_the_page_says_when(alpha, beta):
     shown = pieces(message).file
     assert shown is not None
     assert shown.shown_as == ""
-    assert "deleted on" in shown.state
+    assert "apagado em" in shown.state
     assert shown.words == "uma fachada"  # what was seen on it stays
     assert not attaching.can_try_again(Attachment.objects.get(pk=old.pk))
     for file, status in ((old, 404), (young, 200)):
@@ -81,9 +84,25 @@ def test_what_is_older_than_is_kept_goes_and_the_page_says_when(alpha, beta):
         row = OutboundMessage.objects.select_related("file").get(pk=file.message_id)
         view = outbound_pieces(row).file
         assert view is not None
-        assert ("deleted on" in view.state) is has_gone
+        assert ("apagado em" in view.state) is has_gone
     with tenant_context(beta):
         assert AttachmentContent.objects.count() == 1
+
+
+def test_who_had_files_before_keeps_them_until_somebody_says_otherwise(alpha, beta):
+    migration = import_module("conversations.migrations.0018_files_that_are_there")
+    for tenant, is_kept in ((alpha, True), (beta, False)):
+        with tenant_context(tenant):
+            make_file(make_conversation(), created_at=database_now() - timedelta(days=4_000))
+            if not is_kept:
+                AttachmentContent.objects.all().delete()
+                Attachment.objects.all().delete()
+            migration.keep_what_is_there(apps, None)
+            assert lifecycle.settings().keep_files_days == (0 if is_kept else 180)
+    assert delete() == 0
+    # A blueprint that speaks of conversations and not of their files does not begin it either.
+    conversations.apply(conversations.ConversationsSection(), note=lambda *_: None)
+    assert lifecycle.settings().keep_files_days == 0
 
 
 def test_two_sweeps_at_once_delete_each_file_once(committed_alpha):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -94,6 +95,51 @@ def test_while_it_fails_one_line_tries_and_the_first_that_is_taken_wakes_all(alp
     assert n_waiting in (4, 5)
 
 
+def test_one_message_that_fails_holds_the_answer_of_another_contact_up_for_one_pause(alpha, server):
+    failing, other, late = lines(server, 3)
+    others = Timer.objects.exclude(ref=failing.conversation_id)
+    others.update(due_at=database_now() + timedelta(hours=1))
+    # One that waits already and one whose answer is only now ready.
+    OutboundMessage.objects.filter(pk=other.pk).update(held_by="bridge")
+    fail(server, 500, "no such number", **LATER)
+    assert ring() == ["t_alpha:waiting"]
+    assert len(sends(server)) == 1
+    row = NumberTrouble.objects.get()
+    assert others.get(ref=other.conversation_id).due_at == row.next_try_at
+    assert others.get(ref=late.conversation_id).due_at > row.next_try_at
+    others.filter(ref=late.conversation_id).update(due_at=database_now())
+    assert ring() == ["t_alpha:waiting"]
+    assert others.get(ref=late.conversation_id).due_at == row.next_try_at
+
+    NumberTrouble.objects.update(next_try_at=database_now())
+    others.update(due_at=database_now())
+    accept(server, 2)
+    assert "t_alpha:sent" in ring()
+    assert ring() in ([], ["t_alpha:sent"])  # it waited for the one that was tried, and was woken
+    assert len(sends(server)) == 3
+    assert not NumberTrouble.objects.exists()
+
+
+def test_a_file_that_waits_for_its_place_is_no_slow_bridge(alpha, server):
+    file, text = lines(server, 2)
+    now = database_now()
+    for bell in timers.claim_due(kind="send", max_running=50, limit=50):
+        if bell.ref == file.conversation_id:
+            timers.begin([(bell.timer_id, bell.token)])
+        else:
+            other = bell
+    Timer.objects.filter(ref=file.conversation_id).update(lease_until=now + timedelta(hours=1))
+    began = now - timedelta(minutes=1)
+    OutboundMessage.objects.filter(pk=file.pk).update(
+        kind="image", status="handed", handed_at=began
+    )
+    accept(server)
+
+    assert outbox.send_next(timer_id=other.timer_id, token=other.token) == "sent"
+    assert sends(server)[0]["Id"] == text.provider_ref
+    assert not NumberTrouble.objects.exists()
+
+
 def test_two_workers_make_one_call_of_a_number_that_fails(committed_alpha):
     with ScriptedServer() as server:
         lines(server, 6)
@@ -145,7 +191,7 @@ def test_nobody_stands_behind_a_message_over_which_the_bridge_takes_long(alpha, 
         called = troubles.Called(REF, None, took_s=took_s, is_trial=True)
         with transaction.atomic():
             woken = troubles.Watch(now=database_now(), calls=[called]).close()
-        assert woken == [REF]
+        assert woken == {REF: None}
         assert NumberTrouble.objects.exists() is not is_over
 
 
@@ -190,3 +236,23 @@ def test_what_stands_in_no_line_leaves_the_trying_to_lines(alpha, server):
     NumberTrouble.objects.update(next_try_at=now - timedelta(minutes=2))
     assert troubles.wait(REF, now=now) is None
     assert troubles.wait(REF, now=now) is not None
+
+
+def test_what_stands_in_no_line_ends_a_trouble_or_makes_one(alpha, beta):
+    with tenant_context(beta):  # of the same number, and none of alpha's business
+        troubles.note(called := troubles.Called(REF, Temporary("busy"), 0.1, is_trial=False))
+    assert not NumberTrouble.objects.exists()
+    troubles.note(called)
+    assert NumberTrouble.objects.get().next_try_at > database_now()
+
+    through = troubles.Called(REF, None, 0.0, is_trial=False)
+    NumberTrouble.objects.update(trial_token=uuid.uuid4())  # a line that tries knows it later
+    troubles.note(through)
+    assert NumberTrouble.objects.exists()
+    NumberTrouble.objects.update(trial_token=None)
+    troubles.note(replace(through, took_s=20.0))  # it was slow, and began before all this
+    assert NumberTrouble.objects.exists()
+    troubles.note(through)
+    assert not NumberTrouble.objects.exists()
+    with tenant_context(beta):
+        assert NumberTrouble.objects.exists()

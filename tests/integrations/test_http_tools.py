@@ -304,15 +304,30 @@ def test_what_is_declined_is_never_done(alpha: Tenant, shop: Shop) -> None:
 def test_what_no_longer_fits_its_tool_goes_on_waiting(alpha: Tenant, shop: Shop) -> None:
     http_tools.propose(define(shop.url, risk="approval"), VALUES, asking=ASKING)
     waiting = HttpToolCall.objects.get()
-    order = {"name": "order", "value": "A-1"}
-    make_tool(f"{shop.url}/{{order}}", risk="approval", parameters=[order])
+    changes: tuple[dict[str, Any], ...] = (
+        {"url": f"{shop.url}/{{order}}", "parameters": [{"name": "order", "value": "A-1"}]},
+        {"url": f"{shop.url}/other"},
+        {"method": "PUT"},
+        {"parameters": [DAY, PHONE, {"name": "unit", "from": "fixed", "value": "cents"}]},
+        {"parameters": [{**DAY, "description": "The day before."}, PHONE]},
+        {"headers": {"X-Store": "2"}},
+    )
 
-    with pytest.raises(http_tools.NoLongerFits):
-        http_tools.decide(call_id=waiting.pk, is_yes=True, actor="ana")
+    for change in changes:
+        make_tool(**{"url": shop.url, "headers": {}, "risk": "approval", **change})
+        with pytest.raises(http_tools.NoLongerFits):
+            http_tools.decide(call_id=waiting.pk, is_yes=True, actor="ana")
 
     waiting.refresh_from_db()
     assert (waiting.status, waiting.decided_by, shop.received) == ("waiting", "", [])
     assert waiting.plain_arguments() == VALUES
+    other = {**DAY, "value": "2027-01-01"}  # an example, and what the model sees of the answer
+    make_tool(shop.url, headers={}, risk="approval", parameters=[other, PHONE], max_kb=3)
+    HttpToolCall.objects.update(fitting_hash="")
+    with pytest.raises(http_tools.NoLongerFits):  # of before this was kept
+        http_tools.decide(call_id=waiting.pk, is_yes=True, actor="ana")
+    HttpToolCall.objects.update(fitting_hash=waiting.fitting_hash)
+    assert http_tools.decide(call_id=waiting.pk, is_yes=True, actor="ana").state is State.DONE
 
 
 def test_a_call_whose_process_died_is_given_up_and_told_once(

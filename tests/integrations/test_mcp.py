@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -39,6 +39,7 @@ from integrations.services.tool_outcomes import State
 from integrations.services.tool_requests import Definition
 from tenants.errors import Permanent
 from tenants.models import Tenant
+from tests.fakes import mcp_clock
 from tests.fakes.http import Answer, ScriptedServer
 from tests.fakes.mcp import FakeMcp
 from tests.workers import at_once
@@ -121,7 +122,8 @@ def test_a_server_with_a_changed_definition_is_refused_until_approved(
     assert http_tools.active() == {}
     assert Notice.objects.get().kind == "mcp.changed"
     found = McpTool.objects.get(name="book")
-    [change] = mcp_definitions.differences(found.pinned or {}, found.found)
+    [change], n_more = mcp_definitions.differences(found.pinned or {}, found.found)
+    assert n_more == 0
     assert change.parts[0] == ("same", "Books a day.")
     assert "".join(text for kind, text in change.parts if kind == "new").startswith(" Also send")
 
@@ -182,7 +184,15 @@ def test_a_yes_counts_for_what_it_was_asked_for(alpha: Tenant, agenda: FakeMcp) 
         decide()
     assert agenda.made == []
     approve("book", "approval")
-    assert decide().state is State.DONE
+    with pytest.raises(http_tools.NoLongerFits):  # that yes is to another definition
+        decide()
+    waiting.refresh_from_db()
+    assert (waiting.status, agenda.made) == ("waiting", [])
+
+    agenda.offer()
+    mcp_servers.look_at(server.pk, now=timezone.now())
+    approve("book", "approval")
+    assert decide().state is State.DONE  # as it was asked for
     assert agenda.made == [{**VALUES, "key": str(waiting.uuid)}]
 
 
@@ -364,14 +374,13 @@ def test_another_system_gets_no_stored_secret_and_no_approval(
 def test_a_program_is_started_only_where_the_operator_allows_it(
     alpha: Tenant, settings: Any
 ) -> None:
-    """With the official example server for time."""
     named = partial(mcp_servers.ensure_server, name="clock", values={"command": "time"})
     with pytest.raises(mcp_servers.BadServer):
         named()
     with pytest.raises(mcp.NotCalled, match="MCP_STDIO_COMMANDS"):
         mcp.look(mcp.Place(command="time"), timeout_s=20)
-    program = Path(sys.executable).parent / "mcp-server-time"
-    settings.MCP_STDIO_COMMANDS = {"time": [str(program), "--local-timezone", "UTC"]}
+    # Not the official one: that takes seconds to start, and `bench.mcp_servers` asks it.
+    settings.MCP_STDIO_COMMANDS = {"time": [sys.executable, "-I", mcp_clock.__file__]}
 
     server = named().server
     listing = mcp.look(mcp_calls.place(server), timeout_s=60)
@@ -381,3 +390,5 @@ def test_a_program_is_started_only_where_the_operator_allows_it(
 
     assert called.state is State.DONE
     assert '"timezone": "America/Sao_Paulo"' in called.text
+    assert "DJANGO_SETTINGS_MODULE" in os.environ
+    assert "DJANGO" not in called.text  # no variable of ours

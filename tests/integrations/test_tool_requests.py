@@ -7,15 +7,8 @@ import pytest
 
 from integrations.http import Response
 from integrations.services import tool_requests
-from integrations.services.tool_requests import (
-    BadArguments,
-    Definition,
-    Kind,
-    Known,
-    NotKnown,
-    Parameter,
-    Source,
-)
+from integrations.services.tool_requests import Definition, Parameter
+from integrations.services.tool_values import BadArguments, Kind, Known, NotKnown, Source
 
 KNOWN = Known(
     phone="5511988887777",

@@ -20,6 +20,7 @@ class TriggerRequest:
         text (str):
         thread (str | Unset): Your name for it, such as an order's number; without one a thread begins.
         contact (UUID | Unset): In place of a thread: a contact, whose facts the agent knows. Nothing is sent to them.
+            Takes the scope `conversations:write` too.
         name (str | Unset): What the agent calls whom it speaks with.
         ttl_s (int | Unset): Seconds after this message for which the thread is remembered. Default: 604800.
     """

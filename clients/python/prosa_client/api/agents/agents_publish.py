@@ -9,12 +9,17 @@ from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.refusal import Refusal
 from ...models.version_data import VersionData
-from ...types import UNSET, Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     uuid: UUID,
+    *,
+    if_match: str | Unset = UNSET,
 ) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(if_match, Unset):
+        headers["If-Match"] = if_match
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -23,6 +28,7 @@ def _get_kwargs(
         ),
     }
 
+    _kwargs["headers"] = headers
     return _kwargs
 
 
@@ -61,6 +67,11 @@ def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Res
         response_409 = Refusal.from_dict(response.json())
 
         return response_409
+
+    if response.status_code == 412:
+        response_412 = Refusal.from_dict(response.json())
+
+        return response_412
 
     if response.status_code == 415:
         response_415 = Refusal.from_dict(response.json())
@@ -103,6 +114,7 @@ def sync_detailed(
     uuid: UUID,
     *,
     client: AuthenticatedClient,
+    if_match: str | Unset = UNSET,
 ) -> Response[Refusal | VersionData]:
     """Make the draft what answers; where it is that already, nothing happens.
 
@@ -112,6 +124,7 @@ def sync_detailed(
 
     Args:
         uuid (UUID):
+        if_match (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -123,6 +136,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         uuid=uuid,
+        if_match=if_match,
     )
 
     response = client.get_httpx_client().request(
@@ -136,6 +150,7 @@ def sync(
     uuid: UUID,
     *,
     client: AuthenticatedClient,
+    if_match: str | Unset = UNSET,
 ) -> Refusal | VersionData | None:
     """Make the draft what answers; where it is that already, nothing happens.
 
@@ -145,6 +160,7 @@ def sync(
 
     Args:
         uuid (UUID):
+        if_match (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -157,6 +173,7 @@ def sync(
     return sync_detailed(
         uuid=uuid,
         client=client,
+        if_match=if_match,
     ).parsed
 
 
@@ -164,6 +181,7 @@ async def asyncio_detailed(
     uuid: UUID,
     *,
     client: AuthenticatedClient,
+    if_match: str | Unset = UNSET,
 ) -> Response[Refusal | VersionData]:
     """Make the draft what answers; where it is that already, nothing happens.
 
@@ -173,6 +191,7 @@ async def asyncio_detailed(
 
     Args:
         uuid (UUID):
+        if_match (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -184,6 +203,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         uuid=uuid,
+        if_match=if_match,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -195,6 +215,7 @@ async def asyncio(
     uuid: UUID,
     *,
     client: AuthenticatedClient,
+    if_match: str | Unset = UNSET,
 ) -> Refusal | VersionData | None:
     """Make the draft what answers; where it is that already, nothing happens.
 
@@ -204,6 +225,7 @@ async def asyncio(
 
     Args:
         uuid (UUID):
+        if_match (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -217,5 +239,6 @@ async def asyncio(
         await asyncio_detailed(
             uuid=uuid,
             client=client,
+            if_match=if_match,
         )
     ).parsed

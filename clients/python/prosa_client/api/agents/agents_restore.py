@@ -10,15 +10,18 @@ from ...client import AuthenticatedClient, Client
 from ...models.refusal import Refusal
 from ...models.restore_request import RestoreRequest
 from ...models.restored import Restored
-from ...types import UNSET, Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     uuid: UUID,
     *,
     body: RestoreRequest,
+    if_match: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(if_match, Unset):
+        headers["If-Match"] = if_match
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -71,6 +74,11 @@ def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Res
 
         return response_409
 
+    if response.status_code == 412:
+        response_412 = Refusal.from_dict(response.json())
+
+        return response_412
+
     if response.status_code == 415:
         response_415 = Refusal.from_dict(response.json())
 
@@ -111,6 +119,7 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
     body: RestoreRequest,
+    if_match: str | Unset = UNSET,
 ) -> Response[Refusal | Restored]:
     """Make the agent what it was in one of its versions.
 
@@ -120,6 +129,7 @@ def sync_detailed(
 
     Args:
         uuid (UUID):
+        if_match (str | Unset):
         body (RestoreRequest): Which version to go back to.
 
     Raises:
@@ -133,6 +143,7 @@ def sync_detailed(
     kwargs = _get_kwargs(
         uuid=uuid,
         body=body,
+        if_match=if_match,
     )
 
     response = client.get_httpx_client().request(
@@ -147,6 +158,7 @@ def sync(
     *,
     client: AuthenticatedClient,
     body: RestoreRequest,
+    if_match: str | Unset = UNSET,
 ) -> Refusal | Restored | None:
     """Make the agent what it was in one of its versions.
 
@@ -156,6 +168,7 @@ def sync(
 
     Args:
         uuid (UUID):
+        if_match (str | Unset):
         body (RestoreRequest): Which version to go back to.
 
     Raises:
@@ -170,6 +183,7 @@ def sync(
         uuid=uuid,
         client=client,
         body=body,
+        if_match=if_match,
     ).parsed
 
 
@@ -178,6 +192,7 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
     body: RestoreRequest,
+    if_match: str | Unset = UNSET,
 ) -> Response[Refusal | Restored]:
     """Make the agent what it was in one of its versions.
 
@@ -187,6 +202,7 @@ async def asyncio_detailed(
 
     Args:
         uuid (UUID):
+        if_match (str | Unset):
         body (RestoreRequest): Which version to go back to.
 
     Raises:
@@ -200,6 +216,7 @@ async def asyncio_detailed(
     kwargs = _get_kwargs(
         uuid=uuid,
         body=body,
+        if_match=if_match,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -212,6 +229,7 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
     body: RestoreRequest,
+    if_match: str | Unset = UNSET,
 ) -> Refusal | Restored | None:
     """Make the agent what it was in one of its versions.
 
@@ -221,6 +239,7 @@ async def asyncio(
 
     Args:
         uuid (UUID):
+        if_match (str | Unset):
         body (RestoreRequest): Which version to go back to.
 
     Raises:
@@ -236,5 +255,6 @@ async def asyncio(
             uuid=uuid,
             client=client,
             body=body,
+            if_match=if_match,
         )
     ).parsed

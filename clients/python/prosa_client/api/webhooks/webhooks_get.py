@@ -9,17 +9,12 @@ from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.endpoint_data import EndpointData
 from ...models.refusal import Refusal
-from ...types import UNSET, Response, Unset
+from ...types import UNSET, Response
 
 
 def _get_kwargs(
     uuid: UUID,
-    *,
-    if_none_match: str | Unset = UNSET,
 ) -> dict[str, Any]:
-    headers: dict[str, Any] = {}
-    if not isinstance(if_none_match, Unset):
-        headers["If-None-Match"] = if_none_match
 
     _kwargs: dict[str, Any] = {
         "method": "get",
@@ -28,7 +23,6 @@ def _get_kwargs(
         ),
     }
 
-    _kwargs["headers"] = headers
     return _kwargs
 
 
@@ -84,7 +78,6 @@ def sync_detailed(
     uuid: UUID,
     *,
     client: AuthenticatedClient,
-    if_none_match: str | Unset = UNSET,
 ) -> Response[EndpointData | Refusal]:
     """Answer with the row.
 
@@ -94,7 +87,6 @@ def sync_detailed(
 
     Args:
         uuid (UUID):
-        if_none_match (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -106,7 +98,6 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         uuid=uuid,
-        if_none_match=if_none_match,
     )
 
     response = client.get_httpx_client().request(
@@ -120,7 +111,6 @@ def sync(
     uuid: UUID,
     *,
     client: AuthenticatedClient,
-    if_none_match: str | Unset = UNSET,
 ) -> EndpointData | Refusal | None:
     """Answer with the row.
 
@@ -130,7 +120,6 @@ def sync(
 
     Args:
         uuid (UUID):
-        if_none_match (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -143,7 +132,6 @@ def sync(
     return sync_detailed(
         uuid=uuid,
         client=client,
-        if_none_match=if_none_match,
     ).parsed
 
 
@@ -151,7 +139,6 @@ async def asyncio_detailed(
     uuid: UUID,
     *,
     client: AuthenticatedClient,
-    if_none_match: str | Unset = UNSET,
 ) -> Response[EndpointData | Refusal]:
     """Answer with the row.
 
@@ -161,7 +148,6 @@ async def asyncio_detailed(
 
     Args:
         uuid (UUID):
-        if_none_match (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -173,7 +159,6 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         uuid=uuid,
-        if_none_match=if_none_match,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -185,7 +170,6 @@ async def asyncio(
     uuid: UUID,
     *,
     client: AuthenticatedClient,
-    if_none_match: str | Unset = UNSET,
 ) -> EndpointData | Refusal | None:
     """Answer with the row.
 
@@ -195,7 +179,6 @@ async def asyncio(
 
     Args:
         uuid (UUID):
-        if_none_match (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -209,6 +192,5 @@ async def asyncio(
         await asyncio_detailed(
             uuid=uuid,
             client=client,
-            if_none_match=if_none_match,
         )
     ).parsed
