@@ -190,6 +190,8 @@ class Thread(models.Model):
     display_id = models.BigIntegerField()
     conversation = models.OneToOneField(Conversation, models.CASCADE, related_name="+")
     status = models.CharField(max_length=10, blank=True)
+    # Of which instant that status tells: an event of an earlier one says nothing new.
+    status_at = models.DateTimeField(null=True)
     agreed = models.CharField(max_length=6, choices=AGREED)
     # Raised by each event: an answer of the API that was asked for before one is not believed.
     n_events = models.PositiveIntegerField(default=0)

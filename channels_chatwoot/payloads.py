@@ -87,7 +87,8 @@ def parse(data: Json, *, system: str, received_at: datetime) -> ParsedEvent:
     if where is None:
         return Ignored("no_conversation")
     if event in ("conversation_opened", "conversation_resolved", "conversation_status_changed"):
-        return Moved(where)
+        # Not its last activity, which may be long before somebody moved it.
+        return Moved(where, _instant(_conversation(data).get("updated_at")) or received_at)
     if event == "message_created":
         return _message(data, where, received_at=received_at)
     if event == "message_updated":
@@ -182,7 +183,15 @@ def _update(data: Json, where: Where) -> ParsedEvent:
     if not ref or message_type(data) != "incoming":
         return Ignored("not_a_contacts")
     is_deleted = object_of(data.get("content_attributes")).get("deleted") is True
-    return Edited(where, ref, clean(text_of(data.get("content"))), is_deleted)
+    text = clean(text_of(data.get("content")))
+    if not text and not is_deleted:
+        return Ignored("no_text")  # of a place or a card, whose title stands for its text
+    return Edited(where, ref, text, is_deleted)
+
+
+def refs_of(ref: str) -> list[str]:
+    """Return the ids that our messages have of which one of theirs may consist."""
+    return [ref, *(f"{ref}/{place}" for place in range(1, MAX_FILES))]
 
 
 def _parts(data: Json, *, ref: str) -> tuple[Part, ...]:

@@ -113,6 +113,7 @@ class Moved:
     """The status of a conversation changed."""
 
     where: Where
+    at: datetime
 
 
 @dataclass(frozen=True)

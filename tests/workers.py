@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
+from django.test import override_settings
 from django_tenants.utils import schema_context
 
 from tenants.context import current_schema
@@ -46,39 +45,32 @@ def at_once(*works: Callable[[], Any]) -> list[Any]:
 
 
 def die_at(failpoint: str, run: Callable[..., Any], bell: Doorbell) -> None:
-    """Let a process of its own work on a doorbell of tenant alpha, and die at a place.
+    """Let a process of its own work on a doorbell of the current tenant, and die at a place.
+
+    It is a fork, which has everything loaded already, and a connection of its own.
 
     Args:
-        run: a service that takes `timer_id` and `token`; found by its module and name.
+        run: a service that takes `timer_id` and `token`.
     """
-    code = (
-        "import uuid, django; django.setup();"
-        "from django_tenants.utils import schema_context;"
-        f"from {run.__module__} import {run.__qualname__} as run;"
-        "scope = schema_context('t_alpha'); scope.__enter__();"
-        f"run(timer_id={bell.timer_id}, token=uuid.UUID('{bell.token}'))"
+    child = multiprocessing.get_context("fork").Process(
+        target=_work, args=(failpoint, run, bell, current_schema()), daemon=True
     )
-    place = connection.settings_dict
-    url = (
-        f"postgres://{place['USER']}:{place['PASSWORD']}@{place['HOST']}:{place['PORT']}"
-        f"/{place['NAME']}"
-    )
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "config.settings.test",
-        "DATABASE_URL": url,
-        "REDIS_URL": settings.REDIS_URL,
-        "SECRET_KEY": settings.SECRET_KEY,
-        "FIELD_ENCRYPTION_KEYS": ",".join(settings.FIELD_ENCRYPTION_KEYS),
-        "FAILPOINT": failpoint,
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        cwd=settings.BASE_DIR,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
-    assert done.returncode == EXIT_CODE, done.stderr[-2000:]
+    child.start()
+    child.join(DEADLINE_S)
+    if child.exitcode is None:
+        child.kill()
+        child.join(DEADLINE_S)
+    assert child.exitcode == EXIT_CODE, f"the worker ended with {child.exitcode}"
+
+
+def _work(failpoint: str, run: Callable[..., Any], bell: Doorbell, schema: str) -> None:
+    # The parent's connection is left as it is, and kept: to close it would close the parent's.
+    _of_the_parent.append(connection.connection)
+    connection.connection = None
+    connection.in_atomic_block, connection.savepoint_ids = False, []
+    with override_settings(FAILPOINT=failpoint), schema_context(schema):
+        run(timer_id=bell.timer_id, token=bell.token)
+    os._exit(0)
+
+
+_of_the_parent: list[Any] = []

@@ -19,7 +19,6 @@ from channels_chatwoot.types import (
     Moved,
     Part,
     PersonMessage,
-    Where,
 )
 from conversations.models import Conversation, InboundMessage, OutboundMessage
 from conversations.services import identity, intake, outbox
@@ -61,8 +60,8 @@ def receive(entry: public_inbox.Entry) -> str:
             return _echo(inbox, event, now=now)
         case Edited():
             return _edited(inbox, event, now=now)
-        case Moved(where=where):
-            return _moved(inbox, where, now=now)
+        case Moved():
+            return _moved(inbox, event, now=now)
         case _:
             assert_never(event)
 
@@ -84,7 +83,7 @@ def _contact_message(inbox: Inbox, event: ContactMessage, *, now: datetime) -> s
         thread_ref=where.contact.thread,
     )
     # Before the message, which is answered or not by whose the conversation is.
-    threads.note(inbox=inbox, conversation=conversation, where=where, now=now)
+    threads.note(inbox=inbox, conversation=conversation, where=where, at=event.sent_at, now=now)
     for part in event.parts:
         intake.receive_message(message=_new_message(inbox, event, part), now=now)
     return "stored"
@@ -125,7 +124,9 @@ def _person_message(inbox: Inbox, event: PersonMessage, *, now: datetime) -> str
     )
     if conversation is None:
         return "duplicate"
-    threads.note(inbox=inbox, conversation=conversation, where=event.where, now=now)
+    threads.note(
+        inbox=inbox, conversation=conversation, where=event.where, at=event.sent_at, now=now
+    )
     return "taken_over"
 
 
@@ -142,9 +143,14 @@ def _echo(inbox: Inbox, event: Echo, *, now: datetime) -> str:
 
 def _edited(inbox: Inbox, event: Edited, *, now: datetime) -> str:
     if event.is_deleted:
-        known = intake.delete_message(
-            account_ref=inbox.uuid, sender=event.where.contact, provider_ref=event.ref, now=now
+        parts = InboundMessage.objects.filter(
+            channel_account_ref=inbox.uuid, provider_ref__in=payloads.refs_of(event.ref)
         )
+        known = False
+        for ref in parts.order_by("pk").values_list("provider_ref", flat=True):
+            known |= intake.delete_message(
+                account_ref=inbox.uuid, sender=event.where.contact, provider_ref=ref, now=now
+            )
     else:
         known = intake.edit_message(
             account_ref=inbox.uuid,
@@ -157,7 +163,8 @@ def _edited(inbox: Inbox, event: Edited, *, now: datetime) -> str:
     return "applied" if known else "unknown_message"
 
 
-def _moved(inbox: Inbox, where: Where, *, now: datetime) -> str:
+def _moved(inbox: Inbox, event: Moved, *, now: datetime) -> str:
+    where = event.where
     found = Conversation.objects.filter(
         pk__in=Thread.objects.filter(inbox=inbox, display_id=where.display_id).values(
             "conversation"
@@ -166,5 +173,5 @@ def _moved(inbox: Inbox, where: Where, *, now: datetime) -> str:
     conversation = found.select_for_update(of=("self",)).select_related("contact", "agent").first()
     if conversation is None:
         return "unknown_conversation"
-    threads.note(inbox=inbox, conversation=conversation, where=where, now=now)
+    threads.note(inbox=inbox, conversation=conversation, where=where, at=event.at, now=now)
     return "applied"

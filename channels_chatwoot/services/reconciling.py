@@ -42,6 +42,10 @@ NOTE_SETTLES = timedelta(seconds=10)
 """How long a note whose call was not answered is looked for before it is written again."""
 
 
+_KNOWN = ("status", "status_at", "agreed")
+"""The columns of a thread that tell what is known of its conversation there."""
+
+
 class Outcome(StrEnum):
     """What a doorbell for a conversation led to."""
 
@@ -69,10 +73,15 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What Chatwoot shows of a conversation; `data` is empty where it shows a bot nothing."""
+    """What Chatwoot shows of a conversation; `data` is empty where it shows a bot nothing.
+
+    Attributes:
+        at: an instant of ours before it was asked.
+    """
 
     where: Where | None
     data: payloads.Json
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -116,9 +125,10 @@ def _reconcile(claim: timers.Claim) -> Outcome:
     if job is None:
         timers.finish(claim)
         return Outcome.GONE
+    asked_at = database_now()
     release_connection()
     try:
-        seen = _look(job)
+        seen = _look(job, at=asked_at)
     except NotThere:
         # It was removed there; should it come back, its next event brings the thread back.
         with transaction.atomic():
@@ -151,13 +161,13 @@ def _open(claim: timers.Claim) -> _Job | None:
     return _Job(claim, thread, inbox, inboxes.bot_of(inbox), inboxes.reader_of(inbox))
 
 
-def _look(job: _Job) -> _Seen:
+def _look(job: _Job, *, at: datetime) -> _Seen:
     """Ask Chatwoot for the conversation; without a person's token older servers refuse."""
     try:
         data = (job.reader or job.bot).conversation(job.thread.display_id)
     except NotForBots:
-        return _Seen(None, {})
-    return _Seen(payloads.where_of(data, system=job.inbox.system), data)
+        return _Seen(None, {}, at)
+    return _Seen(payloads.where_of(data, system=job.inbox.system), data, at)
 
 
 def _decide(job: _Job, seen: _Seen) -> _Plan:
@@ -167,12 +177,12 @@ def _decide(job: _Job, seen: _Seen) -> _Plan:
         now = database_now()
         if thread.n_events != job.thread.n_events:
             return _later(job, now, Outcome.AGAIN, AGAIN_S)  # what was seen may be older
-        status = thread.status if seen.where is None else seen.where.status
-        theirs, ours = hands_of(status), threads.hands(conversation)
-        thread.status = status
+        if seen.where is not None:
+            thread.status, thread.status_at = seen.where.status, seen.at
+        theirs, ours = hands_of(thread.status), threads.hands(conversation)
         if ours is Hands.CLOSED or theirs is None:
             thread.agreed = ours
-            thread.save(update_fields=["status", "agreed"])
+            thread.save(update_fields=_KNOWN)
             timers.finish(job.claim)
             return _Plan(Outcome.OVER)
         if ours != theirs and theirs == thread.agreed:
@@ -182,7 +192,7 @@ def _decide(job: _Job, seen: _Seen) -> _Plan:
             _follow(job, conversation, theirs, seen, now=now)
             outcome = Outcome.FOLLOWED
         thread.agreed = theirs
-        thread.save(update_fields=["status", "agreed"])
+        thread.save(update_fields=_KNOWN)
         if theirs is Hands.CLOSED:
             timers.finish(job.claim)
             return _Plan(outcome)
@@ -249,10 +259,15 @@ def _agree(job: _Job, wanted: Hands) -> None:
     """Note what Chatwoot was told; what has changed since is the next comparison's."""
     with transaction.atomic(durable=True):
         _, thread = _lock(job)
+        now = database_now()
+        if thread.n_events != job.thread.n_events:
+            # An event came in between, and may tell of before the call or of after it.
+            _later(job, now, Outcome.PUSHED, AGAIN_S)
+            return
         thread.agreed = wanted
         thread.status = "pending" if wanted is Hands.AI else "open"
-        thread.save(update_fields=["agreed", "status"])
-        now = database_now()
+        thread.status_at = now
+        thread.save(update_fields=_KNOWN)
         _later(job, now, Outcome.PUSHED, _pause_s(thread, now))
 
 

@@ -31,17 +31,28 @@ def hands(conversation: Conversation) -> Hands:
     return Hands(conversation.mode)
 
 
-def note(*, inbox: Inbox, conversation: Conversation, where: Where, now: datetime) -> None:
+def note(
+    *, inbox: Inbox, conversation: Conversation, where: Where, at: datetime, now: datetime
+) -> None:
     """Note what an event says of a conversation; joins a transaction that holds its lock.
 
-    An event may be minutes old. That people have taken the conversation is believed at once, for
-    the assistant must not talk over them; everything else is first asked about (the timer does).
+    An event may be minutes old; one from before what is known tells no status. That people have
+    taken the conversation is believed at once, for the assistant must not talk over them;
+    everything else is first asked about (the timer does).
+
+    Args:
+        at: when that happened of which the event tells.
     """
     thread = _of(inbox, conversation, where, now=now)
     thread.n_events += 1
-    thread.status, thread.last_event_at = where.status, now
+    thread.last_event_at = now
+    at = min(at, now)  # a clock that is fast must not silence all that follows
+    is_news = thread.status_at is None or at >= thread.status_at
+    if is_news:
+        thread.status, thread.status_at = where.status, at
     ours = hands(conversation)
-    if where.hands is Hands.HUMAN and ours is Hands.AI and thread.agreed == Hands.AI:
+    is_taken = is_news and where.hands is Hands.HUMAN
+    if is_taken and ours is Hands.AI and thread.agreed == Hands.AI:
         take(conversation, inbox=inbox, where=where, now=now)
         thread.agreed = Hands.HUMAN
     thread.save()
@@ -79,6 +90,6 @@ def _of(inbox: Inbox, conversation: Conversation, where: Where, *, now: datetime
     Thread.objects.filter(conversation=conversation).delete()
     thread = thread or Thread(inbox=inbox, display_id=where.display_id)
     thread.conversation, thread.agreed = conversation, Hands.AI
-    thread.note_for, thread.last_event_at = None, now
+    thread.note_for, thread.last_event_at, thread.status_at = None, now, None
     timers.arm(kind=TIMER, ref=conversation.pk, due_at=now)
     return thread

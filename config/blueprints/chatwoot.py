@@ -12,6 +12,7 @@ from agents.models import Agent
 from channels_chatwoot.models import Inbox
 from channels_chatwoot.services import inboxes
 from config.blueprints.fields import AgentRef, EnvName, Secret, Section, Url, defined, refuse
+from tenants.services.routes import UNSIGNED_KEY_CHARS
 
 
 class ChatwootSection(Section):
@@ -44,6 +45,9 @@ class ChatwootSection(Section):
         self.one_of("token", required=True)
         self.one_of("reader_token", required=False)
         self.one_of("secret", required=False)
+        is_signed = self.secret is not None or self.secret_env is not None
+        if self.route_key and not is_signed and len(self.route_key) < UNSIGNED_KEY_CHARS:
+            raise refuse("route_key has at least 24 characters where there is no secret")
         if self.max_wait_s < self.quiet_s:
             raise refuse("max_wait_s is shorter than quiet_s")
         return self

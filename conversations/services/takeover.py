@@ -7,10 +7,21 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from conversations.channels import sender_for
-from conversations.models import Conversation, InboundMessage, OutboundMessage
-from conversations.services import accumulator, bursts, desks, drafts, due, events, telling, words
+from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn
+from conversations.services import (
+    accumulator,
+    bursts,
+    desks,
+    drafts,
+    due,
+    events,
+    telling,
+    veto,
+    words,
+)
 from conversations.services.desks import Desk
 from conversations.services.due import DueOutcome
 from conversations.types import MessageKind, Silence
@@ -25,6 +36,9 @@ PHONE = words.PAIRED_PHONE
 
 TIMER = "timer"
 """Stands in the audit trail for what time did."""
+
+STOPPED = "taken over by a person"
+"""Why a message of the assistant was not sent."""
 
 OPEN_QUESTIONS_FOR = timedelta(hours=24)
 """How long a contact's message waits for an answer. When the assistant comes back later than that,
@@ -283,12 +297,14 @@ def note_phone(conversation: Conversation, *, text: str, now: datetime) -> str:
 def take_outside(conversation: Conversation, *, holder: str, now: datetime) -> None:
     """Let somebody have a conversation who answers in another system, until it is given back.
 
-    Joins the caller's transaction, which holds the conversation's lock. Whoever has it keeps it.
+    Joins the caller's transaction, which holds the conversation's lock. Whoever has it keeps it,
+    but no clock brings the assistant back any more.
 
     Args:
         holder: see `is_outside`.
     """
-    if _let_have(conversation, holder=holder, now=now):
+    if _let_have(conversation, holder=holder, now=now) or conversation.returns_at is not None:
+        conversation.returns_at = None
         conversation.save(update_fields=_PEOPLE)
 
 
@@ -367,7 +383,7 @@ def _take(conversation: Conversation, *, reason: str, holder: str, now: datetime
         conversation=conversation,
         status=OutboundMessage.Status.CREATED,
         origin__in=(OutboundMessage.Origin.AGENT, OutboundMessage.Origin.SYSTEM),
-    ).update(status=OutboundMessage.Status.CANCELLED, failure_reason="taken over by a person")
+    ).update(status=OutboundMessage.Status.CANCELLED, failure_reason=STOPPED)
     if n_stopped:
         timers.arm(kind="send", ref=conversation.pk, due_at=now)  # for what stands behind them
 
@@ -432,6 +448,7 @@ def _unanswered(conversation: Conversation, *, now: datetime) -> list[int]:
         .first()
     )
     since = max(spoken or now - OPEN_QUESTIONS_FOR, now - OPEN_QUESTIONS_FOR)
+    _drop_unsent_answers(conversation, since=since)
     return list(
         InboundMessage.objects.filter(
             conversation=conversation,
@@ -444,6 +461,28 @@ def _unanswered(conversation: Conversation, *, now: datetime) -> list[int]:
         .order_by("pk")
         .values_list("pk", flat=True)
     )
+
+
+def _drop_unsent_answers(conversation: Conversation, *, since: datetime) -> None:
+    """Let the messages since an instant wait again whose answers a person's taking over stopped.
+
+    An answer of which a part went out stays one, and what was left to people is not asked again.
+    """
+    answers = OutboundMessage.objects.filter(turn=OuterRef("pk"))
+    is_sent = answers.exclude(status=OutboundMessage.Status.CANCELLED)
+    is_stopped = answers.filter(failure_reason__in=(STOPPED, veto.REASONS[veto.Rule.TAKEN_OVER]))
+    dropped = list(
+        Turn.objects.filter(~Exists(is_sent), Exists(is_stopped), conversation=conversation)
+        .filter(status=Turn.Status.DONE, messages__received_at__gt=since)
+        .exclude(outcome=Turn.Outcome.NEEDS_HUMAN)
+        .values_list("pk", flat=True)
+        .distinct()
+    )
+    if dropped:
+        Turn.objects.filter(pk__in=dropped).update(
+            status=Turn.Status.SUPERSEDED, reason="a person took over"
+        )
+        InboundMessage.objects.filter(turn__in=dropped).update(turn=None)
 
 
 def _record(conversation: Conversation, *, action: str, actor: str) -> None:

@@ -26,6 +26,10 @@ OVERLAP = timedelta(hours=24)
 """How long a replaced key still signs: longer than any bridge takes to get the new one."""
 
 
+UNSIGNED_KEY_CHARS = 24
+"""Least length of a route key that is the only secret of an address."""
+
+
 class BadRoute(DomainError):
     """A route key has 8 to 64 letters, digits, - or _, and belongs to one device only."""
 
@@ -68,7 +72,8 @@ def ensure_route(
         route_key: None keeps the one there is, or makes a random one.
         hmac_key: at least 32 characters, which is the bridge's own minimum.
         is_signed: whether the other side always signs with a key of that length. One that does not
-            may have a shorter key, or none: then its address alone has to be kept secret.
+            may have a shorter key, or none: then its address alone has to be kept secret, and has
+            at least `UNSIGNED_KEY_CHARS`.
 
     Raises:
         BadRoute: a key that cannot be used.
@@ -80,6 +85,9 @@ def ensure_route(
     context = key_context(device_ref)
     with transaction.atomic():
         route = InboundRoute.objects.select_for_update().filter(device_ref=device_ref).first()
+        used_key = route_key or (route.route_key if route is not None else None)
+        if not hmac_key and used_key is not None and len(used_key) < UNSIGNED_KEY_CHARS:
+            raise BadRoute("Without an HMAC key, a route key has at least 24 characters.")
         if route is None:
             route = InboundRoute(
                 device_ref=device_ref,

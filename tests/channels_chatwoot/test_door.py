@@ -15,7 +15,7 @@ from channels_chatwoot.types import ContactMessage, Echo, Ignored, Moved, Person
 from conversations.models import InboundMessage
 from tenants.door import Refused, WebhookDoor
 from tenants.models import InboundRoute, InboxEntry, Tenant
-from tenants.services.routes import Route
+from tenants.services.routes import BadRoute, Route
 from tests.channels_chatwoot.worlds import ASKS, World, make_inbox, write_in
 from tests.fakes.chatwoot import SECRET, FakeChatwoot, signed
 from tests.workers import at_once
@@ -163,3 +163,13 @@ def test_twenty_at_once_are_one_for_the_tenant_whose_address_it_is(
 def write_in_once() -> None:
     with suppress(AssertionError):  # the other worker has it
         write_in()
+
+
+def test_a_short_address_needs_a_signature(alpha: Tenant, server: FakeChatwoot) -> None:
+    """Where nothing is signed, whoever guesses the address speaks for Chatwoot."""
+    make_inbox(server, route_key="clinica1")
+    for values in ({}, {"route_key": "clinica1"}, {"route_key": "k" * 23}):
+        with pytest.raises(BadRoute):
+            make_inbox(server, secret="", **values)
+    assert InboundRoute.objects.get().route_key == "clinica1"
+    make_inbox(server, secret="", route_key="k" * 24)

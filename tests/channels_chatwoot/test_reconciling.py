@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django_tenants.utils import tenant_context
 
 from channels_chatwoot.models import Inbox, Thread
@@ -26,7 +27,7 @@ from tests.channels_chatwoot.worlds import (
 )
 from tests.factories import due_now, work
 from tests.fakes.chatwoot import ACCOUNT, AGENT_TOKEN, INBOX, FakeChatwoot
-from tests.fakes.http import Answer
+from tests.fakes.http import Answer, Received
 from tests.workers import at_once, die_at
 
 NOTE_PATH = f"/api/v1/accounts/{ACCOUNT}/conversations/118/messages"
@@ -64,8 +65,10 @@ def test_every_webhook_is_lost_and_nothing_is_missed(alpha: Tenant, server: Fake
     assert world.conversation.mode == "ai"
 
 
-def test_a_late_event_gives_nothing_back_and_takes_nothing_for_long(world: World) -> None:
+@pytest.mark.parametrize("can_read", [True, False])
+def test_a_late_event_gives_nothing_back_and_takes_nothing(world: World, can_read: bool) -> None:
     server = world.server
+    server.lets_bots_read = can_read
     server.contact_writes(ASKS)
     world.run()
     server.contact_writes("e mais uma coisa")  # bears "pending", and is slow
@@ -73,24 +76,80 @@ def test_a_late_event_gives_nothing_back_and_takes_nothing_for_long(world: World
     server.contact_writes(WANTS_PERSON)
     world.run()
     assert world.talk.status == "open"
+    uuid, now = world.conversation.uuid, database_now()
+    takeover.take_over(conversation_uuid=uuid, actor="paula", now=now)
 
     world.deliver(*late)
-    assert world.conversation.mode == "human"
     world.run()
-    assert world.conversation.mode == "human"
+    assert (world.conversation.mode, world.conversation.claimed_by) == ("human", "paula")
+    assert world.talk.status == "open"
 
     # Given back here; a slow event still says that people have it.
     server.contact_writes("oi?")
     late = server.webhooks()
-    now = database_now()
-    takeover.give_back(conversation_uuid=world.conversation.uuid, actor="ana", now=now)
+    takeover.give_back(conversation_uuid=uuid, actor="paula", now=database_now())
     world.run()
     assert world.talk.status == "pending"
     world.deliver(*late)
-    assert world.conversation.mode == "human"  # rather silent than over somebody's head
+    assert world.conversation.mode == "ai"
     world.run()
     assert world.conversation.mode == "ai"
     assert world.talk.status == "pending"
+
+
+def test_an_answer_that_a_late_event_stopped_is_written_again(world: World) -> None:
+    """Somebody has it for a moment; that is heard of when the next answer is about to go."""
+    server = world.server
+    server.contact_writes("bom dia")
+    world.run()
+    server.contact_writes(ASKS)
+    world.deliver(*server.webhooks())
+    server.person_sets("open")
+    late = server.webhooks()
+    server.person_sets("pending")
+    server.script(Answer(429), method="POST", path=NOTE_PATH)
+    work(rounds=1)
+    OutboundMessage.objects.filter(status="handed").update(status="created")  # it was never begun
+
+    world.deliver(*late)
+    assert world.conversation.mode == "human"  # rather silent than over somebody's head
+    assert OutboundMessage.objects.filter(status="cancelled").exists()
+    world.run()
+
+    assert world.conversation.mode == "ai"
+    again = OutboundMessage.objects.order_by("pk").last()
+    assert ANSWER in again.text
+    assert again.status != "cancelled"
+    assert not [one for one in InboundMessage.objects.all() if one.turn is None]
+
+
+def test_what_happens_there_during_a_call_is_not_overwritten(
+    committed_alpha: Tenant, server: FakeChatwoot
+) -> None:
+    world = World(server)
+    server.lets_bots_read = False
+    server.contact_writes(WANTS_PERSON)
+    world.run()
+    asked = server.answer
+
+    def answer(request: Received) -> Answer | None:
+        found = asked(request)
+        if request.path.endswith("/toggle_status"):
+            server.answer = asked  # type: ignore[method-assign]
+            server.webhooks()
+            server.person_sets("resolved")
+            with tenant_context(committed_alpha):
+                world.deliver(*server.webhooks())
+            connection.close()
+        return found
+
+    server.answer = answer  # type: ignore[method-assign]
+    now = database_now()
+    takeover.give_back(conversation_uuid=world.conversation.uuid, actor="ana", now=now)
+    world.run()
+    world.minute_later()
+
+    assert world.conversation.status == "archived"
 
 
 @pytest.mark.parametrize("is_echoed", [True, False])

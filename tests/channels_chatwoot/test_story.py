@@ -102,8 +102,11 @@ def test_who_is_given_back_here_is_given_back_there(world: World) -> None:
     assert world.talk.status == "open"
     assert "paula" in world.talk.texts(private=True)[0]
 
+    assert world.conversation.returns_at is not None
     server.person_sets("open", name="Ana")
+    server.person_writes("Oi, aqui é a Ana.")
     world.run()
+    assert (world.conversation.claimed_by, world.conversation.returns_at) == ("paula", None)
     takeover.give_back(conversation_uuid=world.conversation.uuid, actor="paula", now=now)
     world.run()
 
@@ -142,6 +145,16 @@ def test_edits_files_quotes_and_who_it_is(world: World) -> None:
     server.edit(second, "", deleted=True)
     world.deliver(*server.webhooks())
     assert rows.get(provider_ref=str(second)).deleted_at is not None
+
+    place = {"id": 4, "file_type": "location", "fallback_title": "Praça da Sé"}
+    third = server.contact_writes("", attachments=[place])
+    server.edit(third, "")  # told again, or of something else about it
+    world.deliver(*server.webhooks())
+    assert rows.get(provider_ref=str(third)).text == "Praça da Sé"
+    server.edit(first, "", deleted=True)
+    world.deliver(*server.webhooks())
+    parts = rows.filter(provider_ref__startswith=str(first))
+    assert [one.deleted_at is not None for one in parts] == [True] * 3
 
     # An event of another inbox that has the same bot is not for this address.
     server.contact_writes("engano", display_id=120)

@@ -166,6 +166,11 @@ ROOT = Path(__file__).resolve().parents[2]
             "devices[0].route_key: does not match ^[A-Za-z0-9_-]{8,64}$",
         ),
         (
+            "secret_env: GAMMA_CRM, quiet_s: 3, is_enabled: false",
+            "route_key: too-short-a-secret",
+            "chatwoot[0]: route_key has at least 24 characters where there is no secret",
+        ),
+        (
             "password: uma-senha-boa",
             "password: a, password_env: GAMMA_CRM",
             "users[0]: give password or password_env, not both",

@@ -13,6 +13,7 @@ import re
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -250,6 +251,7 @@ class FakeChatwoot(ScriptedServer):
             "id": talk.display_id,
             "inbox_id": INBOX,
             "status": talk.status,
+            "updated_at": time.time(),
             "channel": talk.channel,
             "can_reply": True,
             "labels": [],
@@ -273,7 +275,7 @@ class FakeChatwoot(ScriptedServer):
     def _post_message(
         self, talk: Talk, message: dict[str, Any], *, event: str = "message_created"
     ) -> None:
-        at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(message["at"]))
+        at = datetime.fromtimestamp(message["at"], UTC).isoformat(timespec="milliseconds")
         shown = {**message, "created_at": at}
         del shown["at"]
         self._post(

@@ -37,14 +37,24 @@ class Courier:
         self._thread.join(10)
 
     def _run(self) -> None:
-        assert self.url.hostname is not None
+        waiting: list[bytes] = []
         while not self._over.wait(0.05):
-            for body in self.server.webhooks():
-                for _ in range(2):
-                    connection = http.client.HTTPConnection(self.url.hostname, self.url.port)
-                    connection.request("POST", self.url.path, body, signed(body))
-                    self.statuses.append(connection.getresponse().status)
-                    connection.close()
+            waiting += [body for body in self.server.webhooks() for _ in range(2)]
+            while waiting and self._post(waiting[0]):
+                del waiting[0]
+
+    def _post(self, body: bytes) -> bool:
+        """Post a webhook; False where nobody answered, and it is to be tried again."""
+        assert self.url.hostname is not None
+        connection = http.client.HTTPConnection(self.url.hostname, self.url.port, timeout=10)
+        try:
+            connection.request("POST", self.url.path, body, signed(body))
+            self.statuses.append(connection.getresponse().status)
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        return True
 
 
 @pytest.fixture
