@@ -187,7 +187,7 @@ def make_queue(name: str = "Atendimento", **values: object) -> Agent:
 def due_now() -> None:
     """Let every timer be due, and the pause of every number whose bridge failed be over."""
     Timer.objects.update(due_at=database_now() - timedelta(seconds=1))
-    NumberTrouble.objects.update(next_try_at=database_now())
+    NumberTrouble.objects.update(next_try_at=database_now() - timedelta(minutes=1))
 
 
 def work(*, rounds: int = 3) -> list[str]:

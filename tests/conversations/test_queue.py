@@ -16,6 +16,7 @@ from tenants.context import database_now
 from tenants.models import Timer
 from tenants.services import staff
 from tests.factories import (
+    due_now,
     learn,
     make_agent,
     make_device,
@@ -180,7 +181,7 @@ def test_a_repeat_to_staff_carries_the_same_id(alpha, bridge):
 
     assert ring_people("tell") == ["tell:not_due"]
     chosen = StaffMessage.objects.get().provider_ref
-    Timer.objects.filter(kind="tell").update(due_at=database_now() - timedelta(seconds=1))
+    due_now()
     assert ring_people("tell") == ["tell:done"]
     assert [one.ref for one in bridge.sent_to(STAFF)] == [chosen]
 
