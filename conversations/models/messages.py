@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import connection, models
@@ -15,6 +15,7 @@ from conversations.models.conversations import Conversation
 from conversations.models.troubles import NumberTrouble
 from conversations.models.turns import Turn
 from conversations.types import FILE_KINDS
+from tenants import timers
 from tenants.context import current_schema
 from tenants.models import Timer
 
@@ -91,7 +92,8 @@ class OutboundMessageQuerySet(models.QuerySet["OutboundMessage"]):
             schema_name=current_schema(),
             kind="send",
             ref=OuterRef("conversation_id"),
-            lease_until__gt=now,
+            # Renewed since: a worker that died in its call says nothing of the bridge.
+            lease_until__gt=now + timedelta(seconds=timers.WORK_LEASE_S / 2),
         )
         slow = OutboundMessage.objects.filter(
             Exists(worked_on),

@@ -176,14 +176,27 @@ def test_a_worker_that_dies_in_its_try_blocks_nobody_and_one_that_lives_does(alp
     assert ring() == ["t_alpha:sent"] * 2
 
 
+def troubled(message: OutboundMessage) -> OutboundMessage:
+    """Return the head of the message's line with what is known of its number."""
+    now = database_now()
+    found = OutboundMessage.objects.heads(
+        [message.conversation_id], now=now, slow_since=now - timedelta(seconds=5)
+    )
+    return found.get()
+
+
 def test_nobody_stands_behind_a_message_over_which_the_bridge_takes_long(alpha, server):
     slow, _ = lines(server, 2)
     first, second = timers.claim_due(kind="send", max_running=50, limit=50)
     timers.begin([(first.timer_id, first.token)])
-    until = database_now() + timedelta(hours=1)
-    Timer.objects.filter(pk=first.timer_id).update(lease_until=until)
     began = database_now() - timedelta(seconds=6)
     OutboundMessage.objects.filter(pk=slow.pk).update(status="handed", handed_at=began)
+    left = database_now() + timedelta(seconds=1)  # of a worker that died in its call
+    Timer.objects.filter(pk=first.timer_id).update(lease_until=left)
+    assert not troubled(slow).has_slow
+    until = database_now() + timedelta(hours=1)
+    Timer.objects.filter(pk=first.timer_id).update(lease_until=until)
+    assert troubled(slow).has_slow
 
     assert outbox.send_next(timer_id=second.timer_id, token=second.token) == "waiting"
     assert sends(server) == []
