@@ -21,7 +21,7 @@ from channels_chatwoot.types import (
     PersonMessage,
 )
 from conversations.models import Conversation, InboundMessage, OutboundMessage
-from conversations.services import identity, intake, outbox
+from conversations.services import identity, intake, ladder
 from conversations.types import NewMessage
 from tenants import inbox as public_inbox
 from tenants.context import database_now
@@ -134,7 +134,7 @@ def _echo(inbox: Inbox, event: Echo, *, now: datetime) -> str:
     """Note that Chatwoot has what we wrote, whatever its answer to the call was."""
     if not inbox.is_echoing:
         Inbox.objects.filter(pk=inbox.pk).update(is_echoing=True)
-    outbox.apply_receipt(
+    ladder.apply_receipt(
         account_ref=inbox.uuid, refs=[event.ref], status=OutboundMessage.Status.ACKED, at=now
     )
     Thread.objects.filter(inbox=inbox, note_ref=event.ref).update(is_noted=True)

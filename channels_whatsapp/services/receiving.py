@@ -22,7 +22,7 @@ from channels_whatsapp.types import (
     Typing,
 )
 from conversations.models import OutboundMessage
-from conversations.services import intake, outbox
+from conversations.services import intake, ladder
 from conversations.types import Address, NewMessage
 from tenants import inbox
 from tenants.context import database_now
@@ -93,7 +93,7 @@ def _apply(*, device: Device, event: ParsedEvent, now: datetime) -> _Verdict:
         case Receipt(refs=refs, is_read=is_read, at=at):
             status = OutboundMessage.Status.READ if is_read else OutboundMessage.Status.DELIVERED
             return _known(
-                bool(outbox.apply_receipt(account_ref=device.uuid, refs=refs, status=status, at=at))
+                bool(ladder.apply_receipt(account_ref=device.uuid, refs=refs, status=status, at=at))
             )
         case Typing(sender=sender, is_typing=is_typing):
             moved = intake.note_typing(

@@ -1,11 +1,8 @@
 """WuzAPI's chat and user API: sending, editing, reacting, marking as read, downloading."""
 
-import asyncio
 import base64
 import binascii
-import random
 from dataclasses import dataclass
-from typing import NoReturn
 
 from channels_whatsapp.simulator import people
 from channels_whatsapp.simulator.api_session import (
@@ -15,17 +12,14 @@ from channels_whatsapp.simulator.api_session import (
     success,
 )
 from channels_whatsapp.simulator.core import Simulator, new_bridge_message_id
-from channels_whatsapp.simulator.courier import take
-from channels_whatsapp.simulator.http import AnswerDropped, Payload, Refused, Request, Response
+from channels_whatsapp.simulator.http import Payload, Refused, Request, Response
 from channels_whatsapp.simulator.model import (
-    Faults,
     Media,
     Message,
-    SendRecord,
     Side,
-    State,
     User,
 )
+from channels_whatsapp.simulator.sending_call import SendingCall, Target, require_socket
 
 # Required fields of each sending route, in the order in which WuzAPI misses them.
 REQUIRED = {
@@ -54,14 +48,6 @@ class Quoted:
 
     id: str
     text: str
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where a message goes: the JID and the key of the chat."""
-
-    jid: str
-    chat: str
 
 
 class ChatApi:
@@ -124,7 +110,7 @@ class ChatApi:
         media = _media(kind, payload)
         error_start = "Error" if kind in CAPITAL_ERRORS else "error"
         async with self._simulator.lock_of(user):
-            call = _Call(self._simulator, user, request.path, payload, message_id, target)
+            call = SendingCall(self._simulator, user, request.path, payload, message_id, target)
             await call.before(error_start)
             message = self._show(user, kind, payload, message_id, target, media, quoted)
             await call.after()
@@ -177,7 +163,7 @@ class ChatApi:
         target = self._target(payload.text("Phone"))
         message_id = payload.text("Id")
         async with self._simulator.lock_of(user):
-            call = _Call(self._simulator, user, request.path, payload, message_id, target)
+            call = SendingCall(self._simulator, user, request.path, payload, message_id, target)
             await call.before("error")
             message = self._own(user, target, message_id)
             if message is not None:
@@ -247,7 +233,7 @@ class ChatApi:
         require_session(user)
         payload = Payload(request.body)
         _require(payload, "chat", "sender", "id")
-        _require_socket(user, "failed to request unavailable message")
+        require_socket(user, "failed to request unavailable message")
         target = self._target(payload.text("chat"))
         message_id = payload.text("id")
         message = self._simulator.find_message(user.id, target.chat, Side.CONTACT, message_id)
@@ -264,7 +250,7 @@ class ChatApi:
         payload = Payload(request.body)
         _require(payload, "Phone", "State")
         target = self._target(payload.text("Phone"))
-        _require_socket(user, "error sending chat presence")
+        require_socket(user, "error sending chat presence")
         self._simulator.hub.tell(
             "typing",
             {
@@ -348,13 +334,6 @@ def _require(payload: Payload, *names: str) -> None:
             raise Refused(400, f"missing {name} in Payload")
 
 
-def _require_socket(user: User, words: str) -> None:
-    if user.state == State.QR:
-        raise Refused(500, f"{words}: the store doesn't contain a device JID")
-    if user.state != State.ONLINE:
-        raise Refused(500, f"{words}: websocket not connected")
-
-
 def _quoted(kind: str, payload: Payload) -> Quoted:
     context = payload.inner("ContextInfo")
     stanza, participant = str(context.get("stanzaid", "")), str(context.get("participant", ""))
@@ -411,92 +390,3 @@ def _history_row(user: User, jid: str, message: Message, simulator: Simulator) -
         "media_link": "",
         "data_json": "",
     }
-
-
-class _Call:
-    """One call of a sending route: its faults and its line in the log."""
-
-    def __init__(
-        self,
-        simulator: Simulator,
-        user: User,
-        path: str,
-        payload: Payload,
-        message_id: str,
-        target: Target,
-    ) -> None:
-        self._simulator = simulator
-        self._user = user
-        self._faults: Faults = simulator.faults_of(user)
-        # Files would make the log huge; their beginning tells them apart.
-        shown = {
-            key: value[:200] if isinstance(value, str) else value
-            for key, value in payload.raw.items()
-        }
-        self._record = SendRecord(
-            seq=simulator.next_seq(),
-            user_id=user.id,
-            path=path,
-            id=message_id,
-            id_supplied=bool(payload.text("Id")),
-            phone=payload.text("Phone"),
-            jid=target.jid,
-            body=payload.text("Body") or payload.text("Caption"),
-            at=simulator.now(),
-            outcome="refused",
-            status=500,
-            payload=shown,
-        )
-        self._record.gap_s = simulator.since_last_send(user, self._record.at)
-
-    async def before(self, error_start: str) -> None:
-        """Act out what happens before the message is shown.
-
-        Raises:
-            Refused: the send fails; nothing is shown.
-        """
-        if self._faults.send_delay_s:
-            await asyncio.sleep(self._faults.send_delay_s)
-        try:
-            _require_socket(self._user, f"{error_start} sending message")
-        except Refused:
-            self._simulator.record_send(self._record)
-            raise
-        fail, self._faults.fail_next = take(self._faults.fail_next)
-        if fail or random.random() < self._faults.fail_rate:  # noqa: S311 - chaos, not secrets
-            self._record.status = self._faults.fail_status
-            self._simulator.record_send(self._record)
-            raise Refused(self._faults.fail_status, self._faults.fail_text)
-        self._record.outcome = "accepted"
-        self._record.status = 200
-
-    def refuse(self, text: str) -> NoReturn:
-        """Refuse what WhatsApp does not take.
-
-        Raises:
-            Refused: always.
-        """
-        self._record.outcome, self._record.status = "refused", 500
-        self._simulator.record_send(self._record)
-        raise Refused(500, text)
-
-    async def after(self) -> None:
-        """Act out what happens between the message being shown and the answer.
-
-        Raises:
-            AnswerDropped: the caller finds the connection cut.
-            Refused: the caller is told 500 although the message was sent.
-        """
-        drop, self._faults.drop_answer_next = take(self._faults.drop_answer_next)
-        if drop or random.random() < self._faults.drop_answer_rate:  # noqa: S311 - chaos
-            self._record.outcome = "answer_dropped"
-            self._record.status = 500 if self._faults.drop_answer_mode == "500" else 0
-        self._simulator.record_send(self._record)
-        if self._faults.answer_delay_s:
-            await asyncio.sleep(self._faults.answer_delay_s)
-        if self._record.outcome == "answer_dropped":
-            if self._record.status:
-                raise Refused(
-                    500, "error sending message: timed out waiting for message send response"
-                )
-            raise AnswerDropped

@@ -16,6 +16,7 @@ import re
 import signal
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from dataclasses import replace
@@ -147,7 +148,7 @@ def _without_length(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[by
     return (one for one in headers if one[0].lower() != b"content-length")
 
 
-class _Call:
+class _Call(ABC):
     """One call, from what Django has begun to its end."""
 
     def __init__(
@@ -179,8 +180,9 @@ class _Call:
             with suppress(asyncio.CancelledError):
                 await watching
 
+    @abstractmethod
     async def wait(self) -> None:
-        raise NotImplementedError
+        """Tell the program what it waits for, as it comes."""
 
     async def _watch(self) -> None:
         """Note that the program has gone."""

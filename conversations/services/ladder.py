@@ -79,6 +79,34 @@ on conflict (channel_account_ref, day) do update set
     counted_at = excluded.counted_at
 """
 
+_RANK = {
+    OutboundMessage.Status.ACKED: ("created", "handed", "cancelled"),
+    # One that was not repeated for a person's sake may have arrived at the first try.
+    OutboundMessage.Status.DELIVERED: ("created", "handed", "acked", "cancelled"),
+    OutboundMessage.Status.READ: ("created", "handed", "acked", "delivered", "cancelled"),
+}
+
+
+def apply_receipt(
+    *, account_ref: UUID, refs: Sequence[str], status: OutboundMessage.Status, at: datetime
+) -> int:
+    """Climb the delivery ladder for messages of ours; return how many climbed. Never downwards.
+
+    Args:
+        status: `DELIVERED`, `READ`, or `ACKED` where the channel itself shows that it has it.
+        at: when the contact's phone, or the channel, said so.
+    """
+    messages = OutboundMessage.objects.filter(
+        channel_account_ref=account_ref, provider_ref__in=refs
+    )
+    stamp = f"{status.value}_at"
+    n_climbed = 0
+    for message in messages.filter(status__in=_RANK[status]).order_by("pk"):
+        n_climbed += messages.filter(pk=message.pk, status__in=_RANK[status]).update(
+            status=status, **{stamp: at}
+        )
+    return n_climbed
+
 
 @dataclass(frozen=True)
 class Week:

@@ -10,7 +10,7 @@ from django_tenants.utils import schema_context, tenant_context
 
 from channels_whatsapp.models import Device
 from conversations.models import Conversation, NumberTrouble, OutboundMessage
-from conversations.services import outbox, takeover
+from conversations.services import ladder, outbox, takeover
 from tenants import timers
 from tenants.context import database_now
 from tenants.models import Timer
@@ -166,7 +166,7 @@ def test_receipts_climb_the_ladder_and_never_down(alpha, server):
     at = datetime(2026, 3, 2, tzinfo=UTC)
 
     def receipt(status: str) -> int:
-        return outbox.apply_receipt(
+        return ladder.apply_receipt(
             account_ref=conversation.channel_account_ref,
             refs=[message.provider_ref, "unknown"],
             status=OutboundMessage.Status(status),
@@ -185,7 +185,7 @@ def test_a_receipt_that_overtakes_the_answer_is_kept(committed_alpha):
                 return None
             try:
                 with schema_context("t_alpha"):
-                    outbox.apply_receipt(
+                    ladder.apply_receipt(
                         account_ref=Conversation.objects.get().channel_account_ref,
                         refs=[request.json()["Id"]],
                         status=OutboundMessage.Status.DELIVERED,
@@ -279,7 +279,7 @@ def test_where_the_bridge_cannot_say_a_receipt_is_waited_for(alpha, server):
     server.script(json_answer(disabled, status=501), path=HISTORY)
 
     assert again(server, unknown_for=timedelta(seconds=60)) == ["waiting"]
-    outbox.apply_receipt(
+    ladder.apply_receipt(
         account_ref=message.channel_account_ref,
         refs=[message.provider_ref],
         status=OutboundMessage.Status.DELIVERED,

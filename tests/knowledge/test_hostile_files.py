@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,12 @@ from typing import Any
 import pytest
 from django_tenants.utils import tenant_context
 
+from knowledge.extract import reader
 from knowledge.models import Chunk, Document, DocumentVersion
 from knowledge.services import documents, ingesting
 from tenants.models import Tenant
 from tests.knowledge.factories import NOW, number_next_document, ready, store
+from tests.knowledge.measured_reading import measure_reading
 
 KIT = Path(__file__).parents[1] / "fixtures"
 ONE_LINE = b"palavra " * 262_144  # too large to be stored
@@ -51,30 +52,32 @@ def upload(row: dict[str, Any]) -> tuple[str, Document | None]:
     return document.status, document
 
 
-def largest_child() -> int:
-    """Return the resident bytes of the largest child so far; other tests have larger ones.
-
-    A child begins with its parent's pages, which count as its own though it never touches them.
-    """
-    kinds = (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)
-    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) * 1024
-
-
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['id']} {row['why'][:40]}")
 def test_each_file_ends_as_its_row_says(alpha: Tenant, row: dict[str, Any]) -> None:
-    began, before = time.monotonic(), largest_child()
+    began = time.monotonic()
 
     status, document = upload(row)
 
     assert status in ENDS[row["expect"]]
     assert time.monotonic() - began < row["limits"]["max_seconds"]
-    assert largest_child() <= max(before, row["limits"]["max_rss_mb"] * 1024 * 1024)
     if document is not None and status == "failed":
         assert document.failure_reason
         assert not Chunk.objects.exists()
     assert not Chunk.objects.filter(body__contains="root:x").exists()
     # The worker lives, and serves the next one.
     assert ready("Aberto às 9h.", name="depois.txt").n_chunks == 1
+
+
+def test_reading_takes_as_little_memory_as_the_rows_say(tmp_path: Path) -> None:
+    one_line = tmp_path / "one_line.txt"
+    one_line.write_bytes(ONE_LINE)
+    files = [
+        (kind, path if (path := KIT / row["file"]).exists() else one_line)
+        for row in ROWS
+        if (kind := reader.find_kind(row["upload_name"]))
+    ]
+
+    assert measure_reading(files) <= min(row["limits"]["max_rss_mb"] for row in ROWS) * 1024 * 1024
 
 
 def test_what_such_a_file_says_is_data(alpha: Tenant) -> None:
