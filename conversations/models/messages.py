@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import connection, models
@@ -15,7 +15,6 @@ from conversations.models.conversations import Conversation
 from conversations.models.troubles import NumberTrouble
 from conversations.models.turns import Turn
 from conversations.types import FILE_KINDS
-from tenants import timers
 from tenants.context import current_schema
 from tenants.models import Timer
 
@@ -92,8 +91,9 @@ class OutboundMessageQuerySet(models.QuerySet["OutboundMessage"]):
             schema_name=current_schema(),
             kind="send",
             ref=OuterRef("conversation_id"),
-            # Renewed since: a worker that died in its call says nothing of the bridge.
-            lease_until__gt=now + timedelta(seconds=timers.WORK_LEASE_S / 2),
+            # Of one that died in its call, and of who goes on with it, this says nothing.
+            lease_token=OuterRef("handed_under"),
+            lease_until__gt=now,
         )
         slow = OutboundMessage.objects.filter(
             Exists(worked_on),
@@ -161,6 +161,8 @@ class OutboundMessage(models.Model):
     failure_reason = models.CharField(_("failure"), max_length=300, blank=True)
     created_at = models.DateTimeField(_("created at"))
     handed_at = models.DateTimeField(_("handed at"), null=True, blank=True)
+    # The token of the claim under which it was handed over last.
+    handed_under = models.UUIDField(null=True, blank=True, editable=False)
     acked_at = models.DateTimeField(_("sent at"), null=True, blank=True)
     delivered_at = models.DateTimeField(_("delivered at"), null=True, blank=True)
     read_at = models.DateTimeField(_("read at"), null=True, blank=True)

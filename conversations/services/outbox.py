@@ -338,9 +338,10 @@ def _next_calls(
         lines = shortened
     judge.close()
     befores = contents.befores([(head, account.number) for _, head, account, *_ in ready], now=now)
-    for _, head, *_ in ready:
+    for claim, head, *_ in ready:
         head.unknown_at = contents.unknown_since(head)  # what is handed again is no younger for it
         head.status, head.handed_at = OutboundMessage.Status.HANDED, now
+        head.handed_under = claim.token
         head.failure_reason = head.held_by = ""
         head.n_attempts = min(head.n_attempts + 1, 32_000)  # a person's text is tried for ever
     update_each([head for _, head, *_ in ready], _HANDED)
@@ -362,7 +363,9 @@ def _next_calls(
     return steps
 
 
-_HANDED = ("status", "handed_at", "unknown_at", "failure_reason", "held_by", "n_attempts")
+_HANDED = (
+    "status", "handed_at", "handed_under", "unknown_at", "failure_reason", "held_by", "n_attempts",
+)  # fmt: skip
 
 
 def _judge(

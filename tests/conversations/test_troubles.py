@@ -125,13 +125,13 @@ def test_a_file_that_waits_for_its_place_is_no_slow_bridge(alpha, server):
     now = database_now()
     for bell in timers.claim_due(kind="send", max_running=50, limit=50):
         if bell.ref == file.conversation_id:
-            timers.begin([(bell.timer_id, bell.token)])
+            (claim,) = timers.begin([(bell.timer_id, bell.token)])
         else:
             other = bell
     Timer.objects.filter(ref=file.conversation_id).update(lease_until=now + timedelta(hours=1))
     began = now - timedelta(minutes=1)
     OutboundMessage.objects.filter(pk=file.pk).update(
-        kind="image", status="handed", handed_at=began
+        kind="image", status="handed", handed_at=began, handed_under=claim.token
     )
     accept(server)
 
@@ -188,12 +188,13 @@ def troubled(message: OutboundMessage) -> OutboundMessage:
 def test_nobody_stands_behind_a_message_over_which_the_bridge_takes_long(alpha, server):
     slow, _ = lines(server, 2)
     first, second = timers.claim_due(kind="send", max_running=50, limit=50)
-    timers.begin([(first.timer_id, first.token)])
-    began = database_now() - timedelta(seconds=6)
-    OutboundMessage.objects.filter(pk=slow.pk).update(status="handed", handed_at=began)
-    left = database_now() + timedelta(seconds=1)  # of a worker that died in its call
-    Timer.objects.filter(pk=first.timer_id).update(lease_until=left)
-    assert not troubled(slow).has_slow
+    (claim,) = timers.begin([(first.timer_id, first.token)])
+    handed = OutboundMessage.objects.filter(pk=slow.pk)
+    handed.update(status="handed", handed_at=database_now() - timedelta(seconds=6))
+    assert not troubled(slow).has_slow  # another worker handed it over, and died in its call
+    handed.update(handed_under=claim.token)
+    Timer.objects.filter(pk=first.timer_id).update(lease_until=database_now())
+    assert not troubled(slow).has_slow  # so did this one, and its lease has run out
     until = database_now() + timedelta(hours=1)
     Timer.objects.filter(pk=first.timer_id).update(lease_until=until)
     assert troubled(slow).has_slow
