@@ -84,7 +84,7 @@ def test_two_workers_make_each_vector_once(committed_alpha):
     def run() -> None:
         try:
             with schema_context("t_alpha"):
-                gate.wait(10)
+                gate.wait(60)
                 examples.embed_missing(now=NOW)
         finally:
             connection.close()

@@ -301,4 +301,4 @@ def test_the_checks_of_a_turn_cost_little(llm: FakeLLM) -> None:
         consent.wish(text)
 
     # About a third of a millisecond; the bound is for a machine that does other things too.
-    assert (time.thread_time() - began) / 50 < 0.005
+    assert (time.thread_time() - began) / 50 < 0.02

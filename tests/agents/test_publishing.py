@@ -60,7 +60,7 @@ def test_publishing_at_the_same_time_gives_consecutive_numbers(committed_alpha: 
     def one() -> None:
         try:
             with tenant_context(committed_alpha):
-                barrier.wait(10)
+                barrier.wait(60)
                 numbers.append(publish(Agent.objects.get(pk=agent.pk)).number)
         finally:
             connection.close()
@@ -69,7 +69,7 @@ def test_publishing_at_the_same_time_gives_consecutive_numbers(committed_alpha: 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
 
     agent.refresh_from_db()
     assert sorted(numbers) == [1, 2, 3, 4]

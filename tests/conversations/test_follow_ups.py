@@ -333,7 +333,7 @@ def test_of_two_workers_one_sends_it(committed_alpha):
         def work() -> None:
             try:
                 with schema_context("t_alpha"):
-                    start.wait(10)
+                    start.wait(60)
                     outcomes.append(
                         follow_ups.send_due(timer_id=bell.timer_id, token=bell.token).value
                     )
@@ -344,7 +344,7 @@ def test_of_two_workers_one_sends_it(committed_alpha):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
 
     assert sorted(outcomes) == ["done", "not_ours"]
     assert OutboundMessage.objects.filter(is_unasked=True).count() == 1
@@ -366,16 +366,16 @@ def test_one_who_writes_while_it_is_being_sent_is_not_written_to_twice(committed
         def work() -> None:
             try:
                 with schema_context("t_alpha"):
-                    start.wait(10)
+                    start.wait(60)
                     follow_ups.send_due(timer_id=bell.timer_id, token=bell.token)
             finally:
                 connection.close()
 
         thread = threading.Thread(target=work)
         thread.start()
-        start.wait(10)
+        start.wait(60)
         receive(device, message_body("voltei"))
-        thread.join(30)
+        thread.join(60)
         send()
 
         planned = FollowUp.objects.get()
@@ -409,7 +409,7 @@ def test_one_that_is_undone_while_it_is_put_back_does_not_come_again(committed_a
             wait_until(lambda: n_waiting_for_a_lock() == 1, seconds=20)
             now = database_now()
             plans.put_back(message, conversation=held, until=now, rule=Rule.PACE, now=now)
-        person.join(30)
+        person.join(60)
 
         planned.refresh_from_db()
         assert outcomes == ["called_off"]

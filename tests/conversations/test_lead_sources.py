@@ -369,7 +369,7 @@ def test_two_workers_take_the_same_lead_once(committed_alpha, bridge):
     def run() -> None:
         try:
             with schema_context("t_alpha"):
-                gate.wait(10)
+                gate.wait(60)
                 received = lead_sources.receive(
                     source=source, data=ANA, dedup_key="k", now=timezone.now()
                 )
@@ -383,7 +383,7 @@ def test_two_workers_take_the_same_lead_once(committed_alpha, bridge):
     for one in threads:
         one.start()
     for one in threads:
-        one.join(30)
+        one.join(60)
 
     assert sorted(outcomes) == [False, True]
     assert Lead.objects.count() == 1

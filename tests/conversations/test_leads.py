@@ -395,7 +395,7 @@ def test_two_workers_make_one_lead_and_one_value_of_each_field(committed_alpha, 
     def run(place: int) -> None:
         try:
             with schema_context("t_alpha"):
-                gate.wait(10)
+                gate.wait(60)
                 with transaction.atomic():
                     [message] = InboundMessage.objects.filter(provider_ref=f"R{place}")
                     [conversation] = Conversation.objects.lock([message.conversation_id], wait=True)
@@ -410,7 +410,7 @@ def test_two_workers_make_one_lead_and_one_value_of_each_field(committed_alpha, 
     for one in threads:
         one.start()
     for one in threads:
-        one.join(30)
+        one.join(60)
 
     assert failed == []
     lead = Lead.objects.get()

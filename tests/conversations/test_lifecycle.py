@@ -293,7 +293,7 @@ def test_a_message_that_races_with_the_end_is_never_lost(committed_alpha):
         for phone in phones:
             receive(device, message_body("tem estacionamento?", phone=phone))
         for worker in workers:
-            worker.join(30)
+            worker.join(60)
         work()
 
         for phone in phones:

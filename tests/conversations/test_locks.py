@@ -49,7 +49,7 @@ def test_what_arms_a_timer_does_not_meet_its_worker_in_a_deadlock(committed_alph
             worker.join(1)  # it waits for the conversation now
             assert worker.is_alive()
             timers.arm(kind=kind, ref=conversation.pk, due_at=database_now() + timedelta(hours=1))
-        worker.join(30)
+        worker.join(60)
 
     assert outcomes in (["superseded"], ["answered"], ["sent"], ["waiting"])
 
@@ -92,6 +92,6 @@ def test_a_contact_is_written_after_its_conversation_is_held(committed_alpha, wr
         assert worker.is_alive()
         # As an opt-out does, whose transaction holds the conversation; it would wait for ever.
         assert len(Contact.objects.select_for_update(nowait=True)) == 2
-    worker.join(30)
+    worker.join(60)
 
     assert not worker.is_alive()

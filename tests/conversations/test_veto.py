@@ -440,7 +440,7 @@ def test_two_workers_never_send_more_than_the_cap(committed_alpha):
         def run(bell: timers.Doorbell) -> None:
             try:
                 with schema_context("t_alpha"):
-                    start.wait(10)
+                    start.wait(60)
                     outbox.send_next(timer_id=bell.timer_id, token=bell.token)
             finally:
                 connection.close()

@@ -107,7 +107,7 @@ def text_webhook(*, phone: str, ref: str, text: str, at: float, token: str = "")
     return body
 
 
-def post_webhook(url: str, body: bytes, *, key: str, timeout_s: float = 10) -> int:
+def post_webhook(url: str, body: bytes, *, key: str, timeout_s: float = 60) -> int:
     """Post a webhook with its signature; return the status, 0 where no answer came."""
     parts = urlsplit(url)
     assert parts.hostname is not None

@@ -225,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Stay silent."""
 
 
-def wait_until(condition: object, *, seconds: float = 5.0) -> None:
+def wait_until(condition: object, *, seconds: float = 60.0) -> None:
     """Wait until the callable is true.
 
     Raises:

@@ -99,4 +99,4 @@ class FakeMcp:
 
     def __exit__(self, *_: object) -> None:
         self._uvicorn.should_exit = True
-        self._thread.join(20)
+        self._thread.join(60)

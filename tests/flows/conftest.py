@@ -10,11 +10,13 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from config.processes import Program, wait_for
 from tests.simulator.test_page import ARGUMENTS, CHROMIUMS
 from tests.stack import Stack, free_port
+
+expect.set_options(timeout=60_000)  # 5 s of its own, which a busy machine may take for a page
 
 
 @pytest.fixture(scope="package")
@@ -26,7 +28,7 @@ def stack() -> Iterator[Stack]:
         command += ["--admin-token", "admin", "--auto-pair", "--time-scale", "0.1"]
         stack.keep(Program("simulator", command))
         stack.start("web", "dispatcher", "knowledge", "worker1")
-        assert wait_for(f"{simulator_url}/health", timeout_s=30)
+        assert wait_for(f"{simulator_url}/health", timeout_s=90)
         yield stack
 
 

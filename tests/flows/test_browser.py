@@ -83,7 +83,7 @@ def test_a_burst_gets_one_answer_with_its_source(stack: Stack, page: Page) -> No
     write(page, stack, "demo-clinica", phone, "oi", "bom dia", "quanto ta a limpeza?")
 
     answer = page.get_by_test_id("bubble-in")
-    expect(answer.first).to_be_visible(timeout=40_000)
+    expect(answer.first).to_be_visible(timeout=90_000)
     expect(answer.first).to_contain_text("R$ 220,00")
     expect(answer.first).to_contain_text("precos.csv")
     page.wait_for_timeout(4_000)  # a second answer would come within the next quiet window
@@ -96,7 +96,7 @@ def test_the_shop_knows_no_price_of_the_clinic(stack: Stack, page: Page) -> None
     write(page, stack, "demo-loja", "5511987650002", "quanto ta a limpeza?")
 
     answer = page.get_by_test_id("bubble-in")
-    expect(answer.first).to_be_visible(timeout=40_000)
+    expect(answer.first).to_be_visible(timeout=90_000)
     expect(answer.first).not_to_contain_text("220")
 
 
@@ -114,7 +114,7 @@ def test_a_contact_that_nobody_knows_shows_nobody_elses_chat(stack: Stack, page:
 
 def test_the_owner_reads_why_it_was_answered_so(stack: Stack, page: Page) -> None:
     write(page, stack, "demo-clinica", "5511987650003", "quanto ta a limpeza?")
-    expect(page.get_by_test_id("bubble-in").first).to_be_visible(timeout=40_000)
+    expect(page.get_by_test_id("bubble-in").first).to_be_visible(timeout=90_000)
     port = stack.port
     page.goto(f"http://clinica.localhost:{port}/admin/login/")
     page.fill("input[name=username]", "ana")

@@ -46,7 +46,7 @@ class Courier:
     def _post(self, body: bytes) -> bool:
         """Post a webhook; False where nobody answered, and it is to be tried again."""
         assert self.url.hostname is not None
-        connection = http.client.HTTPConnection(self.url.hostname, self.url.port, timeout=10)
+        connection = http.client.HTTPConnection(self.url.hostname, self.url.port, timeout=60)
         try:
             connection.request("POST", self.url.path, body, signed(body))
             self.statuses.append(connection.getresponse().status)

@@ -15,7 +15,7 @@ from tests.stack import Stack, free_port
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 NUMBER, OTHER = "5511911112222", "5511933334444"
-PATIENCE_MS = 30_000
+PATIENCE_MS = 90_000
 ROWS = """
     select count(*) from t_oficina.channels_whatsapp_device d
     join public.tenants_inboundroute r on r.device_ref = d.uuid where d.name = 'principal'

@@ -97,7 +97,7 @@ def answer_with_two_workers(schema: str) -> None:
     def serve(mine: list[timers.Doorbell]) -> None:
         try:
             with schema_context(schema):
-                barrier.wait(timeout=20)
+                barrier.wait(timeout=60)
                 for bell in mine:
                     orchestrator.run_turn(timer_id=bell.timer_id, token=bell.token)
         finally:

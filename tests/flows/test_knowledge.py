@@ -144,10 +144,10 @@ def read_web_page(owner: Page, stack: Stack, address: str) -> None:
     page.fill("[name=category]", "geral")
     page.locator("form:has([name=url]) .pz-primary").click()
     row = page.locator(".pz-faq", has_text=address)
-    expect(row.locator(".pz-badge.pz-good")).to_be_visible(timeout=60_000)
+    expect(row.locator(".pz-badge.pz-good")).to_be_visible(timeout=90_000)
     page.goto(f"http://mare.localhost:{stack.port}/admin/knowledge/document/")
     ready = page.locator("#result_list .pz-state[data-busy='0'] .pz-good")
-    expect(ready).to_have_count(5, timeout=60_000)
+    expect(ready).to_have_count(5, timeout=90_000)
     page.close()
 
 
@@ -218,7 +218,7 @@ def test_a_customer_is_answered_from_each_file(
     write(page, stack, "demo-mare", f"551198765010{number}", question)
 
     bubble = page.get_by_test_id("bubble-in").first
-    expect(bubble).to_be_visible(timeout=40_000)
+    expect(bubble).to_be_visible(timeout=90_000)
     expect(bubble).to_contain_text(answer)
     expect(bubble).to_contain_text(source)
 
@@ -230,7 +230,7 @@ def test_the_other_business_says_its_own_price(
     write(page, stack, "demo-onda", "5511987650200", "quanto custa a prancha funboard?")
 
     bubble = page.get_by_test_id("bubble-in").first
-    expect(bubble).to_be_visible(timeout=40_000)
+    expect(bubble).to_be_visible(timeout=90_000)
     expect(bubble).to_contain_text("2.999,00")
     expect(bubble).not_to_contain_text("2.480,00")
 
@@ -252,4 +252,4 @@ def test_files_that_come_before_their_category_wait_for_it(
     read(page, 1)
     expect(lines.filter(has_text="frete.md")).to_have_class("pz-received-line pz-good")
     failed = lines.filter(has_text="lixo.pdf")
-    expect(failed).to_have_class("pz-received-line pz-bad", timeout=60_000)
+    expect(failed).to_have_class("pz-received-line pz-bad", timeout=90_000)

@@ -32,7 +32,7 @@ Sim, fazemos limpeza completa com profilaxia.
 Sim, o estacionamento é gratuito para pacientes.
 """
 PRICES = "procedimento;valor\nLimpeza completa;R$ 220,00\nClareamento;R$ 1.950,00\n"
-SOON_MS = 40_000
+SOON_MS = 90_000
 
 
 class Clerk(FakeLLM):

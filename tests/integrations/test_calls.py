@@ -36,7 +36,7 @@ def other() -> Iterator[FakeLLM]:
 
 def config(llm: FakeLLM, model: str = "fake-1", **more: object) -> ChatConfig:
     return ChatConfig(
-        "openai_compatible", model, "k", llm.base_url, credential=model, timeout_s=5, **more
+        "openai_compatible", model, "k", llm.base_url, credential=model, timeout_s=30, **more
     )  # type: ignore[arg-type]
 
 
@@ -51,7 +51,7 @@ def caller(**more: object) -> Caller:
 
 
 def ask(chosen: ChatConfig, **more: object) -> ChatResult:
-    request = ChatRequest(PROMPT, max_output_tokens=100, timeout_s=5)
+    request = ChatRequest(PROMPT, max_output_tokens=100, timeout_s=30)
     return calls.chat(chosen, request, caller=caller(**more))
 
 

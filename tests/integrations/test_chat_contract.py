@@ -62,7 +62,7 @@ def stream(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
-def client(provider: str, server: Server, *, timeout_s: float = 5.0) -> ChatClient:
+def client(provider: str, server: Server, *, timeout_s: float = 30.0) -> ChatClient:
     return factory.single(ChatConfig(provider, "fake-1", KEY, server.base_url, timeout_s=timeout_s))
 
 
@@ -71,7 +71,7 @@ def ask(
     server: Server,
     *,
     stream: bool = False,
-    timeout_s: float = 5.0,
+    timeout_s: float = 30.0,
     messages: tuple[ChatMessage, ...] = PROMPT,
     **more: Any,
 ) -> ChatResult:

@@ -222,7 +222,7 @@ def test_of_two_workers_one_delivers(committed_alpha: Tenant, crm: Receiver) -> 
     def work() -> None:
         try:
             with schema_context("t_alpha"):
-                barrier.wait(20)
+                barrier.wait(60)
                 outcomes.append(deliveries.run(timer_id=bell.timer_id, token=bell.token))
         finally:
             connection.close()

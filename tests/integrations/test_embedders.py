@@ -33,7 +33,7 @@ def provider(request: pytest.FixtureRequest) -> str:
 
 
 def config(
-    server: FakeEmbeddings, provider: str, *, dimensions: int = 0, timeout_s: float = 5.0
+    server: FakeEmbeddings, provider: str, *, dimensions: int = 0, timeout_s: float = 30.0
 ) -> EmbedConfig:
     gemini = provider == "gemini"
     return EmbedConfig(
@@ -47,7 +47,7 @@ def config(
 
 
 def client(
-    server: FakeEmbeddings, provider: str, *, dimensions: int = 0, timeout_s: float = 5.0
+    server: FakeEmbeddings, provider: str, *, dimensions: int = 0, timeout_s: float = 30.0
 ) -> Embedder:
     return factory.embedder(config(server, provider, dimensions=dimensions, timeout_s=timeout_s))
 
@@ -278,7 +278,7 @@ def test_threads_share_a_client(server: FakeEmbeddings, provider: str) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=20)
+        thread.join(timeout=60)
 
     assert len(found) == 8
     assert all(vector == found[0] for vector in found)

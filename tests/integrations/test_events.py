@@ -63,7 +63,7 @@ def test_two_workers_never_share_a_number(committed_alpha: Tenant) -> None:
     def work() -> None:
         try:
             with schema_context("t_alpha"):
-                barrier.wait(20)
+                barrier.wait(60)
                 for _ in range(5):
                     with transaction.atomic():
                         happen(line)

@@ -61,11 +61,11 @@ def test_a_provider_that_hangs_leaves_time_for_its_fallback(
     second.say("Olá!")
     began = time.monotonic()
 
-    result = factory.chat(config(first, config(second)), ChatRequest(PROMPT, timeout_s=3))
+    result = factory.chat(config(first, config(second)), ChatRequest(PROMPT, timeout_s=6))
 
     assert result.text == "Olá!"
     assert result.tries[0].reason == "timed out"
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 6
 
 
 def test_a_passing_fault_is_tried_once_more(pair: tuple[FakeLLM, FakeLLM]) -> None:
@@ -227,9 +227,9 @@ def test_many_conversations_wait_at_the_same_time() -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
 
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10  # of the 20 that one after the other takes
         assert len(llm.received) == 41
 
 

@@ -235,7 +235,7 @@ def test_two_workers_make_one_change(committed_alpha: Tenant, shop: Shop) -> Non
     def work(_: int) -> State:
         try:
             with schema_context("t_alpha"):
-                together.wait(10)
+                together.wait(60)
                 return http_tools.call(booking, VALUES, asking=ASKING).state
         finally:
             connection.close()

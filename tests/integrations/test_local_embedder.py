@@ -63,7 +63,7 @@ def test_threads_get_what_one_thread_gets() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
 
     for place, vector in enumerate(expected):
         assert found[place] == pytest.approx(vector, abs=1e-5)

@@ -100,7 +100,7 @@ def test_of_two_workers_one_mails(committed_alpha: Tenant) -> None:
     def work() -> None:
         try:
             with schema_context("t_alpha"):
-                barrier.wait(20)
+                barrier.wait(60)
                 counts.append(notices.mail_due(now=NOW))
         finally:
             connection.close()

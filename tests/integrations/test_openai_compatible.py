@@ -35,13 +35,13 @@ def stream(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
-def client(llm: FakeLLM, *, timeout_s: float = 5.0) -> OpenAICompatible:
+def client(llm: FakeLLM, *, timeout_s: float = 30.0) -> OpenAICompatible:
     return OpenAICompatible(
         ChatConfig("openai_compatible", "fake-1", KEY, llm.base_url, timeout_s=timeout_s)
     )
 
 
-def ask(llm: FakeLLM, *, stream: bool = False, timeout_s: float = 5.0) -> ChatResult:
+def ask(llm: FakeLLM, *, stream: bool = False, timeout_s: float = 30.0) -> ChatResult:
     return client(llm, timeout_s=timeout_s).chat(ChatRequest(PROMPT, stream=stream))
 
 

@@ -67,7 +67,7 @@ def vectors() -> Iterator[FakeEmbeddings]:
 
 def config(llm: FakeLLM, model: str = "fake-1", **more: object) -> ChatConfig:
     return ChatConfig(
-        "openai_compatible", model, "k", llm.base_url, credential=model, timeout_s=5, **more
+        "openai_compatible", model, "k", llm.base_url, credential=model, timeout_s=30, **more
     )  # type: ignore[arg-type]
 
 
@@ -129,7 +129,7 @@ def test_each_purpose_stands_in_the_ledger_under_its_name(
 ) -> None:
     llm.say("sim")
     message = ChatMessage("user", "o que é?", images=(PIXEL,) * (purpose is Purpose.VISION))
-    request = ChatRequest((message,), purpose=purpose, timeout_s=5)
+    request = ChatRequest((message,), purpose=purpose, timeout_s=30)
 
     calls.chat(config(llm), request, caller=calls.caller_of(ModelCall.Origin.PLAYGROUND))
 
@@ -140,7 +140,7 @@ def test_each_purpose_stands_in_the_ledger_under_its_name(
 def test_a_model_that_cannot_see_goes_on_answering(alpha: Tenant, llm: FakeLLM) -> None:
     caller = calls.caller_of(ModelCall.Origin.CUSTOMER)
     look = ChatRequest(
-        (ChatMessage("user", "o que é?", images=(PIXEL,)),), purpose=Purpose.VISION, timeout_s=5
+        (ChatMessage("user", "o que é?", images=(PIXEL,)),), purpose=Purpose.VISION, timeout_s=30
     )
     llm.mode = Mode.BAD_REQUEST
     for _image in range(breakers.MAX_FAILURES + 1):
@@ -150,7 +150,7 @@ def test_a_model_that_cannot_see_goes_on_answering(alpha: Tenant, llm: FakeLLM) 
     llm.say("sim")
 
     answer = calls.chat(
-        config(llm), ChatRequest((ChatMessage("user", "oi"),), timeout_s=5), caller=caller
+        config(llm), ChatRequest((ChatMessage("user", "oi"),), timeout_s=30), caller=caller
     )
 
     assert answer.text == "sim"
@@ -251,7 +251,9 @@ def test_every_purpose_tells_at_once_of_a_budget_that_it_finds_at_its_mark(
             case Purpose.EMBED:
                 embedder(vectors, ModelCall.Origin.CUSTOMER).embed_query("quanto custa?")
             case _:
-                request = ChatRequest((message,), purpose=purpose, max_output_tokens=1, timeout_s=5)
+                request = ChatRequest(
+                    (message,), purpose=purpose, max_output_tokens=1, timeout_s=30
+                )
                 calls.chat(config(llm), request, caller=caller)
 
     for purpose in Purpose:
@@ -363,7 +365,7 @@ def test_two_workers_at_the_edge_of_a_budget_overspend_by_nothing(
     def ask() -> None:
         with schema_context(committed_alpha.schema_name):
             client = embedder(vectors, ModelCall.Origin.KNOWLEDGE)
-            barrier.wait(timeout=10)
+            barrier.wait(timeout=60)
             try:
                 client.embed_query(text)
             except BudgetExhausted as error:
@@ -375,7 +377,7 @@ def test_two_workers_at_the_edge_of_a_budget_overspend_by_nothing(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=60)
 
     assert len(vectors.received) + len(refused) == 2
     spend = Spend.objects.get()

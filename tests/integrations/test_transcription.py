@@ -11,8 +11,10 @@ from tests.fakes.llm import FakeLLM, Mode
 VOICE = Sound("audio/ogg; codecs=opus", b"OggS sound", 3.0)
 
 
-def config(server: FakeLLM | FakeGemini, provider: str = "openai") -> ChatConfig:
-    return ChatConfig(provider, "whisper-1", "k", server.base_url, timeout_s=0.5)
+def config(
+    server: FakeLLM | FakeGemini, provider: str = "openai", *, timeout_s: float = 30.0
+) -> ChatConfig:
+    return ChatConfig(provider, "whisper-1", "k", server.base_url, timeout_s=timeout_s)
 
 
 def test_a_voice_note_becomes_text() -> None:
@@ -44,8 +46,9 @@ def test_silence_is_an_empty_text(provider: str, kind: type[FakeLLM | FakeGemini
 
 @pytest.mark.parametrize("mode", [Mode.BUSY, Mode.BROKEN, Mode.SLOW, Mode.NOT_JSON])
 def test_what_another_try_may_help_is_temporary(mode: Mode) -> None:
+    timeout_s = 0.5 if mode is Mode.SLOW else 30.0
     with FakeLLM(mode) as server, pytest.raises(Temporary):
-        transcribe(config(server), VOICE, language="pt-br")
+        transcribe(config(server, timeout_s=timeout_s), VOICE, language="pt-br")
 
 
 def test_a_refused_key_is_permanent() -> None:

@@ -340,12 +340,12 @@ def test_what_is_no_sitemap_is_refused(body: bytes) -> None:
 
 def test_elements_inside_each_other_without_end_take_no_time() -> None:
     n = 300_000
-    began = time.monotonic()
+    began = time.thread_time()
 
     found = sitemaps.parse(b"<urlset>" + b"<a>" * n + b"</a>" * n + b"</urlset>")
 
     assert found.addresses == []
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < 5
 
 
 def test_the_address_of_an_image_is_no_page() -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.simulator.conftest import Receiver, Running, wait_until
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)  # 5 s of its own, which a busy machine may take for a page
 
 PHONE = "5511987650001"
 ARGUMENTS = [
@@ -41,7 +42,7 @@ def browser() -> Iterator[Browser]:
 def open_page(browser: Browser, simulator: Running, *, width: int) -> tuple[Page, list[str]]:
     """Open the page; the list collects what the browser complains about."""
     page = browser.new_context(viewport={"width": width, "height": 800}).new_page()
-    page.set_default_timeout(8000)
+    page.set_default_timeout(60_000)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on(

@@ -49,7 +49,7 @@ def begin(state: Path) -> tuple[subprocess.Popen[str], httpx2.Client]:
 def end(process: subprocess.Popen[str], client: httpx2.Client, how: int) -> None:
     client.close()
     process.send_signal(how)
-    process.wait(timeout=10)
+    process.wait(timeout=60)
     assert process.stdout is not None
     process.stdout.close()
 
@@ -120,7 +120,7 @@ def proxied(simulator: Running) -> Iterator[httpx2.Client]:
     thread = threading.Thread(target=web.run, kwargs={"sockets": [listener]})
     thread.start()
     base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    with httpx2.Client(base_url=base_url, trust_env=False, timeout=10) as client:
+    with httpx2.Client(base_url=base_url, trust_env=False, timeout=60) as client:
         wait_until(lambda: web.started, "the web server starts")
         yield client
     web.should_exit = True

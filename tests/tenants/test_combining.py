@@ -36,7 +36,7 @@ class World:
 
     def work(self, items: Sequence[int], *, alone: bool) -> dict[int, str]:
         self.rounds.append((current_schema(), list(items), alone))
-        self.gate.wait(10)
+        self.gate.wait(60)
         if self.refuse is not None:
             self.refuse(items)
         return {item: f"{current_schema()}:{item}" for item in items if item >= 0 or alone}

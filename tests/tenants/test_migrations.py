@@ -98,7 +98,7 @@ def test_a_template_that_changes_meanwhile_is_not_copied(transactional_db):
             cursor.execute("select pg_advisory_unlock(hashtext('template'))")
         try:
             with pytest.raises(tenants.TemplateChanged):
-                creating.result(timeout=30)
+                creating.result(timeout=60)
         finally:
             cursor.execute("delete from t_0template.django_migrations where name like '9999%'")
 

@@ -14,7 +14,7 @@ from tenants.context import current_schema, database_now
 
 
 def test_all_run_at_once_in_the_callers_schema_and_in_order(alpha):
-    together = threading.Barrier(3, timeout=5)
+    together = threading.Barrier(3, timeout=60)
 
     def work(item: int) -> tuple[str, int]:
         together.wait()
