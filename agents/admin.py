@@ -222,6 +222,7 @@ class VersionInline(ReadOnlyInline):
 class AgentAdmin(VersionPages, MapPages, PanelAdmin):
     """Agents: edits reach contacts only when they are published."""
 
+    is_audited_by_service = True
     form = AgentForm
     inlines = (VersionInline,)
     list_display = ("name", "kind", "published", "is_active", "chat_model", "updated_at")
@@ -348,14 +349,21 @@ class AgentAdmin(VersionPages, MapPages, PanelAdmin):
         description=_("Save and publish"), permissions=["change"], variant=ActionVariant.PRIMARY
     )
     def save_and_publish(self, request: HttpRequest, obj: Agent) -> None:
-        """Leave a mark: what is chosen beside the row is stored after this runs."""
-        request._publish_wanted = True  # type: ignore[attr-defined]
+        """Make what was stored what answers."""
+        self._publish(request, [obj])
+
+    def save_model(self, request: HttpRequest, obj: Agent, form: Any, change: bool) -> None:
+        """Store what was changed, as the API does."""
+        names = form.changed_data if change else form.cleaned_data
+        values = {name: form.cleaned_data[name] for name in names}
+        if values:
+            editing.save_draft(agent=obj, values=values, actor=actor(request))
+        for button in self.get_actions_submit_line(request, obj.pk):
+            if button.action_name in request.POST:
+                button.method(request, obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Store the links, then publish where that was asked for."""
-        super().save_related(request, form, formsets, change)
-        if getattr(request, "_publish_wanted", False):
-            self._publish(request, [form.instance])
+        """Do nothing: the links are stored already."""
 
     @action(description=_("Map"), url_path="see-map", permissions=["view"])
     def see_map(self, request: HttpRequest) -> HttpResponse:

@@ -21,7 +21,7 @@ def save_draft(*, agent: Agent, values: Mapping[str, Any], actor: str) -> Agent:
     """Store an agent with some of its fields changed; joins the caller's transaction.
 
     Args:
-        agent: a new one, or a stored one that the caller has locked.
+        agent: a new one, or a stored one; what `values` leaves out of it is not stored.
         values: by field of `Agent`; links as lists of rows. What is left out stays.
 
     Raises:
@@ -32,7 +32,8 @@ def save_draft(*, agent: Agent, values: Mapping[str, Any], actor: str) -> Agent:
     for name, value in plain.items():
         setattr(agent, name, value)
     agent.clean()
-    _check_fallbacks(agent)
+    if "fallbacks" in plain:
+        _check_fallbacks(agent)
     check_together(
         kind=agent.kind,
         owner_numbers=agent.owner_numbers,
@@ -42,6 +43,7 @@ def save_draft(*, agent: Agent, values: Mapping[str, Any], actor: str) -> Agent:
         if is_new:
             agent.save()
         else:
+            Agent.objects.select_for_update().get(pk=agent.pk)  # as who publishes it does
             agent.save(update_fields=[*plain, "updated_at"])
         for name in LINKS:
             if name in values:
