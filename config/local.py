@@ -10,7 +10,7 @@ from pathlib import Path
 COMMANDS = ("stack", "demo")
 
 SIMULATOR_PORT = 8090
-"""Where the examples' devices look for their bridge."""
+"""Where the examples say that their devices' bridge is; the demo tells them of another port."""
 
 
 def add_options(parser: ArgumentParser) -> None:

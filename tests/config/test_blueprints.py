@@ -341,10 +341,13 @@ def test_what_is_wrong_with_a_document_is_said(folder: Path, entry: str, problem
 
 @pytest.mark.usefixtures("public")
 def test_the_command_prints_one_object_for_programs(folder: Path) -> None:
-    out, _ = command("apply_blueprint", str(folder / "blueprint.yaml"), "--json", "--no-provision")
+    file, bridge = str(folder / "blueprint.yaml"), "http://127.0.0.1:8191"
+    out, _ = command("apply_blueprint", file, "--json", "--no-provision", "--bridge", bridge)
 
     printed = json.loads(out)
     tenant = Tenant.objects.get(slug="gamma")
+    with tenant_context(tenant):
+        assert Device.objects.get().bridge_base_url == bridge
     assert printed["tenant"] == {"uuid": str(tenant.uuid), "slug": "gamma", "schema": "t_gamma"}
     assert printed["domains"] == ["gamma.localhost", "gamma.example"]
     assert [agent["name"] for agent in printed["agents"]] == [

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from config.blueprints import applying, loading
+from config.blueprints.schema import Blueprint
 from knowledge.models import Document
 from tenants.context import release_connection
 from tenants.errors import DomainError
@@ -41,6 +42,9 @@ class Command(BaseCommand):
             help="give up waiting after so many seconds (default: %(default)s)",
         )
         parser.add_argument(
+            "--bridge", metavar="URL", help="where every device's bridge is, in place of the file's"
+        )
+        parser.add_argument(
             "--no-provision", action="store_true", help="do not tell the bridge about the devices"
         )
 
@@ -53,6 +57,8 @@ class Command(BaseCommand):
         file: Path = options["file"]
         try:
             blueprint = loading.load(file)
+            if options["bridge"]:
+                blueprint = _moved(blueprint, options["bridge"])
             applied = applying.apply(blueprint, folder=file.parent, now=timezone.now())
         except loading.BadBlueprint as error:
             listed = "\n".join(f"  {problem}" for problem in error.problems)
@@ -105,6 +111,15 @@ class Command(BaseCommand):
                 return f"{len(unfinished)} documents are not finished. Does a worker run?"
             release_connection()
             time.sleep(POLL_S)
+
+
+def _moved(blueprint: Blueprint, url: str) -> Blueprint:
+    """Return a blueprint whose devices are all held by one bridge."""
+    devices = [
+        one.model_copy(update={"bridge": one.bridge.model_copy(update={"base_url": url})})
+        for one in blueprint.devices
+    ]
+    return blueprint.model_copy(update={"devices": devices})
 
 
 def _progress(document: Document) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 
 from config.management.commands import stack
@@ -23,11 +24,12 @@ class Command(stack.Command):
     def after_start(self, options: dict[str, Any]) -> None:
         """Apply the examples and say where everything is."""
         staff.ensure_user(username=OPERATOR, email="", role="", password=PASSWORD, is_operator=True)
+        bridge = None if options["no_simulator"] else settings.SIMULATOR_URL
         for name in EXAMPLES:
             if Tenant.objects.ready().filter(slug=name).exists():
                 continue  # what was changed in its admin since the first start stays
             file = BASE_DIR / "examples" / name / "blueprint.yaml"
-            call_command("apply_blueprint", str(file), wait=True, stdout=self.stdout)
+            call_command("apply_blueprint", str(file), wait=True, bridge=bridge, stdout=self.stdout)
         port = options["port"]
         self.stdout.write(
             f"""
