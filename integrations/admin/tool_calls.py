@@ -150,7 +150,9 @@ class HttpToolCallAdmin(CourseAdmin):
                 "reason": called.reason
             }
             level = messages.WARNING
-        self.message_user(request, text, level)
+        way = self.conversation(waiting)
+        told = format_html("{} {}", text, way) if waiting.conversation_uuid else text
+        self.message_user(request, told, level)
         return page
 
     @admin.display(description=_("state"), ordering="status")
@@ -202,8 +204,9 @@ class HttpToolCallAdmin(CourseAdmin):
             return obj.decided_by or self.empty_value_display
         name = "admin:integrations_httptoolcall"
         return format_html(
-            '<button class="pz-button pz-primary" type="submit" formaction="{}">{}</button> '
-            '<button class="pz-button" type="submit" formaction="{}">{}</button>',
+            '<span class="pz-actions-row"><button class="pz-button pz-primary" type="submit"'
+            ' formaction="{}">{}</button> <button class="pz-button" type="submit"'
+            ' formaction="{}">{}</button></span>',
             reverse(f"{name}_do", args=[obj.pk]),
             _("Do it"),
             reverse(f"{name}_decline", args=[obj.pk]),

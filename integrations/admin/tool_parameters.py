@@ -42,6 +42,8 @@ KINDS = (
 _MORE_KINDS = ((Kind.JSON, _("list or object")),)
 _RANGE = re.compile(r"(-?\d+(?:[.,]\d+)?)?\s*\.\.\s*(-?\d+(?:[.,]\d+)?)?")
 _PARTS = ("name", "from", "type", "description", "accepts", "value", "optional")
+# What tells a row that says something from a blank one, whose lists always have a choice.
+_TYPED = ("name", "description", "accepts", "value")
 _HINTS = {
     "name": "day",
     "description": _("What it is, for the assistant"),
@@ -81,8 +83,8 @@ class ParameterRows(forms.Widget):
         """Return the rows."""
         del attrs, renderer
         given = [_as_typed(one) for one in value or []]
-        used = [one for one in given if any(one.values())]
         blank = dict.fromkeys(_PARTS, "")
+        used = [one for one in given if any(one[part] for part in _TYPED)]
         rows = [
             self._row(name, place, {**blank, **one})
             for place, one in enumerate([*used, *[blank] * max(1, self.most - len(used))])
@@ -137,7 +139,7 @@ class ParametersField(forms.Field):
         for place, row in enumerate(value or []):
             typed = {part: row.get(part, "").strip() for part in _PARTS}
             if not typed["name"]:
-                if typed["description"] or typed["accepts"] or typed["value"]:
+                if any(typed[part] for part in _TYPED):
                     raise ValidationError(_("Row %(n)s: name the parameter.") % {"n": place + 1})
                 continue
             found.append(_as_kept(typed, number=place + 1))

@@ -48,6 +48,9 @@ LOST_AFTER_S = 30.0
 LOST = "its process stopped"
 """The reason of a call that was lost."""
 
+WAITS = "tool.waiting"
+"""The kind of notice that a change waits for a person; who decides it settles the notice."""
+
 _COUNTED = (Status.STARTED, Status.DONE, Status.UNKNOWN)
 """What counts as made: the other side may have done it."""
 
@@ -183,7 +186,7 @@ def propose(tool: Definition, values: Mapping[str, Value], *, asking: Asking) ->
         if not is_new:
             return
         notices.tell(
-            kind="tool.waiting",
+            kind=WAITS,
             subject=str(kept.uuid),
             title=_("%(name)s waits for your yes"),
             text=_("%(agent)s asks for it in a conversation. Look at it, and do or decline it."),
@@ -208,13 +211,15 @@ def decide(*, call_id: int, is_yes: bool, actor: str) -> Called:
         raise NotWaiting
     # Read first: what cannot be read goes on waiting.
     tool, values = _waiting(row) if is_yes else (None, {})
+    now = timezone.now()
     won = HttpToolCall.objects.filter(pk=call_id, status=Status.WAITING).update(
         status=Status.STARTED if is_yes else Status.DECLINED,
         decided_by=actor[:150],
-        started_at=timezone.now(),
+        started_at=now,
     )
     if not won:
         raise NotWaiting
+    notices.settle(kind=WAITS, subject=str(row.uuid), actor=actor, now=now)
     if tool is None:
         return Called(State.REFUSED)
     return _made(tool, values, row, circuit=_circuit(tool), is_probe=False)

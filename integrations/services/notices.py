@@ -119,6 +119,12 @@ def mark_seen(*, notice_ids: list[int], actor: str, now: datetime) -> int:
     return found.update(seen_at=now, seen_by=actor[:150])
 
 
+def settle(*, kind: str, subject: str, actor: str, now: datetime) -> None:
+    """Take what somebody has dealt with off every page, as seen by them."""
+    found = Notice.objects.filter(kind=kind, subject=subject[:100], seen_at=None)
+    found.update(seen_at=now, seen_by=actor[:150])
+
+
 def mail_due(*, now: datetime) -> int:
     """E-mail the owners what they have not been sent yet; return how many notices were sent.
 

@@ -69,7 +69,8 @@ class Parameter:
         """Return it in JSON schema."""
         told = self.description
         if self.source is Source.SAID:
-            told = f"{told} Exactly as the contact wrote it, or as a tool returned it.".strip()
+            ended = f"{told.rstrip('. ')}. " if told else ""
+            told = f"{ended}Exactly as the contact wrote it, or as a tool returned it."
         found: dict[str, object] = (
             identities.told(self.shape) if self.kind is Kind.JSON else {"type": self.kind.value}
         )

@@ -107,6 +107,20 @@ def test_a_tool_is_tested_as_typed_then_saved(owner: Client, shop: Shop) -> None
     assert AuditEntry.objects.filter(action="httptool.created").count() == 1
 
 
+def test_rows_that_were_left_blank_stay_folded_after_a_mistake(owner: Client) -> None:
+    blank = {"parameters-2-from": "model", "parameters-2-type": "string"}
+
+    page = owner.post(f"{TOOLS}add/", form("https://erp.example", name="Um nome", **blank))
+
+    shown, _, folded = (
+        page.content.decode()
+        .partition('<div class="pz-fallbacks pz-parameters">')[2]
+        .partition("<details")
+    )
+    assert shown.count('class="pz-parameter"') == 3  # two that say something, and a new one
+    assert folded.count('class="pz-parameter"') > 5
+
+
 def test_an_empty_secret_keeps_the_one_there_is_also_in_a_test(owner: Client, shop: Shop) -> None:
     owner.post(f"{TOOLS}add/", form(shop.url))
     tool = HttpTool.objects.get()

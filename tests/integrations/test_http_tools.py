@@ -19,7 +19,7 @@ from django_tenants.utils import schema_context, tenant_context
 from integrations import http
 from integrations.egress import Egress
 from integrations.models import Breaker, HttpTool, HttpToolCall, Notice
-from integrations.services import breakers, http_tools, tool_editing
+from integrations.services import breakers, http_tools, notices, tool_editing
 from integrations.services.http_tools import Asking, NotWaiting
 from integrations.services.tool_outcomes import State
 from tenants.models import Tenant
@@ -278,7 +278,7 @@ def test_what_a_person_has_to_allow_waits_and_is_done_once(alpha: Tenant, shop: 
     waiting = HttpToolCall.objects.get()
     assert (waiting.status, shop.received) == ("waiting", [])
     assert "5511988887777" not in waiting.arguments + waiting.arguments_encrypted
-    assert Notice.objects.get().kind == "tool.waiting"
+    assert [one.kind for one in notices.unseen()] == ["tool.waiting"]
 
     called = http_tools.decide(call_id=waiting.pk, is_yes=True, actor="ana")
 
@@ -288,6 +288,7 @@ def test_what_a_person_has_to_allow_waits_and_is_done_once(alpha: Tenant, shop: 
         http_tools.decide(call_id=waiting.pk, is_yes=True, actor="rui")
     waiting.refresh_from_db()
     assert (waiting.status, waiting.decided_by, waiting.arguments_encrypted) == ("done", "ana", "")
+    assert (notices.unseen(), Notice.objects.get().seen_by) == ([], "ana")
 
 
 def test_what_is_declined_is_never_done(alpha: Tenant, shop: Shop) -> None:
