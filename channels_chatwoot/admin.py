@@ -106,6 +106,7 @@ class InboxAdmin(PanelAdmin):
     form = InboxForm
     list_display = ("name", "state_badge", "entry_agent", "base_url", "inbox_id", "last_event_at")
     list_select_related = ("entry_agent",)
+    list_before_template = "channels_chatwoot/_inboxes.html"
     list_filter = ("state", "is_enabled")
     search_fields = ("name", "base_url")
     ordering = ("name", "pk")

@@ -79,6 +79,7 @@ class LeadFieldAdmin(PanelAdmin):
 
     form = FieldForm
     list_display = ("label", "key", "points", "shown_choices", "is_active")
+    list_before_template = "conversations/_lead_fields.html"
     search_fields = ("label", "key")
     ordering = ("position", "pk")
     actions = None
@@ -271,8 +272,12 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
 class LeadSourceAdmin(PanelAdmin):
     """Forms and systems that bring leads in by a webhook."""
 
+    class Media:
+        js = ("prosa/confirm.js",)
+
     form = SourceForm
     list_display = ("name", "address", "last_day", "is_active")
+    list_before_template = "conversations/_lead_sources.html"
     search_fields = ("name",)
     ordering = ("name", "pk")
     readonly_fields = ("address", "last_day")
@@ -342,7 +347,11 @@ class LeadSourceAdmin(PanelAdmin):
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 
-    @action(description=_("Save and make a new secret"), permissions=["change"])
+    @action(
+        description=_("Save and make a new secret"),
+        permissions=["change"],
+        attrs={"data-confirm": _("What still sends the old secret is refused at once. Go on?")},
+    )
     def new_secret(self, request: HttpRequest, obj: LeadSource) -> None:
         """Make a new secret and show it once; the old one ends at once."""
         source = LeadSource.objects.get(pk=obj.pk)

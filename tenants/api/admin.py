@@ -11,13 +11,18 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSplitDateTimeWidget,
+    UnfoldAdminTextareaWidget,
+)
 
 from tenants.api import keys
 from tenants.api.models import ApiKey
@@ -32,7 +37,7 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
     scopes = forms.MultipleChoiceField(
         label=_("May be used for"),
         choices=Scope.choices,
-        widget=forms.CheckboxSelectMultiple(attrs={"class": "pz-checks"}),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=_("Never more than your own role allows."),
     )
     networks = forms.CharField(
@@ -70,14 +75,25 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
 class ApiKeyAdmin(PanelAdmin):
     """Keys of programs, each in the name of a person."""
 
+    class Media:
+        js = ("prosa/confirm.js",)
+
     is_audited_by_service = True
     form = KeyForm
-    list_display = ("name", "state", "shown", "user", "last_used_at", "expires_at")
+    list_display = ("name", "state", "shown", "user", "last_used_at", "ends")
     list_select_related = ("user",)
     list_before_template = "api/_keys.html"
     search_fields = ("name", "prefix", "user__username")
     ordering = ("-created_at", "-pk")
-    readonly_fields = ("state", "shown", "user", "last_used_at", "created_at", "created_by")
+    readonly_fields = (
+        "state",
+        "shown",
+        "user",
+        "ends",  # which was told when the key was made, and stays
+        "last_used_at",
+        "created_at",
+        "created_by",
+    )
     actions = ("revoke_selected",)
     actions_submit_line = ("revoke",)
 
@@ -89,13 +105,9 @@ class ApiKeyAdmin(PanelAdmin):
             (None, {"fields": ("name", "state", "shown", "user", "scopes", "networks")}),
             (
                 _("Dates"),
-                {"fields": ("expires_at", "last_used_at", "created_at", "created_by")},
+                {"fields": ("ends", "last_used_at", "created_at", "created_by")},
             ),
         )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Keep the end, which was told when the key was made."""
-        return self.readonly_fields if obj is None else (*self.readonly_fields, "expires_at")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let a key be changed by the person in whose name it acts, and by who manages people."""
@@ -147,7 +159,12 @@ class ApiKeyAdmin(PanelAdmin):
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 
-    @action(description=_("Save and revoke"), permissions=["change"], variant=ActionVariant.DANGER)
+    @action(
+        description=_("Save and revoke"),
+        permissions=["change"],
+        variant=ActionVariant.DANGER,
+        attrs={"data-confirm": _("Programs that use this key are refused at once. Revoke it?")},
+    )
     def revoke(self, request: HttpRequest, obj: ApiKey) -> None:
         """End the key."""
         if keys.revoke_key(key_uuid=obj.uuid, actor=actor(request), now=timezone.now()):
@@ -172,6 +189,13 @@ class ApiKeyAdmin(PanelAdmin):
         if not obj.user.is_active:
             return badge(_("its person is switched off"), "warn")
         return badge(_("works"), "good")
+
+    @admin.display(description=_("expires at"), ordering="expires_at")
+    def ends(self, obj: ApiKey) -> str:
+        """When it ends, in words where it does not."""
+        if obj.expires_at is None:
+            return str(_("never"))
+        return date_format(timezone.localtime(obj.expires_at), "SHORT_DATETIME_FORMAT")
 
     @admin.display(description=_("begins with"))
     def shown(self, obj: ApiKey) -> SafeString:
