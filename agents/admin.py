@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -166,6 +167,15 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             # its wrapper the page takes the boxes for one and unticks them.
             wrapper: Any = self.fields[name].widget
             self.fields[name].widget = wrapper.widget
+        if "tools" in self.fields:
+            tools: Any = self.fields["tools"]
+            if not tools.queryset.exists():
+                tools.help_text = format_html(
+                    '{} <a class="pz-link" href="{}">{}</a>',
+                    _("There are no tools yet."),
+                    reverse("admin:integrations_httptool_changelist"),
+                    _("Describe one"),
+                )
         if "handoffs" in self.fields and self.instance.pk:
             others = Agent.objects.exclude(pk=self.instance.pk).order_by("name", "pk")
             self.fields["handoffs"].widget.choices = [(other.pk, other.name) for other in others]

@@ -1,4 +1,4 @@
-"""Texts of the admin theme, which ships without a catalogue.
+"""Texts of the admin theme, which ships without a catalogue, and of Django that we say otherwise.
 
 They are named here so that they stay in ours; the theme translates them itself where it shows them.
 """
@@ -57,4 +57,15 @@ THEME_TEXTS = (
     gettext_noop("Type to search"),
     gettext_noop("Welcome back to"),
     gettext_noop("You have been successfully logged out from the administration"),
+)
+
+DJANGO_TEXTS = (
+    # Its Portuguese is masculine whatever the name, so that a tool or a key reads like a mistake.
+    gettext_noop("The {name} “{obj}” was added successfully."),
+    gettext_noop("The {name} “{obj}” was added successfully. You may add another {name} below."),
+    gettext_noop("The {name} “{obj}” was changed successfully."),
+    gettext_noop("The {name} “{obj}” was changed successfully. You may add another {name} below."),
+    gettext_noop("The {name} “{obj}” was changed successfully. You may edit it again below."),
+    gettext_noop("The %(name)s “%(obj)s” was deleted successfully."),
+    gettext_noop("Save and add another"),
 )

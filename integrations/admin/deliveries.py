@@ -16,6 +16,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
@@ -218,9 +219,9 @@ class DeliveryAdmin(CourseAdmin):
         return str(obj.event.uuid)
 
     @admin.display(description=_("happened at"))
-    def occurred_at(self, obj: Delivery) -> datetime:
+    def occurred_at(self, obj: Delivery) -> str:
         """When it happened."""
-        return obj.event.occurred_at
+        return date_format(timezone.localtime(obj.event.occurred_at), "SHORT_DATETIME_FORMAT")
 
     @admin.display(description=_("body"))
     def body(self, obj: Delivery) -> SafeString:

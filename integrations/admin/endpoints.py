@@ -15,7 +15,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from integrations.admin.mapping import MappingPages
 from integrations.admin.tool_parameters import lines_of_headers
@@ -31,9 +35,9 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
     """An endpoint; secrets and headers go in and never come out."""
 
     events = forms.MultipleChoiceField(
-        label=_("What it is told"),
+        label=_("Events"),
         choices=[(one, event_words.NAMES[one]) for one in TYPES],
-        widget=forms.CheckboxSelectMultiple(attrs={"class": "pz-checks"}),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
     new_headers = forms.CharField(
         label=_("Headers"),
@@ -44,7 +48,9 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
             " are and are not shown again. Empty keeps them."
         ),
     )
-    forget_headers = forms.BooleanField(label=_("Remove the headers"), required=False)
+    forget_headers = forms.BooleanField(
+        label=_("Remove the headers"), required=False, widget=UnfoldBooleanSwitchWidget()
+    )
 
     class Meta:
         model = WebhookEndpoint

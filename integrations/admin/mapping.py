@@ -19,6 +19,8 @@ from django.utils.translation import gettext_lazy as _
 from integrations import mapping
 from integrations.models import WebhookEndpoint
 from integrations.services import endpoints, samples
+from tenants.context import current_schema
+from tenants.models import Tenant
 
 if TYPE_CHECKING:
     from unfold.admin import ModelAdmin as _Base
@@ -140,12 +142,13 @@ def _preview(template: mapping.Json, ref: str) -> str:
     data = samples.known().sample(uuid.UUID(ref)) if ref else None
     if data is None:
         return ""
+    tenant = Tenant.objects.get(schema_name=current_schema())
     envelope = {
         "id": str(uuid.UUID(int=0)),
         "type": "lead.qualified",
         "version": 1,
         "occurred_at": timezone.now().isoformat(timespec="seconds"),
-        "tenant": "",
+        "tenant": tenant.slug,
         "sequence": 1,
         "data": data,
     }
