@@ -23,6 +23,9 @@ from tenants.errors import DomainError, Permanent
 OVERLAP = timedelta(hours=24)
 """How long a replaced secret still signs beside the new one."""
 
+DISABLED = "endpoint.disabled"
+"""The kind of notice that an endpoint was switched off; switching it on settles it."""
+
 MAX_HEADERS = 10
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,60}")
@@ -207,7 +210,7 @@ def disable(*, endpoint: WebhookEndpoint, reason: WebhookEndpoint.Disabled, now:
     transaction.on_commit(events.forget, robust=True)
     is_gone = reason == WebhookEndpoint.Disabled.GONE
     notices.tell(
-        kind="endpoint.disabled",
+        kind=DISABLED,
         subject=str(endpoint.uuid),
         title=_("The webhook endpoint %(name)s was switched off"),
         text=_("It answered that it is gone (410). What it has not been told waits.")

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from integrations import mcp
 from integrations.models import HttpTool, McpServer, McpTool
-from integrations.services import mcp_definitions, tool_editing
+from integrations.services import mcp_definitions, notices, tool_editing
+from integrations.services.mcp_found import CHANGED
 from integrations.services.tool_editing import BadTool, Ensured
 from tenants.errors import DomainError
 
@@ -118,6 +119,8 @@ def _pin(
     row.pinned, row.pinned_hash = dict(definition), fingerprint
     row.approved_by, row.approved_at = actor[:150], now
     row.save()
+    if not McpTool.objects.refused().filter(server=row.server_id).exists():
+        notices.settle(kind=CHANGED, subject=str(row.server.uuid), actor=actor, now=now)
 
 
 def _free_name(row: McpTool) -> str:

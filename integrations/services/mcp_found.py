@@ -14,6 +14,9 @@ from integrations.mcp import Listing
 from integrations.models import McpServer, McpTool
 from integrations.services import notices
 
+CHANGED = "mcp.changed"
+"""The kind of notice that tools are refused; who has approved all that changed settles it."""
+
 _FOUND = ("found", "found_hash", "found_at", "is_offered")
 
 
@@ -66,7 +69,7 @@ def _keep_one(row: McpTool, definition: Mapping[str, Any], now: datetime) -> Non
 
 def _tell(server: McpServer, *, now: datetime) -> None:
     notices.tell(
-        kind="mcp.changed",
+        kind=CHANGED,
         subject=str(server.uuid),
         title=_("%(name)s: tools were changed, and are not called"),
         text=_(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from integrations.models import Delivery, HttpToolCall, Notice, WebhookEndpoint
+from integrations.services import endpoints, notices
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
 from tests.admin.conftest import as_role
@@ -63,6 +65,21 @@ def test_headers_are_not_taken_to_another_system(owner: Client) -> None:
     owner.post(page, form(url="https://newer.example/", forget_headers="on"))
     endpoint.refresh_from_db()
     assert (endpoint.url, endpoint.headers()) == ("https://newer.example/", {})
+
+
+def test_switching_it_on_again_settles_the_notice(owner: Client) -> None:
+    endpoint = make_endpoint("https://crm.example/", "message.sent")
+    with transaction.atomic():
+        endpoints.disable(
+            endpoint=endpoint, reason=WebhookEndpoint.Disabled.GONE, now=timezone.now()
+        )
+    page = f"{ENDPOINTS}{endpoint.pk}/change/"
+
+    owner.post(page, form(name=endpoint.name, is_active=""))
+    assert [one.kind for one in notices.unseen()] == [endpoints.DISABLED]
+    owner.post(page, form(name=endpoint.name))
+
+    assert (notices.unseen(), Notice.objects.get().seen_by) == ([], "owner")
 
 
 def test_a_new_secret_is_made_and_shown_once(owner: Client) -> None:

@@ -32,6 +32,7 @@ from integrations.services import (
     mcp_definitions,
     mcp_found,
     mcp_servers,
+    notices,
     tool_editing,
 )
 from integrations.services.http_tools import Asking
@@ -139,6 +140,7 @@ def test_a_server_with_a_changed_definition_is_refused_until_approved(
     again = approved()
 
     assert again.description == "Marca um dia."  # the business's own words stay
+    assert notices.unseen() == []
     assert http_tools.call(again, VALUES, asking=ASKING).state is State.DONE
     assert len(agenda.made) == 1
     agenda.offer(name="other")
