@@ -242,7 +242,7 @@ class DeviceAdmin(PairingPages):
 class BridgeEventAdmin(ReadOnlyAdmin):
     """What the bridge sent and what became of it: why the assistant stayed silent."""
 
-    list_display = ("received_at", "device", "type", "outcome_badge", "why", "n_repeats")
+    list_display = ("received_at", "device", "kind", "outcome_badge", "why", "n_repeats")
     list_select_related = ("device",)
     list_filter = ("outcome", "type", "device")
     date_hierarchy = "received_at"
@@ -253,6 +253,11 @@ class BridgeEventAdmin(ReadOnlyAdmin):
         """Leave the bodies where they are: no list shows them."""
         found: QuerySet[BridgeEvent] = super().get_queryset(request)
         return found.defer("body")
+
+    @admin.display(description=_("kind"), ordering="type")
+    def kind(self, obj: BridgeEvent) -> str:
+        """What it is about; the page of the event has the bridge's own name for it."""
+        return words.kind(obj.type)
 
     @admin.display(description=_("outcome"), ordering="outcome")
     def outcome_badge(self, obj: BridgeEvent) -> SafeString:

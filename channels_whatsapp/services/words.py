@@ -43,6 +43,25 @@ _WHY: Mapping[str, object] = {
 }
 
 
+_KINDS: Mapping[str, object] = {
+    "Message": gettext_lazy("message"),
+    "UndecryptableMessage": gettext_lazy("message that cannot be decrypted"),
+    "ReadReceipt": gettext_lazy("delivered or read"),
+    "ChatPresence": gettext_lazy("typing"),
+    "Connected": gettext_lazy("connected"),
+    "Disconnected": gettext_lazy("connection lost"),
+    "KeepAliveTimeout": gettext_lazy("connection lost"),
+    "KeepAliveRestored": gettext_lazy("connected"),
+    "LoggedOut": gettext_lazy("unpaired"),
+    "PairSuccess": gettext_lazy("paired"),
+}
+
+
+def kind(name: str) -> str:
+    """Say what an event of the bridge is about; others keep the name that WhatsApp gives them."""
+    return str(_KINDS.get(name, name))
+
+
 _HEALTH: Mapping[str, object] = {
     "banned": gettext_lazy("WhatsApp banned it for a time, now or a few days ago"),
     "offline": gettext_lazy("it is not connected"),

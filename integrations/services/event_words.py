@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integrations.models import DeliveryAttempt
 from integrations.payloads import EndpointTest
+from integrations.services import words
 
 NAMES = {
     "message.received": _("A contact writes"),
@@ -47,7 +48,7 @@ def answer(attempt: DeliveryAttempt) -> str:
 def trouble(error: str) -> str:
     """Return why nobody answered, with what helps."""
     if error.startswith("refused"):
-        return gettext("not called: the address is not public (%(detail)s)") % {"detail": error}
+        return gettext("not called: %(detail)s") % {"detail": words.not_called(error)}
     if error == "timed out":
         return gettext("no answer within 15 seconds")
     if "resolve" in error:

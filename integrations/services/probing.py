@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from integrations import http
 from integrations.llm.types import Provider
+from integrations.services import words
 from tenants.errors import Permanent, Temporary
 
 TIMEOUT_S = 10.0
@@ -54,7 +55,7 @@ class KeyVerdict:
 
     def text(self) -> str:
         """Return what to tell the person who saved the key."""
-        words = {
+        texts = {
             KeyState.WORKS: _("The key works; %(n)s models can be chosen."),
             KeyState.REFUSED: _("The provider refuses this key (%(detail)s). Copy it once more."),
             KeyState.NO_LIST: _(
@@ -70,7 +71,8 @@ class KeyVerdict:
             KeyState.NOT_NEEDED: _("No key is needed: the best passage is quoted."),
             KeyState.UNREADABLE: _("The stored key cannot be read. Enter it once more."),
         }
-        return words[self.state] % {"n": len(self.models), "detail": self.detail}
+        detail = words.not_called(self.detail)
+        return texts[self.state] % {"n": len(self.models), "detail": detail}
 
 
 def address(*, provider: str, base_url: str) -> str:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from integrations.egress import check_url, leads_elsewhere
 from integrations.models import HttpTool, McpTool
-from integrations.services import endpoints, http_tools, mcp_definitions, tool_requests
+from integrations.services import endpoints, http_tools, mcp_definitions, tool_requests, words
 from integrations.services.mcp_calls import CHANGED
 from integrations.services.tool_outcomes import State
 from integrations.services.tool_requests import Definition
@@ -303,7 +303,7 @@ def try_tool(tool: Definition) -> Verdict:
 
 def trouble(status: int | None, reason: str) -> str:
     """Say what went wrong and what helps."""
-    told = {"status": status, "reason": reason}
+    told = {"status": status, "reason": words.not_called(reason)}
     if status is not None:
         return _of_status(status) % told
     if reason == CHANGED:

@@ -36,9 +36,34 @@ _FAILURES: Mapping[str, object] = {
     ),
 }
 
+_NOT_CALLED: Mapping[str, object] = {
+    "refused address: not public (see EGRESS_ALLOWED_PRIVATE)": gettext_lazy(
+        "it is not public and not in EGRESS_ALLOWED_PRIVATE"
+    ),
+    "refused address: not public (see EGRESS_ALLOWED_TENANTS)": gettext_lazy(
+        "it is not public and not in EGRESS_ALLOWED_TENANTS"
+    ),
+    "refused address: blanks or backslashes in it": gettext_lazy("blanks or backslashes in it"),
+    "refused address: unreadable": gettext_lazy("it cannot be read"),
+    "refused address: only http:// and https:// are allowed": gettext_lazy(
+        "only http:// and https:// are allowed"
+    ),
+    "refused address: no user name or password may be in it": gettext_lazy(
+        "no user name or password may be in it"
+    ),
+    "refused address: it names a network interface": gettext_lazy("it names a network interface"),
+    "refused program: the operator does not allow it (see MCP_STDIO_COMMANDS)": gettext_lazy(
+        "the program is not in MCP_STDIO_COMMANDS"
+    ),
+    "the host name does not resolve": gettext_lazy("there is no such host name"),
+    "timed out": gettext_lazy("no answer in time"),
+}
+
 _DEGRADED: Mapping[str, object] = {
     "budget": gettext_lazy("A budget was nearly used up, so the cheaper model answered."),
 }
+
+_NO_CONNECTION = "network trouble"  # followed by what the library calls it
 
 _STATUS = re.compile(r"(?<!\d)(401|403|404|408|429|5\d\d)(?!\d)")
 
@@ -56,12 +81,21 @@ def failure(reason: str) -> str:
     """Say what a provider did, to go on after its name; an unknown text is shown as it is."""
     if reason in _FAILURES:
         return str(_FAILURES[reason])
+    if reason.startswith(_NO_CONNECTION):
+        return str(_FAILURES["the server cannot be reached or hung up"])
     found = _STATUS.search(reason)
     if found is None:
         return reason
     status = found[1]
     words = _STATUSES.get(status, _STATUSES["5"])
     return f"{words} ({status})"
+
+
+def not_called(reason: str) -> str:
+    """Say why an address was not reached, to stand in brackets; an unknown text stays as it is."""
+    if reason.startswith(_NO_CONNECTION):
+        return _("nothing answers there")
+    return str(_NOT_CALLED.get(reason, reason))
 
 
 def degraded(code: str) -> str:

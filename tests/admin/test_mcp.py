@@ -134,7 +134,7 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(owner: Client, agenda: FakeMc
         ({"url": "nowhere"}, "https://"),
         ({"url": ""}, ""),
         ({"secret": ""}, ""),
-        ({"url": "http://169.254.169.254/mcp"}, "refused address"),
+        ({"url": "http://169.254.169.254/mcp"}, "EGRESS_ALLOWED_TENANTS"),
     ):
         verdict = owner.post(f"{SERVERS}test/", form(**{"url": agenda.url, **change})).json()
         assert not verdict["is_good"]
