@@ -65,6 +65,7 @@ def tenant(request: HttpRequest) -> list[Item]:
                 _model(_("Queues of people"), "diversity_3", "conversations.peoplequeue"),
                 _model(_("Devices"), "smartphone", "channels_whatsapp.device"),
                 _model("Chatwoot", "support", "channels_chatwoot.inbox"),
+                _model(_("Web chats"), "chat", "channels_web.webchat"),
                 _model(_("What is received"), "move_to_inbox", "channels_whatsapp.reception"),
                 _model(_("How it is sent"), "send", "channels_whatsapp.sending"),
                 _model(_("Opening hours"), "schedule", "conversations.hourssettings"),

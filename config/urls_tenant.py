@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", tenant_site.urls),
     path("api/v1/", include("config.api_v1")),
+    path("chat/", include("channels_web.api.urls")),
     path("hooks/leads/<uuid:source_uuid>/", bring_lead, name="bring_lead"),
     path("i18n/", include("django.conf.urls.i18n")),
 ]

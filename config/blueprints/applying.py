@@ -25,6 +25,7 @@ from config.blueprints import (
     leads,
     mcp_servers,
     tools,
+    web_chats,
     webhooks,
 )
 from config.blueprints.chatwoot import ChatwootSection
@@ -35,6 +36,7 @@ from config.blueprints.schema import (
     DeviceSection,
 )
 from config.blueprints.schema_llm import ChatSection, CredentialSection
+from config.blueprints.web_chats import WebChatSection
 from integrations.models import Credential
 from integrations.services import credentials
 from knowledge.models import Category, Document
@@ -112,6 +114,9 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
         for section in blueprint.devices:
             _apply_device(section, applied, entry_agent=agents[section.entry_agent], now=now)
         chatwoot.apply(blueprint.chatwoot, agents=agents, actor=ACTOR, note=applied.noted, now=now)
+        web_chats.apply(
+            blueprint.web_chats, agents=agents, actor=ACTOR, note=applied.noted, now=now
+        )
         webhooks.apply(blueprint.webhooks, note=applied.noted, now=now)
         leads.apply(blueprint.leads, note=applied.noted)
     return applied
@@ -175,6 +180,7 @@ def summary(applied: Applied) -> dict[str, Any]:
                 for device in Device.objects.filter(pk__in=applied.device_ids).order_by("pk")
             ],
             "chatwoot": chatwoot.addresses(),
+            "web_chats": web_chats.addresses(domain=domains[0].domain),
             "documents": [
                 {
                     "name": document.name,
@@ -223,10 +229,14 @@ def _check_neighbours(blueprint: Blueprint) -> None:
         raise BadBlueprint(problems)
 
 
-def _with_routes(blueprint: Blueprint) -> list[tuple[str, int, DeviceSection | ChatwootSection]]:
+_WithRoute = DeviceSection | ChatwootSection | WebChatSection
+
+
+def _with_routes(blueprint: Blueprint) -> list[tuple[str, int, _WithRoute]]:
     return [
         *(("devices", position, one) for position, one in enumerate(blueprint.devices)),
         *(("chatwoot", position, one) for position, one in enumerate(blueprint.chatwoot)),
+        *(("web_chats", position, one) for position, one in enumerate(blueprint.web_chats)),
     ]
 
 

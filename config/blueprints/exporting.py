@@ -29,6 +29,7 @@ from config.blueprints import (
     leads,
     mcp_servers,
     tools,
+    web_chats,
     webhooks,
 )
 from config.blueprints.applying_agents import PERSONA
@@ -110,6 +111,8 @@ def export(tenant: Tenant) -> dict[str, Any]:
         }
         if answered := chatwoot.export(variables.name):
             data["chatwoot"] = answered
+        if on_pages := web_chats.export():
+            data["web_chats"] = on_pages
         if described := tools.export(variables.name):
             data["tools"] = described
         if asked := mcp_servers.export(variables.name):

@@ -80,6 +80,7 @@ def surroundings(raw: object, *, folder: Path) -> Surroundings:
             "agent": names("agents"),
             "device": names("devices"),
             "chatwoot inbox": names("chatwoot"),
+            "web chat": names("web_chats"),
             "webhook": names("webhooks"),
             "tool": names("tools") + served(),
             "mcp_server": names("mcp_servers"),

@@ -40,6 +40,7 @@ from config.blueprints.schema_hours import HoursSection
 from config.blueprints.schema_llm import ChatSection, LlmSection, OwnPurposesSection
 from config.blueprints.schema_people import ApprovalSection, QueueSection, ReturnMinutes
 from config.blueprints.tools import ToolSection
+from config.blueprints.web_chats import WebChatSection
 from config.blueprints.webhooks import WebhookSection
 
 Lines = Annotated[
@@ -271,6 +272,7 @@ class Blueprint(Section):
     agents: list[AgentSection] = []
     devices: list[DeviceSection] = []
     chatwoot: list[ChatwootSection] = []
+    web_chats: list[WebChatSection] = []
     tools: list[ToolSection] = []
     mcp_servers: list[McpServerSection] = []
     webhooks: list[WebhookSection] = []

@@ -94,6 +94,7 @@ TENANT_APPS = [
     "conversations",
     "channels_whatsapp",
     "channels_chatwoot",
+    "channels_web",
 ]
 INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARED_APPS)]
 TENANT_MODEL = "tenants.Tenant"
@@ -325,6 +326,11 @@ CHANNELS = {
         "receive": "channels_chatwoot.services.receiving.receive",
         "sender": "channels_chatwoot.sender.ChatwootSender",
     },
+    # A site's pages bring theirs to Django, which a browser of another origin has to ask first.
+    "web": {
+        "receive": "channels_web.services.receiving.receive",
+        "sender": "channels_web.sender.WebSender",
+    },
     # Programs bring what they have to say over the API.
     "api": {"sender": "conversations.threads.ThreadSender"},
 }
@@ -382,6 +388,13 @@ API_PER_MINUTE = {
     "address": env.number("API_PER_MINUTE_ADDRESS", default=300, minimum=1),
     "login": env.number("API_PER_MINUTE_LOGIN", default=10, minimum=1),
 }
+# What visitors of web chats may do in a minute: each of them, all behind one address (an office, a
+# carrier), all of one chat. Reading is also what a page does by itself, when it comes back.
+WEB_CHAT_PER_MINUTE = {
+    "visit": {"address": 20, "chat": 600},
+    "write": {"visitor": 20, "address": 120, "chat": 1200},
+    "read": {"visitor": 60, "address": 600, "chat": 6000},
+}
 
 FAILPOINT = env.text("FAILPOINT")
 LOG_FORMAT = env.text("LOG_FORMAT", "text")
@@ -415,6 +428,7 @@ LOGGING = {
                 "conversations",
                 "channels_whatsapp",
                 "channels_chatwoot",
+                "channels_web",
             )
         },
     },

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +19,29 @@ from tenants.api.refusals import BadCursor
 from tenants.context import current_schema
 
 
+@dataclass(frozen=True)
+class Shown:
+    """How a reader is shown messages.
+
+    Args:
+        statuses: of what goes out only these; all of them where None.
+    """
+
+    inbound: Callable[[InboundMessage], dict[str, Any]] = inbound
+    outbound: Callable[[OutboundMessage], dict[str, Any]] = outbound
+    statuses: frozenset[str] | None = None
+
+
+TO_PROGRAMS = Shown()
+
+
 def messages(
-    conversation: Conversation, *, limit: int, cursor: str, words: str
+    conversation: Conversation,
+    *,
+    limit: int,
+    cursor: str,
+    words: str = "",
+    shown: Shown = TO_PROGRAMS,
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return the newest messages before a cursor, the newest first, and the cursor behind them.
 
@@ -33,9 +55,11 @@ def messages(
     before = _read(cursor, context) if cursor else None
     ins = _page(InboundMessage, "received_at", conversation, before, words, place=0)
     outs = _page(OutboundMessage, "created_at", conversation, before, words, place=1)
+    if shown.statuses is not None:
+        outs = outs.filter(status__in=shown.statuses)
     rows: Iterator[tuple[tuple[datetime, int, int], Any]] = heapq.merge(
-        (((one.received_at, 0, one.pk), inbound(one)) for one in ins[: limit + 1]),
-        (((one.created_at, 1, one.pk), outbound(one)) for one in outs[: limit + 1]),
+        (((one.received_at, 0, one.pk), shown.inbound(one)) for one in ins[: limit + 1]),
+        (((one.created_at, 1, one.pk), shown.outbound(one)) for one in outs[: limit + 1]),
         key=lambda row: row[0],
         reverse=True,
     )

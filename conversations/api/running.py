@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -28,46 +27,27 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from conversations.api.conversations import READS
+from conversations.api.listeners import (
+    EVENT_STREAM,
+    Follow,
+    Program,
+    known,
+    left_to_server,
+    streamed,
+)
 from conversations.api.serializers import CANCELLED, TurnData
 from conversations.api.turns import Trigger, Triggered, Triggers
 from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn
 from conversations.services import feed, following
-from conversations.services.cursors import Cursor
 from tenants.api.errors import body
 from tenants.api.resources import Resource
 from tenants.api.serializers import Input
 from tenants.context import current_schema
 
-PLACE = "prosa.follow"
-"""Where in a request's scope `streaming` wants what is to be followed."""
-
-EVENT_STREAM = "text/event-stream"
-
 REPLAYED = "Idempotent-Replayed"
 
 DEADLINE_S, MAX_DEADLINE_S = 30, 120
 """How long `execute` waits, in seconds: without a wish, and at most."""
-
-
-@dataclass(frozen=True)
-class Follow:
-    """What a program waits for.
-
-    Args:
-        ready: of the stream's first event; of `execute` what the turn was promised with.
-        ready_id: of that event; made here, because it is the tenant's.
-        deadline_s: of `execute`; None for a stream.
-        key_id: of the credential; None for a login.
-    """
-
-    schema: str
-    language: str
-    ask: feed.Ask
-    ready: Mapping[str, Any]
-    ready_id: str
-    user_id: int
-    key_id: int | None
-    deadline_s: float | None = None
 
 
 class Deadline(Input):
@@ -166,7 +146,7 @@ class Runs(Triggers):
         the same `Idempotency-Key` goes on waiting.
         """
         follow = self._begun(request, agent_uuid, deadline_s=self.known["deadline_s"])
-        if _left_to_server(request, follow):
+        if left_to_server(request._request, follow):
             return Response(status=200)
         status, text = outcome_of(follow)
         return HttpResponse(text, status=status, content_type="application/json")
@@ -180,7 +160,7 @@ class Runs(Triggers):
         Texts come once they have passed every check. With the same `Idempotency-Key` and
         `Last-Event-ID` a stream that broke off goes on where it was.
         """
-        return _streamed(request, self._begun(request, agent_uuid))
+        return streamed(request._request, self._begun(request, agent_uuid))
 
     def _begun(
         self, request: Request, agent_uuid: uuid.UUID, *, deadline_s: float | None = None
@@ -196,7 +176,7 @@ class Runs(Triggers):
         ask = feed.Ask(
             conversation_id=message.conversation_id,
             conversation_uuid=conversation_uuid,
-            cursor=_known(request, conversation_uuid)
+            cursor=known(request, conversation_uuid)
             or feed.from_message(message.conversation_id, message.pk),
             message_id=message.pk,
             promised=uuid.UUID(str(made["turn"])),
@@ -215,14 +195,9 @@ class Events(Resource):
         """Follow a conversation from now on, or from the event that you have last."""
         conversation = get_object_or_404(Conversation, uuid=uuid)
         following.mark(conversation.pk, now=timezone.now())
-        known = _known(request, conversation.uuid) or feed.from_now(conversation.pk)
-        ask = feed.Ask(conversation.pk, conversation.uuid, known)
-        return _streamed(request, _follow(self, ask, ready={"conversation": str(uuid)}))
-
-
-def _known(request: Request, conversation_uuid: uuid.UUID) -> Cursor | None:
-    text = request.headers.get("Last-Event-ID", "").strip()
-    return Cursor.read(text, conversation_uuid) if text else None
+        cursor = known(request, conversation.uuid) or feed.from_now(conversation.pk)
+        ask = feed.Ask(conversation.pk, conversation.uuid, cursor)
+        return streamed(request._request, _follow(self, ask, ready={"conversation": str(uuid)}))
 
 
 def _follow(
@@ -239,41 +214,9 @@ def _follow(
         ask=ask,
         ready=ready,
         ready_id=ask.cursor.text(ask.conversation_uuid),
-        user_id=view.caller.user.pk,
-        key_id=None if key is None else key.pk,
+        listener=Program(view.caller.user.pk, None if key is None else key.pk),
         deadline_s=deadline_s,
     )
-
-
-def _left_to_server(request: Request, follow: Follow) -> bool:
-    """Hand a call over to the server that waits; False where there is none."""
-    place: list[Follow] | None = getattr(request._request, "scope", {}).get(PLACE)
-    if place is not None:
-        place.append(follow)
-    return place is not None
-
-
-def _streamed(request: Request, follow: Follow) -> HttpResponse:
-    parts = [] if _left_to_server(request, follow) else [*beginning(follow), *_by_now(follow)]
-    response = HttpResponse(b"".join(parts), content_type=f"{EVENT_STREAM}; charset=utf-8")
-    response["Cache-Control"] = "no-store"
-    response["X-Accel-Buffering"] = "no"  # nginx would keep events until it has a page of them
-    return response
-
-
-def _by_now(follow: Follow) -> list[bytes]:
-    return [written(one) for one in feed.look([follow.ask])[0].events]
-
-
-def beginning(follow: Follow) -> list[bytes]:
-    """Return how a stream begins: how soon to come back, and the event to come back with."""
-    return [b"retry: 1000\n\n", written(feed.Told(follow.ready_id, "ready", follow.ready))]
-
-
-def written(event: feed.Told) -> bytes:
-    """Return an event as it is sent."""
-    data = json.dumps(event.data, cls=DjangoJSONEncoder, ensure_ascii=False)
-    return f"id: {event.id}\nevent: {event.type}\ndata: {data}\n\n".encode()
 
 
 def outcome_of(follow: Follow) -> tuple[int, bytes]:

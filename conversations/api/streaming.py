@@ -25,7 +25,8 @@ from typing import Any
 
 from django.utils import translation
 
-from conversations.api.running import PLACE, Follow, beginning, outcome_of, written
+from conversations.api.listeners import PLACE, Follow
+from conversations.api.running import outcome_of
 from conversations.api.waiting import DEAF_POLL_S, Hub, Place
 from conversations.services import feed
 from tenants.api.errors import body
@@ -63,19 +64,24 @@ MAX_BODY = 256 * 1024
 class Streams:
     """Stands before Django: waits for the calls that Django leaves to it, passes on the rest.
 
+    Args:
+        others: matches the paths of streams that are no program's.
+
     Attributes:
         slow_s: after how many seconds a program that takes nothing is cut off.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, *, others: re.Pattern[str]) -> None:
         self.slow_s = SLOW_S
         self._app = app
+        self._others = others
         self._hub = Hub()
         self._judging = asyncio.Semaphore(JUDGED_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or not _OURS.match(scope.get("path", "")):
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not (_OURS.match(path) or self._others.match(path)):
             await self._app(scope, receive, send)
             return
         place: list[Follow] = []
@@ -248,14 +254,14 @@ class _Stream(_Call):
     async def wait(self) -> None:
         ask, must_end_at = self.follow.ask, self.began + LONGEST_S
         await self.send(self.start)
-        if not await self._put(*beginning(self.follow)):
+        if not await self._put(*self.follow.beginning()):
             return
         while not self.must_end and time.monotonic() < must_end_at:
             page = await self.look(ask)
             if page is None:
                 await asyncio.sleep(DEAF_POLL_S)
                 continue
-            if not await self._put(*(written(one) for one in page.events)):
+            if not await self._put(*self.follow.written(page.events)):
                 return
             ask = replace(ask, cursor=page.cursor)
             if page.is_over:

@@ -21,10 +21,9 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 from redis.exceptions import RedisError
 
-from conversations.api.running import Follow
+from conversations.api.listeners import Follow
 from conversations.services import feed, following
 from tenants import doorbell
-from tenants.api import lasting
 from tenants.context import release_connection
 
 logger = logging.getLogger(__name__)
@@ -85,8 +84,8 @@ class Hub:
 
     def enter(self, place: Place) -> bool:
         """Let a call wait; False where there is no room."""
-        schema = place.follow.schema
-        if len(self) >= MOST or self._n_of.get(schema, 0) >= MOST_OF_TENANT:
+        schema, free = place.follow.schema, place.follow.listener.leaves_free
+        if len(self) >= MOST - free or self._n_of.get(schema, 0) >= MOST_OF_TENANT - free:
             return False
         if not self._tending:
             self._loop = asyncio.get_running_loop()
@@ -233,14 +232,10 @@ def _ended(places: Sequence[Place]) -> list[Place]:
     """Renew the marks of calls that wait; return those that may not go on."""
     now = timezone.now()
     following.renew(sorted({one.follow.ask.conversation_id for one in places}), now=now)
-    keys = {one.follow.key_id for one in places if one.follow.key_id is not None}
-    good, users = (
-        lasting.good_keys(keys, now=now),
-        lasting.active_users({one.follow.user_id for one in places}),
-    )
-    return [
+    listeners = {one.follow.listener for one in places}
+    good = {
         one
-        for one in places
-        if one.follow.user_id not in users
-        or (one.follow.key_id is not None and one.follow.key_id not in good)
-    ]
+        for kind in {type(one) for one in listeners}
+        for one in kind.good([one for one in listeners if type(one) is kind], now=now)
+    }
+    return [one for one in places if one.follow.listener not in good]

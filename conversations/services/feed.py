@@ -46,11 +46,16 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One event; `id` continues after it."""
+    """One event; `id` continues after it.
+
+    Args:
+        ref: of a contact's message, the channel's id of it.
+    """
 
     id: str
     type: str
     data: Mapping[str, Any]
+    ref: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ _ASKED = "from unnest(%(ids)s::bigint[], %(marks)s::bigint[]) with ordinality as
 
 _INBOUND = f"""
 select a.place, m.* {_ASKED} cross join lateral (
-    select id, uuid, kind, text, received_at, silence_reason, deleted_at
+    select id, uuid, provider_ref, kind, text, received_at, silence_reason, deleted_at
     from conversations_inboundmessage where conversation_id = a.id and id > a.mark
     order by id limit {MESSAGES}
 ) m order by a.place, m.id
@@ -211,6 +216,7 @@ class _Entry:
     kind: str = field(compare=False)
     pk: int = field(compare=False, default=0)
     stage: int = field(compare=False, default=0)
+    ref: str = field(compare=False, default="")
 
 
 @dataclass
@@ -269,10 +275,10 @@ class _Look:
             turns=[one["id"] for one in self.turns if one["id"] > self.cursor.turn],
             messages=[one["id"] for one in self.outbound if one["id"] > self.cursor.outbound],
         )
-        return self._event(entry.type, entry.data)
+        return self._event(entry.type, entry.data, ref=entry.ref)
 
-    def _event(self, kind: str, data: Mapping[str, Any]) -> Told:
-        return Told(self.cursor.text(self.ask.conversation_uuid), kind, data)
+    def _event(self, kind: str, data: Mapping[str, Any], *, ref: str = "") -> Told:
+        return Told(self.cursor.text(self.ask.conversation_uuid), kind, data, ref)
 
     # Where an event stands: the instant at which its turn began, or its own; then the turn; then
     # its part in it. Ids rise in each table, whatever a clock says.
@@ -288,7 +294,8 @@ class _Look:
                 "at": one["received_at"],
                 "silence_reason": one["silence_reason"],
             }
-            yield _Entry((at, 0, 0, one["id"]), "gathering", data, "inbound", one["id"])
+            place, ref = (at, 0, 0, one["id"]), one["provider_ref"]
+            yield _Entry(place, "gathering", data, "inbound", one["id"], ref=ref)
 
     def _at(self, turn_id: int) -> datetime:
         """Return when a turn began, but not before the one before it."""

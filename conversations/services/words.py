@@ -137,6 +137,10 @@ _REASONS = {
     "the Chatwoot inbox was removed or switched off": gettext_lazy(
         "the Chatwoot inbox was removed or switched off"
     ),
+    "the web chat was removed or switched off": gettext_lazy(
+        "the web chat was removed or switched off"
+    ),
+    "the web chat shows texts only": gettext_lazy("the web chat shows texts only"),
     "Chatwoot refuses the token": gettext_lazy("Chatwoot refuses the token"),
     "Chatwoot does not know this conversation": gettext_lazy(
         "Chatwoot does not know this conversation any more"

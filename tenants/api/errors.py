@@ -45,7 +45,8 @@ def answer(error: DomainError) -> JsonResponse:
     """Return a refusal from a view that is not one of the framework's."""
     found = _of_domain(error)
     assert found is not None  # noqa: S101 - a DomainError always has an answer
-    return JsonResponse(found.data, status=found.status_code, headers=dict(found.headers))
+    headers = {name: value for name, value in found.headers.items() if name != "Content-Type"}
+    return JsonResponse(found.data, status=found.status_code, headers=headers)
 
 
 @csrf_exempt

@@ -78,7 +78,7 @@ def spend(caller: Caller, *, now: datetime) -> Allowance | None:
     wanted = {("user", str(caller.user.pk)): limits["user"], ("tenant", ""): limits["tenant"]}
     if caller.key is not None:
         wanted = {("key", str(caller.key.pk)): limits["key"], **wanted}
-    return _count(wanted, now=now)
+    return spend_each(wanted, now=now)
 
 
 def spend_login(*, username: str, address: str, now: datetime) -> Allowance | None:
@@ -96,7 +96,7 @@ def spend_login(*, username: str, address: str, now: datetime) -> Allowance | No
         ("login_address", address): 3 * limit,
         ("login_name", _digest(username)): 10 * limit,
     }
-    return _count(wanted, now=now)
+    return spend_each(wanted, now=now)
 
 
 def spend_unknown(*, address: str, now: datetime) -> Allowance | None:
@@ -105,14 +105,22 @@ def spend_unknown(*, address: str, now: datetime) -> Allowance | None:
     Raises:
         TooManyRequests: too many of them from this address.
     """
-    return _count({("address", address): settings.API_PER_MINUTE["address"]}, now=now)
+    return spend_each({("address", address): settings.API_PER_MINUTE["address"]}, now=now)
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]
 
 
-def _count(wanted: Mapping[tuple[str, str], int], *, now: datetime) -> Allowance | None:
+def spend_each(wanted: Mapping[tuple[str, str], int], *, now: datetime) -> Allowance | None:
+    """Count something under several names, each with its limit in a minute, the narrowest first.
+
+    Args:
+        wanted: (kind, ref) -> limit; a kind is the caller's own word.
+
+    Raises:
+        TooManyRequests: one of the limits is used up; those behind it did not count.
+    """
     window, past_s = divmod(int(now.timestamp()), WINDOW_S)
     reset_s, schema = WINDOW_S - past_s, current_schema()
     limits = {f"{schema}:{kind}:{ref}:{window}": limit for (kind, ref), limit in wanted.items()}

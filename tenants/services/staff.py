@@ -35,6 +35,7 @@ _TENANT_APPS = (
     "conversations",
     "channels_whatsapp",
     "channels_chatwoot",
+    "channels_web",
 )
 _CONVERSATION_CHANGES = (
     "conversations.change_conversation",

@@ -7,6 +7,7 @@ import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.contrib.auth.models import User
 
@@ -15,6 +16,8 @@ from agents.services import experiments, publishing
 from agents.services.experiments import Plan
 from channels_chatwoot.models import Inbox
 from channels_chatwoot.services import inboxes
+from channels_web.models import WebChat
+from channels_web.services import chats
 from channels_whatsapp.models import BridgeEvent, Device
 from conversations.models import (
     Contact,
@@ -97,6 +100,19 @@ def make_inbox(*, agent: Agent | None = None) -> Inbox:
         token="a-long-bot-token-9876",
     )
     return inboxes.save_inbox(edit=edit, actor="test", now=NOW)[0]
+
+
+def make_web_chat(*, agent: Agent | None = None, **values: Any) -> WebChat:
+    edit = chats.ChatEdit(
+        **{
+            "name": f"chat {next(_numbers)}",
+            "title": "Fale conosco",
+            "allowed_origins": ("https://site.example",),
+            "entry_agent": agent,
+            **values,
+        }
+    )
+    return chats.save_chat(edit=edit, actor="test", now=NOW)[0]
 
 
 def make_agent(*, name: str = "") -> Agent:
@@ -343,6 +359,7 @@ def fill_everything(*, text: str = "oi", n: int = 1) -> None:
         agent = make_agent()
         device = make_device(agent=agent)
         make_inbox(agent=agent)
+        make_web_chat(agent=agent)
         make_conversation(text=text, name=text[:200], reply=text, agent=agent)
         make_lacks(make_document(text=text), text=text)
         make_event(device)

@@ -27,6 +27,7 @@ from config import urls_public, urls_tenant
 from tenants.api.openapi import description
 from tenants.models import Tenant
 from tenants.services import staff
+from tests.admin import rows
 from tests.api.conftest import PASSWORD, key_of, login_of, person
 from tests.api.rows import IDS, fill
 
@@ -112,11 +113,16 @@ def of_pages(patterns: Any, prefix: str = "/") -> Iterator[str]:
             yield route
 
 
+CHAT = "a-chat-of-alpha-and-no-other"
+"""The key of a web chat that only A has: it is one of the whole installation's."""
+
+
 def asked_for(route: str) -> str:
-    """Return an address of a route; of rows that are not there."""
+    """Return an address of a route; of rows that are not there, but for a web chat."""
     found = re.sub(r"\(\?P<\w+>(\w+)[^)]*\)", r"\1", route)
     found = re.sub(r"<uuid:\w+>", str(uuid.UUID(int=1)), found)
     found = re.sub(r"<int:\w+>", "0", found)
+    found = found.replace("<slug:key>", CHAT)
     return re.sub(r"<path:\w+>|<str:\w+>|<\w+>", "0", found)
 
 
@@ -194,6 +200,7 @@ def test_every_address_answers_each_caller_as_the_matrix_says(
 ) -> None:
     settings.API_PER_MINUTE = dict.fromkeys(settings.API_PER_MINUTE, 1_000_000)
     fill(text="alpha")
+    rows.make_web_chat(route_key=CHAT)
     with tenant_context(beta):
         fill(text="beta")
     asked = [*of_api()]

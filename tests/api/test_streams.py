@@ -21,8 +21,8 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from config import asgi
-from conversations.api import streaming, waiting
-from conversations.api.running import Follow
+from conversations.api import listeners, streaming, waiting
+from conversations.api.listeners import Follow
 from conversations.models import Conversation, InboundMessage, Turn, TurnStep
 from conversations.services import feed, following, orchestrator
 from conversations.services.cursors import Cursor
@@ -361,7 +361,8 @@ def test_without_the_broker_all_look_by_themselves(settings: Any) -> None:
     async def look() -> bool:
         hub = waiting.Hub()
         ask = feed.Ask(1, uuid.uuid4(), Cursor())
-        follow = Follow("t_alpha", "en", ask, ready={}, ready_id="", user_id=1, key_id=None)
+        nobody = listeners.Program(1, None)
+        follow = Follow("t_alpha", "en", ask, ready={}, ready_id="", listener=nobody)
         place = waiting.Place(follow)
         hub.enter(place)
         for _ in range(2):

@@ -70,6 +70,7 @@ def test_a_neighbours_domain_slug_or_route_key_is_refused(folder: Path) -> None:
         'tenant.domains[0]: "gamma.localhost" is used by another tenant',
         'tenant.domains[1]: "gamma.example" is used by another tenant',
         "devices[0].route_key: is used by another tenant",
+        "web_chats[0].route_key: is used by another tenant",
     ]
     assert not Tenant.objects.filter(slug="delta").exists()
     rewrite(folder, "slug: delta", "slug: public")
@@ -360,6 +361,10 @@ def test_the_command_prints_one_object_for_programs(folder: Path) -> None:
     (device,) = printed["devices"]
     assert device["route_key"] == "a-fixed-route-key-of-gamma"
     assert device["webhook_url"].endswith("/hooks/whatsapp/a-fixed-route-key-of-gamma/")
+    (chat,) = printed["web_chats"]
+    line = "/chat/a-web-chat-of-gamma-on-its-site.js"
+    assert line in chat["snippet"]
+    assert "//gamma.localhost" in chat["snippet"]
     (inbox,) = printed["chatwoot"]
     assert "/hooks/chatwoot/" in inbox["webhook_url"]
     assert {document["status"] for document in printed["documents"]} == {"queued"}

@@ -20,6 +20,7 @@ APPS = (
     "conversations",
     "channels_whatsapp",
     "channels_chatwoot",
+    "channels_web",
 )
 READS_VARIABLE = re.compile(
     r'\benv\.(?:text|flag|number|words|secret)\(\s*"([A-Z][A-Z0-9_]*)"'

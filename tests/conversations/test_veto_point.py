@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 APPS = (
     "channels_whatsapp",
     "channels_chatwoot",
+    "channels_web",
     "conversations",
     "agents",
     "knowledge",
