@@ -40,6 +40,7 @@ SHARING_A_STACK = {
     "tests/flows/test_devices_in_browser.py",
     "tests/flows/test_knowledge.py",
     "tests/flows/test_story.py",
+    "tests/flows/test_web_chat.py",
 }
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 

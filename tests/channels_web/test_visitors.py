@@ -1,4 +1,4 @@
-"""Visitors of a site: who may ask for what, one message however often it comes, and what is seen."""
+"""Visitors of a site: who may ask for what, each message once, and what of it is seen."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from conversations.models import (
     Turn,
 )
 from tenants import inbox, receiving
-from tenants.api.throttling import spend_each
 from tenants.models import InboxEntry, Tenant
 from tenants.services import routes
 from tests.factories import due_now, learn, make_agent, work
@@ -98,7 +97,7 @@ def test_what_is_an_origin() -> None:
         ("https://Site.example/", "https://site.example"),
         ("https://site.example:443", "https://site.example"),
         (" https://site.example:8443", "https://site.example:8443"),
-        ("https://pão.example", "https://xn--po-zia.example"),
+        ("https://pão.example", "https://xn--po-sia.example"),
         ("http://localhost:3000", "http://localhost:3000"),
         ("http://127.0.0.1", "http://127.0.0.1"),
         ("https://[::1]:8000", "https://[::1]:8000"),
@@ -126,13 +125,13 @@ def test_only_allowed_pages_of_the_right_tenant_are_answered(alpha: Tenant, beta
     mine, other = make_chat(), make_chat("Loja")
     with tenant_context(beta):
         theirs = make_chat()
-        assert theirs.pk == mine.pk
+        WebChat.objects.filter(pk=theirs.pk).update(id=mine.pk)
         foreign = Page(theirs).come()
     page, elsewhere = Page(mine).come(), Page(other).come()
     old = signing.TimestampSigner(salt="t_alpha:web:visitor")
     old.timestamp = lambda: "1aaaaa"  # type: ignore[method-assign]
     too_old = old.sign_object([mine.uuid.hex, "0" * 24])
-    asked = (
+    ways = (
         ("POST", "/visits/"),
         ("GET", "/messages/"),
         ("POST", "/messages/"),
@@ -156,7 +155,7 @@ def test_only_allowed_pages_of_the_right_tenant_are_answered(alpha: Tenant, beta
     ):
         asking = Page(mine, origin=origin, host=f"{host}.localhost")
         asking.token = token
-        for (method, path), status in zip(asked, expected, strict=True):
+        for (method, path), status in zip(ways, expected, strict=True):
             answer = asking.ask(method, path, {} if method == "POST" else None)
             assert answer.status_code == status, (origin, host, token, method, path)
             allowed = answer.headers.get("access-control-allow-origin")
@@ -219,7 +218,6 @@ def test_what_cannot_be_taken_is_refused_and_who_writes_too_much_waits(
     assert visits[-1].headers["access-control-allow-origin"] == SITE
     written = [page.write("oi").status_code for _ in range(3)]
     assert written[-1] == 429
-    assert spend_each({}, now=timezone.now()) is None or True
 
 
 def test_a_burst_gets_one_answer_that_only_its_visitor_sees(alpha: Tenant, beta: Tenant) -> None:
@@ -250,7 +248,7 @@ def test_a_burst_gets_one_answer_that_only_its_visitor_sees(alpha: Tenant, beta:
     conversation = Conversation.objects.get(inbound__text=ASKS)
     assert Turn.objects.filter(conversation=conversation).count() == 1
     contact = conversation.contact
-    assert [one.value for one in contact.addresses.all()][0].startswith("web:")
+    assert contact.addresses.get().value.startswith("web:")
     assert conversation.channel_kind == "web"
     Note.objects.create(
         conversation=conversation, author="paula", text="nota interna", created_at=timezone.now()
@@ -278,7 +276,7 @@ def test_a_burst_gets_one_answer_that_only_its_visitor_sees(alpha: Tenant, beta:
         other.ask("GET", "/events/", **{"last-event-id": begun["last_event_id"]}).status_code == 400
     )
     with tenant_context(beta):
-        assert "limpeza" not in json.dumps(theirs.thread())
+        assert "tudo bem?" not in json.dumps(theirs.thread())
         assert Contact.objects.count() == 1
 
     # A person takes over, writes, and takes back what was written.
