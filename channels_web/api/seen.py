@@ -26,6 +26,7 @@ class Listener:
     chat_uuid: UUID
 
     leaves_free = 200
+    hears_steps = False
 
     def hears(self, event: feed.Told) -> feed.Told | None:
         """Return the event as a visitor is told it."""

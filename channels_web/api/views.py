@@ -229,7 +229,7 @@ class Events(Asked):
         conversation = visitors.find_conversation(visitor)
         if conversation is None:
             raise NothingSaid
-        following.mark(conversation.pk, now=timezone.now())
+        following.mark(conversation.pk, now=timezone.now(), with_steps=False)
         cursor = known(request, conversation.uuid) or feed.from_now(conversation.pk)
         follow = Follow(
             schema=current_schema(),

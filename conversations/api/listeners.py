@@ -33,6 +33,11 @@ class Listener(Protocol):
         """Places of a process, and of a tenant in it, that listeners of this kind never take."""
         ...
 
+    @property
+    def hears_steps(self) -> bool:
+        """Whether it hears steps of turns, which are written one by one only for who does."""
+        ...
+
     def hears(self, event: feed.Told) -> feed.Told | None:
         """Return an event as this listener is told it; None where it is not."""
         ...
@@ -55,6 +60,7 @@ class Program:
     key_id: int | None
 
     leaves_free = 0
+    hears_steps = True
 
     def hears(self, event: feed.Told) -> feed.Told | None:
         """Return the event as it is."""

@@ -231,7 +231,13 @@ def _inside(schema: str, work: Callable[..., Any], *args: Any) -> Any:
 def _ended(places: Sequence[Place]) -> list[Place]:
     """Renew the marks of calls that wait; return those that may not go on."""
     now = timezone.now()
-    following.renew(sorted({one.follow.ask.conversation_id for one in places}), now=now)
+    following.renew(
+        sorted({one.follow.ask.conversation_id for one in places}),
+        now=now,
+        with_steps=[
+            one.follow.ask.conversation_id for one in places if one.follow.listener.hears_steps
+        ],
+    )
     listeners = {one.follow.listener for one in places}
     good = {
         one

@@ -158,6 +158,8 @@ class Conversation(models.Model):
     # Until when a program follows it live: a look at this row tells everybody for free whether to
     # ring, see `services.following`.
     followed_until = models.DateTimeField(null=True, blank=True, editable=False)
+    # The same for who hears steps of turns as well: only then they are written one by one.
+    steps_followed_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ConversationQuerySet.as_manager()
 

@@ -30,7 +30,9 @@ LIVE_FROM = 10_000
 """The first position of a step that is written while its turn runs; it gets its own at the end."""
 
 _RENEW = """
-update conversations_conversation c set followed_until = %(until)s
+update conversations_conversation c set followed_until = %(until)s,
+    steps_followed_until =
+        case when c.id = any(%(with_steps)s) then %(until)s else c.steps_followed_until end
 from (
     select id from conversations_conversation where id = any(%(ids)s)
     order by id for no key update skip locked
@@ -49,23 +51,42 @@ returning id
 """
 
 
-def mark(conversation_id: int, *, now: datetime) -> None:
-    """Let everybody know that a conversation is followed; waits for who is changing it."""
-    Conversation.objects.filter(pk=conversation_id).update(followed_until=now + KEPT_FOR)
+def mark(conversation_id: int, *, now: datetime, with_steps: bool = True) -> None:
+    """Let everybody know that a conversation is followed; waits for who is changing it.
+
+    Args:
+        with_steps: who follows hears the steps of turns as well.
+    """
+    names = ("followed_until", "steps_followed_until") if with_steps else ("followed_until",)
+    found = Conversation.objects.filter(pk=conversation_id)
+    found.update(**dict.fromkeys(names, now + KEPT_FOR))
 
 
-def renew(conversation_ids: Sequence[int], *, now: datetime) -> None:
+def renew(conversation_ids: Sequence[int], *, now: datetime, with_steps: Sequence[int]) -> None:
     """Prolong marks; those of rows that somebody is changing right now stay until the next time.
 
     To wait for one while others are held could be a deadlock with a commit of several turns.
+
+    Args:
+        with_steps: those of the conversations whose turns' steps are heard as well.
     """
+    until = now + KEPT_FOR
     with connection.cursor() as cursor:
-        cursor.execute(_RENEW, {"ids": list(conversation_ids), "until": now + KEPT_FOR})
+        cursor.execute(
+            _RENEW,
+            {"ids": list(conversation_ids), "with_steps": list(with_steps), "until": until},
+        )
 
 
 def is_followed(conversation: Conversation, *, now: datetime) -> bool:
     """Test whether a program follows a conversation, by its row."""
     return conversation.followed_until is not None and conversation.followed_until > now
+
+
+def are_steps_heard(conversation: Conversation, *, now: datetime) -> bool:
+    """Test whether somebody who follows it hears the steps of its turns, by its row."""
+    until = conversation.steps_followed_until
+    return until is not None and until > now
 
 
 def ring(conversations: Iterable[Conversation], *, now: datetime) -> None:

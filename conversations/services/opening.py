@@ -204,7 +204,7 @@ def _with_requests(
             request,
             tuple(message.pk for message in messages),
             typing.show(account=account, to=identity.address_in(conversation)),
-            following.LiveSteps(turn) if following.is_followed(conversation, now=now) else None,
+            following.LiveSteps(turn) if following.are_steps_heard(conversation, now=now) else None,
         )
     return opened
 

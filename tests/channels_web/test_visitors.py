@@ -265,6 +265,9 @@ def test_a_burst_gets_one_answer_that_only_its_visitor_sees(alpha: Tenant, beta:
     assert shown[3]["from"] == "assistant"
     assert "220,00" in shown[3]["text"]
     told = page.events(begun["last_event_id"])
+    conversation.refresh_from_db()
+    # Nobody hears steps, so they cost the turns nothing.
+    assert (conversation.followed_until is None, conversation.steps_followed_until) == (False, None)
     assert [one["event"] for one in told] == ["ready", "typing", "message", "typing"]
     assert told[2]["text"] == shown[3]["text"]
     everything = json.dumps([thread, told])

@@ -63,6 +63,7 @@
       credentials: "omit",
       cache: "no-store",
       referrerPolicy: "same-origin",
+      keepalive: method === "POST", /* it arrives even where the page is left meanwhile */
       signal: signal ?? AbortSignal.timeout(20000),
     });
   }
@@ -514,6 +515,8 @@
       if (await sync()) {
         connected(true);
         if (heard) listen();
+      } else if (memory.token) {
+        setTimeout(resume, 15000);
       }
       ui.scroll.scrollTop = ui.scroll.scrollHeight;
     } catch {
