@@ -171,6 +171,12 @@ ROOT = Path(__file__).resolve().parents[2]
             "chatwoot[0]: route_key has at least 24 characters where there is no secret",
         ),
         (
+            "https://www.Gamma.example/",
+            "http://gamma.example",
+            'web_chats[0].allowed_origins[0]: "http://gamma.example" is no origin such as'
+            " https://www.example.com",
+        ),
+        (
             "password: uma-senha-boa",
             "password: a, password_env: GAMMA_CRM",
             "users[0]: give password or password_env, not both",

@@ -21,6 +21,7 @@ from agents.models import Agent, AgentVersion, BusinessFacts
 from agents.services import profiles
 from channels_chatwoot.models import Inbox
 from channels_chatwoot.services import inboxes
+from channels_web.models import WebChat
 from channels_whatsapp.models import Device
 from channels_whatsapp.servers.models import BridgeServer
 from config.blueprints import applying, exporting, loading
@@ -146,6 +147,9 @@ def test_a_blueprint_makes_a_whole_tenant(folder: Path) -> None:
             False,
         )
         assert inboxes.secret_of(site) == SECRETS["GAMMA_CRM"]
+        chat = WebChat.objects.get()
+        assert (chat.title, chat.quiet_s, chat.is_active) == ("Fale conosco", 3, False)
+        assert chat.allowed_origins == ["https://www.gamma.example", "http://localhost:8080"]
         crm, erp = WebhookEndpoint.objects.order_by("name")
         assert (crm.url, crm.events, crm.secret()) == (
             "https://crm.example/hooks",
@@ -245,6 +249,7 @@ def test_two_tenants_from_one_file_share_nothing(folder: Path) -> None:
     for old, new in (("gamma.", "delta."), ("slug: gamma", "slug: delta")):
         rewrite(folder, old, new)
     rewrite(folder, "a-fixed-route-key-of-gamma", "a-fixed-route-key-of-delta")
+    rewrite(folder, "a-web-chat-of-gamma-on-its-site", "a-web-chat-of-delta-on-its-site")
     delta = apply(folder).tenant
 
     with tenant_context(delta):
