@@ -18,6 +18,7 @@ from conversations.services import (
     drafts,
     due,
     events,
+    following,
     telling,
     veto,
     words,
@@ -140,6 +141,7 @@ def take_over(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Con
             desks.require_member(queue_id=conversation.queue_id, username=actor)
             conversation.claimed_by = actor
             conversation.save(update_fields=["claimed_by"])
+            following.ring([conversation], now=now)
             _record(conversation, action="conversation.claimed", actor=actor)
             return conversation
         _take(conversation, reason=f"taken over by {actor}", holder=actor, now=now)

@@ -407,9 +407,13 @@
     render();
   }
 
+  const isAtEnd = () => ui.scroll.scrollHeight - ui.scroll.scrollTop - ui.scroll.clientHeight < 60;
+  const toEnd = () => {
+    ui.scroll.scrollTop = ui.scroll.scrollHeight;
+  };
+
   function render({ stay = false } = {}) {
-    const { scroll } = ui;
-    const isAtEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 60;
+    const wasAtEnd = isAtEnd();
     let next = ui.list.firstChild;
     for (const message of messages.values()) {
       const seen = JSON.stringify([message.text, message.status, message.is_edited, message.is_deleted]);
@@ -438,17 +442,19 @@
     words_(ui.badge, nUnread > 9 ? "9+" : String(nUnread));
     ui.badge.hidden = nUnread === 0;
     ui.launcher.setAttribute("aria-label", isOpen ? words.close : nUnread ? words.unread : words.open);
-    if (isOpen && !stay && isAtEnd) scroll.scrollTop = scroll.scrollHeight;
+    if (isOpen && !stay && wasAtEnd) toEnd();
   }
 
   /* What is said above the messages, the most urgent only. */
   const notices = { offline: false, off: false, hands: "" };
   function notice() {
     const text = notices.off ? words.off : notices.offline ? words.offline : notices.hands;
+    const wasAtEnd = isAtEnd();
     words_(ui.notice, text);
     ui.notice.hidden = text === "";
     ui.notice.className = notices.offline && !notices.off ? "notice warn" : "notice";
     ui.form.hidden = notices.off;
+    if (wasAtEnd) toEnd();
   }
   function connected(isSo) {
     notices.offline = !isSo;
@@ -467,10 +473,10 @@
   let typingEnds;
   function typing(isOn) {
     clearTimeout(typingEnds);
-    const isAtEnd = ui.scroll.scrollHeight - ui.scroll.scrollTop - ui.scroll.clientHeight < 60;
+    const wasAtEnd = isAtEnd();
     ui.typing.hidden = !isOn;
     if (isOn) typingEnds = setTimeout(() => typing(false), 120000);
-    if (isOn && isAtEnd) ui.scroll.scrollTop = ui.scroll.scrollHeight;
+    if (isOn && wasAtEnd) toEnd();
   }
 
   /* What the visitor does. */
@@ -491,7 +497,7 @@
     ui.launcher.setAttribute("aria-expanded", "true");
     host.classList.add("open");
     render();
-    ui.scroll.scrollTop = ui.scroll.scrollHeight;
+    toEnd();
     if (byVisitor) ui.text.focus();
     resume();
   }
@@ -518,7 +524,7 @@
       } else if (memory.token) {
         setTimeout(resume, 15000);
       }
-      ui.scroll.scrollTop = ui.scroll.scrollHeight;
+      toEnd();
     } catch {
       connected(false);
       setTimeout(resume, 5000);
@@ -533,7 +539,7 @@
     ui.text.value = "";
     sized();
     send({ id: newId(), from: "visitor", text, at: new Date().toISOString() });
-    ui.scroll.scrollTop = ui.scroll.scrollHeight;
+    toEnd();
     ui.text.focus();
   }
 
