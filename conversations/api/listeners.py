@@ -7,6 +7,7 @@ own, which hears what the contact may know. Everything else of a stream is the s
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, HttpResponse
+from rest_framework.request import Request
 
 from conversations.services import feed
 from conversations.services.cursors import Cursor
@@ -114,7 +116,7 @@ def _written(event: feed.Told) -> bytes:
     return f"id: {event.id}\nevent: {event.type}\ndata: {data}\n\n".encode()
 
 
-def known(request: Any, conversation_uuid: Any) -> Cursor | None:
+def known(request: HttpRequest | Request, conversation_uuid: uuid.UUID) -> Cursor | None:
     """Return up to where a listener has heard, by its header; None where it begins.
 
     Raises:

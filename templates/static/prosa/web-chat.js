@@ -200,7 +200,7 @@
   }
 
   async function showEarlier() {
-    words_(ui.earlier, words.loading);
+    write(ui.earlier, words.loading);
     try {
       const answer = await ask("GET", `messages/?cursor=${encodeURIComponent(earlier)}`);
       if (answer.ok) {
@@ -319,7 +319,7 @@
     made.append(...children);
     return made;
   };
-  const words_ = (node, text) => {
+  const write = (node, text) => {
     if (node.textContent !== text) node.textContent = text;
   };
   const icon = (path) => {
@@ -363,7 +363,7 @@
 
   /* Addresses can be followed and *words* are strong, as on the phone; everything else is text. */
   const MARKS = /(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]])|(?<![\w*])\*(?=\S)([^*\n]+?)(?<=\S)\*(?![\w*])/g;
-  function written(text) {
+  function marked(text) {
     const parts = [];
     let from = 0;
     for (const found of text.matchAll(MARKS)) {
@@ -384,7 +384,7 @@
   function drawn(message) {
     const bubble = el("div", { class: "bubble", dir: "auto" });
     if (message.is_deleted) bubble.append(el("em", {}, words.deleted));
-    else bubble.append(...written(message.text));
+    else bubble.append(...marked(message.text));
     const below = el("span", { class: "below" });
     if (message.from === "person") below.append(el("span", {}, words.person));
     if (message.is_edited && !message.is_deleted) below.append(el("span", {}, words.edited));
@@ -436,10 +436,10 @@
       gone.remove();
     }
     for (const id of items.keys()) if (!messages.has(id)) items.delete(id);
-    words_(ui.earlier, words.earlier);
+    write(ui.earlier, words.earlier);
     ui.earlier.hidden = earlier === null;
     ui.anew.hidden = messages.size === 0;
-    words_(ui.badge, nUnread > 9 ? "9+" : String(nUnread));
+    write(ui.badge, nUnread > 9 ? "9+" : String(nUnread));
     ui.badge.hidden = nUnread === 0;
     ui.launcher.setAttribute("aria-label", isOpen ? words.close : nUnread ? words.unread : words.open);
     if (isOpen && !stay && wasAtEnd) toEnd();
@@ -450,7 +450,7 @@
   function notice() {
     const text = notices.off ? words.off : notices.offline ? words.offline : notices.hands;
     const wasAtEnd = isAtEnd();
-    words_(ui.notice, text);
+    write(ui.notice, text);
     ui.notice.hidden = text === "";
     ui.notice.className = notices.offline && !notices.off ? "notice warn" : "notice";
     ui.form.hidden = notices.off;
@@ -571,11 +571,11 @@
   ui.anew.addEventListener("click", () => {
     clearTimeout(calm);
     if (ui.anew.textContent === words.anew) {
-      words_(ui.anew, words.sure);
-      calm = setTimeout(() => words_(ui.anew, words.anew), 5000);
+      write(ui.anew, words.sure);
+      calm = setTimeout(() => write(ui.anew, words.anew), 5000);
       return;
     }
-    words_(ui.anew, words.anew);
+    write(ui.anew, words.anew);
     forget();
     notices.hands = "";
     notice();
