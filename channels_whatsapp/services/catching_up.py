@@ -23,6 +23,7 @@ from channels_whatsapp.bridge.history import HistoryRow
 from channels_whatsapp.models import BridgeEvent, Device
 from channels_whatsapp.services import devices
 from conversations.models import InboundMessage, OutboundMessage
+from conversations.services import troubles
 from conversations.types import MessageKind
 from tenants import inbox
 from tenants.context import release_connection
@@ -37,6 +38,10 @@ minutes at most: the watch looks once a minute, and its own looks take time."""
 SLICE_S = 4.0
 """How long one look compares before the link is looked at again, in seconds. Shorter than the lease
 of a timer, so that a device with thousands of chats starves no other."""
+
+TROUBLED_PAUSE_S = 1.1
+"""Pause between two chats while the number's bridge fails or is slow, in seconds: it is asked for
+one thing a second then, whoever asks."""
 
 CLOCKS_APART = timedelta(minutes=2)
 """How far the bridge's clock may lie behind ours. What it stored before the device was made here is
@@ -71,6 +76,8 @@ def catch_up(
     wanted = _PERSONAL if ignores_groups else (*_PERSONAL, _GROUP)
     chats = [chat for chat in bridge.chats(status.user_ref) if chat.endswith(wanted)]
     left = [chat for chat in chats if chat > device.caught_up_chat]
+    pause_s = TROUBLED_PAUSE_S if troubles.are_known(device.uuid) else 0.0
+    release_connection()
     n_added = 0
     for place, chat in enumerate(left):
         try:
@@ -80,10 +87,11 @@ def catch_up(
             logger.warning("chat not compared", extra={"reason": error.reason})
             rows = []
         n_added += _add_missing(device=device, rows=rows)
-        if place + 1 < len(left) and time.monotonic() >= until:
+        if place + 1 < len(left) and time.monotonic() + pause_s >= until:
             _note(device, chat=chat, n_added=n_added, now=None)
             return False
         release_connection()
+        time.sleep(pause_s)
     _note(device, chat="", n_added=n_added, now=now)
     return True
 

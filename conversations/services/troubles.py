@@ -205,6 +205,11 @@ def _later(at: datetime, now: datetime) -> datetime:
     return max(at, now) + timedelta(seconds=spread_s)
 
 
+def are_known(ref: uuid.UUID) -> bool:
+    """Test whether a number's bridge fails, or is slow."""
+    return NumberTrouble.objects.filter(channel_account_ref=ref).exists()
+
+
 def wait(ref: uuid.UUID, *, now: datetime) -> datetime | None:
     """Return until when what stands in no line waits for its number's bridge; None for now.
 

@@ -15,7 +15,7 @@ from channels_whatsapp.bridge.client import BridgeStatus
 from channels_whatsapp.bridge.history import HistoryRow
 from channels_whatsapp.models import BridgeEvent, Device
 from channels_whatsapp.services import catching_up, devices, watching
-from conversations.models import InboundMessage, OutboundMessage
+from conversations.models import InboundMessage, NumberTrouble, OutboundMessage
 from tenants.models import InboxEntry
 from tests.channels_whatsapp.worlds import World, ago
 from tests.factories import make_agent, make_device, message_body, receive
@@ -153,6 +153,23 @@ def test_a_long_comparison_goes_on_where_it_stopped(world: World) -> None:
     assert rounds == 7
     receive(world.device)
     assert InboundMessage.objects.count() == 7
+
+
+def test_a_bridge_that_fails_is_asked_for_one_chat_a_second(world: World) -> None:
+    world.pair()
+    world.simulator.sim("faults", lose_rate=1)
+    write(world, 4)
+    device, now = world.now(), datetime.now(UTC)
+    status = devices.bridge_of(device).status()
+    NumberTrouble.objects.create(channel_account_ref=device.uuid, since=now, next_try_at=now)
+
+    # There is time for many, and none for a pause and another one.
+    assert not catching_up.catch_up(device=device, status=status, now=now, slice_s=1.0)
+
+    receive(world.device)
+    assert InboundMessage.objects.count() == 1
+    NumberTrouble.objects.all().delete()
+    assert catching_up.catch_up(device=world.now(), status=status, now=now, slice_s=60.0)
 
 
 def test_nobody_elses_chats_are_read(world: World, beta: object) -> None:
