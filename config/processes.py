@@ -126,8 +126,10 @@ class Supervisor:
             # Beside: where the servers are away it may take long, and the program need not wait.
             threading.Thread(target=self._tell, args=(name,), daemon=True).start()
             self._say(f"{program.name:<10} | ended with {code}; starting it again")
-            lived_long = time.monotonic() - began > 10
-            pause = RESTART_AFTER_S if lived_long else min(pause * 2, RESTART_AT_MOST_EVERY_S)
+            # What was killed did nothing wrong; what cannot start fails each time, and must not
+            # take the machine from the others.
+            is_well = code == -signal.SIGKILL or time.monotonic() - began > 10
+            pause = RESTART_AFTER_S if is_well else min(pause * 2, RESTART_AT_MOST_EVERY_S)
             self._stopping.wait(pause)
 
     def _relay(self, program: Program, process: subprocess.Popen[str]) -> None:
