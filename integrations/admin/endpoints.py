@@ -25,7 +25,7 @@ from integrations.admin.mapping import MappingPages
 from integrations.admin.tool_parameters import lines_of_headers
 from integrations.models import WebhookEndpoint
 from integrations.payloads import TYPES
-from integrations.services import delivery_reports, endpoints, event_words, notices
+from integrations.services import delivery_reports, endpoints, event_words
 from integrations.services.delivery_reports import Health
 from tenants.panel import PanelAdmin, PanelList, actor, badge, muted
 from tenants.sites import tenant_site
@@ -151,16 +151,10 @@ class EndpointAdmin(MappingPages, PanelAdmin):
             types=form.cleaned_data["events"],
             headers=form.wanted_headers(),
             is_active=obj.is_active,
+            actor=actor(request),
             now=timezone.now(),
         )
         obj.pk, obj.uuid = ensured.endpoint.pk, ensured.endpoint.uuid
-        if "is_active" in form.changed_data and obj.is_active:
-            notices.settle(
-                kind=endpoints.DISABLED,
-                subject=str(obj.uuid),
-                actor=actor(request),
-                now=timezone.now(),
-            )
         if ensured.secret:
             self._show(request, obj.name, ensured.secret)
         for button in self._pressed(request, obj):

@@ -91,6 +91,7 @@ class Endpoints(Listed, Retrieved, Resource):
             types=values["events"],
             headers=values.get("headers"),
             is_active=values.get("is_active", True),
+            actor=self.caller.actor,
             now=timezone.now(),
         )
 

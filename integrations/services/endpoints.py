@@ -80,6 +80,7 @@ def ensure_endpoint(
     headers: Mapping[str, str] | None = None,
     template: mapping.Json | Kept = KEPT,
     is_active: bool = True,
+    actor: str = "",
 ) -> Ensured:
     """Create or change the endpoint called `name`; does nothing where it is as wanted.
 
@@ -89,6 +90,7 @@ def ensure_endpoint(
             old one for `OVERLAP`.
         headers: sent with each call; None keeps those there are.
         template: the body as `integrations.mapping` reads it; None for the event itself.
+        actor: who has seen, by switching it on, that it was switched off.
 
     Raises:
         BadEndpoint: an unusable address, type, secret, header or template, or another system and
@@ -121,6 +123,8 @@ def ensure_endpoint(
         if endpoint.is_active != is_active:
             _switch(endpoint, is_active=is_active, now=now)
             changed.append("is_active")
+            if is_active:
+                notices.settle(kind=DISABLED, subject=str(endpoint.uuid), actor=actor, now=now)
         if created or changed:
             _save(endpoint)
     events.forget()
