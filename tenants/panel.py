@@ -100,9 +100,36 @@ class PanelAdmin(ModelAdmin):
                 request, object_id, form_url, extra_context
             )
         except DomainError as error:
-            self.message_user(request, str(error), messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
+            return self._refused(request, error)
         return response
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Ask, or remove the row; what a service refuses is told."""
+        try:
+            response: HttpResponse = super().delete_view(request, object_id, extra_context)
+        except DomainError as error:
+            if request.method != "POST":
+                raise
+            return self._refused(request, error)
+        return response
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list, or do something with its rows; what a service refuses is told."""
+        try:
+            response: HttpResponse = super().changelist_view(request, extra_context)
+        except DomainError as error:
+            if request.method != "POST":
+                raise
+            return self._refused(request, error)
+        return response
+
+    def _refused(self, request: HttpRequest, error: DomainError) -> HttpResponse:
+        self.message_user(request, str(error), messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Remove rows one by one, each as its own page would."""

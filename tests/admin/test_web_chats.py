@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from channels_web.models import WebChat
 from channels_web.services import chats
+from tenants import inbox
 from tenants.audit.models import AuditEntry
-from tenants.models import InboundRoute, Tenant
+from tenants.models import InboundRoute, InboxEntry, Tenant
 from tests.admin.conftest import as_role
 from tests.admin.rows import make_agent
 
@@ -49,6 +50,14 @@ def test_made_tried_changed_switched_off_and_removed(alpha: Tenant) -> None:
     assert not InboundRoute.objects.get(device_ref=chat.uuid).is_enabled
     assert as_role("auditor").post(page, form).status_code == 403
     assert as_role("attendant").get(page).status_code == 403
+    # While something is arriving it stays, from its own page and from the list.
+    inbox.put(device_ref=chat.uuid, entries=[("v:1", "v", b"{}")])
+    chosen = {"action": "delete_selected", "_selected_action": chat.pk, "post": "yes"}
+    for address, given in ((f"{LIST}{chat.pk}/delete/", {"post": "yes"}), (LIST, chosen)):
+        refused = owner.post(address, given, follow=True)
+        assert refused.redirect_chain == [(address, 302)]
+        assert WebChat.objects.exists()
+    InboxEntry.objects.all().delete()
     owner.post(f"{LIST}{chat.pk}/delete/", {"post": "yes"})
     assert not WebChat.objects.exists()
     assert not InboundRoute.objects.filter(device_ref=chat.uuid).exists()
