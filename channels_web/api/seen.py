@@ -15,6 +15,7 @@ from channels_web.models import WebChat
 from conversations.api.paging import Shown
 from conversations.models import Conversation, InboundMessage, OutboundMessage
 from conversations.services import feed
+from conversations.services.cursors import Cursor
 
 _OF_PEOPLE = frozenset({OutboundMessage.Origin.PERSON, OutboundMessage.Origin.PHONE})
 
@@ -26,6 +27,7 @@ class Listener:
     chat_uuid: UUID
 
     leaves_free = 200
+    most_alike = 10
     hears_steps = False
 
     def hears(self, event: feed.Told) -> feed.Told | None:
@@ -65,13 +67,14 @@ def hands(*, status: str, mode: str, claimed_by: str, **_: object) -> dict[str, 
     }
 
 
-def state(conversation: Conversation | None) -> dict[str, Any]:
-    """Return the same of a row; of none what a first message would meet."""
-    if conversation is None:
+def state(cursor: Cursor | None) -> dict[str, Any]:
+    """Return the same of where a stream goes on, which then tells every later change.
+
+    Of none what a first message would meet.
+    """
+    if cursor is None:
         return {"with": "assistant", "is_over": False}
-    return hands(
-        status=conversation.status, mode=conversation.mode, claimed_by=conversation.claimed_by
-    )
+    return hands(**cursor.hands())
 
 
 def _said(ref: str, text: str, at: datetime) -> dict[str, Any]:

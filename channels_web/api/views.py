@@ -26,6 +26,7 @@ from channels_web.services import chats, receiving, visitors, widget
 from conversations.api import paging
 from conversations.api.listeners import Follow, known, streamed
 from conversations.services import feed, following
+from tenants.api import throttling
 from tenants.api.callers import address_of
 from tenants.api.errors import answer
 from tenants.context import current_schema
@@ -98,7 +99,7 @@ def script(request: HttpRequest, key: str) -> HttpResponse:
     if chat is None or not chat.is_active:
         return HttpResponse(status=404)
     response = HttpResponse(widget.script(chat, key=key), content_type="text/javascript")
-    response["Cache-Control"] = f"public, max-age={SCRIPT_S}, stale-while-revalidate=86400"
+    response["Cache-Control"] = f"public, max-age={SCRIPT_S}"
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 
@@ -167,7 +168,7 @@ class Asked(View):
         Raises:
             TooManyRequests: too much of it.
         """
-        refs = {"address": self.address, "chat": self.key}
+        refs = {"address": throttling.network_of(self.address), "chat": self.key}
         if visitor is not None:
             refs = {"visitor": visitor.ref, **refs}
         visitors.spend(what, refs, now=timezone.now())
@@ -203,18 +204,19 @@ class Messages(Asked):
         conversation = visitors.find_conversation(visitor)
         cursor = request.GET.get("cursor", "")
         found: dict[str, Any] = {"results": [], "next_cursor": None, "last_event_id": None}
+        mark = None
         if conversation is not None:
             # The mark before the page: what comes between is told twice, and nothing is missed.
-            mark = feed.from_now(conversation.pk).text(conversation.uuid)
+            mark = feed.from_now(conversation.pk)
             results, following_cursor = paging.messages(
                 conversation, limit=PAGE, cursor=cursor, shown=seen.SHOWN
             )
             found = {
                 "results": results,
                 "next_cursor": following_cursor,
-                "last_event_id": mark,
+                "last_event_id": mark.text(conversation.uuid),
             }
-        return _private(JsonResponse({**found, "state": seen.state(conversation)}))
+        return _private(JsonResponse({**found, "state": seen.state(mark)}))
 
 
 class Events(Asked):
@@ -235,7 +237,7 @@ class Events(Asked):
             schema=current_schema(),
             language=self.chat.language,
             ask=feed.Ask(conversation.pk, conversation.uuid, cursor),
-            ready=seen.state(conversation),
+            ready=seen.state(cursor),
             ready_id=cursor.text(conversation.uuid),
             listener=seen.Listener(self.chat.uuid),
         )

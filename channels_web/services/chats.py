@@ -15,7 +15,7 @@ from channels_web.types import KIND, MAX_ORIGINS, NoOrigin, origin_of
 from tenants.audit.record import record
 from tenants.context import current_schema
 from tenants.errors import DomainError
-from tenants.models import InboundRoute
+from tenants.models import InboundRoute, Tenant
 from tenants.remembering import Remembered
 from tenants.services import routes
 
@@ -166,7 +166,9 @@ def snippet(*, base_url: str, key: str) -> str:
 
 
 def _load() -> Mapping[str, WebChat]:
-    here = InboundRoute.objects.filter(schema_name=current_schema(), channel_kind=KIND)
+    # A business that is suspended has none: its host is still found, unlike at the door.
+    served = Tenant.objects.ready().filter(schema_name=current_schema()).values("schema_name")
+    here = InboundRoute.objects.filter(schema_name__in=served, channel_kind=KIND)
     keys = dict(here.values_list("device_ref", "route_key"))
     chats = WebChat.objects.filter(uuid__in=keys) if keys else ()
     return {keys[one.uuid]: one for one in chats}

@@ -36,6 +36,11 @@ class Listener(Protocol):
         ...
 
     @property
+    def most_alike(self) -> int | None:
+        """Streams of one conversation that listeners equal to it may have; None for any number."""
+        ...
+
+    @property
     def hears_steps(self) -> bool:
         """Whether it hears steps of turns, which are written one by one only for who does."""
         ...
@@ -62,6 +67,7 @@ class Program:
     key_id: int | None
 
     leaves_free = 0
+    most_alike = None
     hears_steps = True
 
     def hears(self, event: feed.Told) -> feed.Told | None:

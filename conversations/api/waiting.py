@@ -84,9 +84,14 @@ class Hub:
 
     def enter(self, place: Place) -> bool:
         """Let a call wait; False where there is no room."""
-        schema, free = place.follow.schema, place.follow.listener.leaves_free
+        schema, listener = place.follow.schema, place.follow.listener
+        free, most = listener.leaves_free, listener.most_alike
         if len(self) >= MOST - free or self._n_of.get(schema, 0) >= MOST_OF_TENANT - free:
             return False
+        if most is not None:
+            here = self._places.get(_name(place), ())
+            if sum(one.follow.listener == listener for one in here) >= most:
+                return False
         if not self._tending:
             self._loop = asyncio.get_running_loop()
             self._tending = [self._start(self._listen()), self._start(self._tend())]

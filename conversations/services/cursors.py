@@ -57,6 +57,11 @@ class Cursor:
         """Return how much was told of a message to the contact."""
         return OVER if pk <= self.outbound else self.messages.get(pk, 0)
 
+    def hands(self) -> dict[str, str]:
+        """Return in whose hands it was: status, mode and who has claimed it."""
+        names = ("status", "mode", "claimed_by")
+        return dict(zip(names, self.state.split(" ", 2), strict=True))
+
     def tidy(self, *, turns: Iterable[int], messages: Iterable[int]) -> None:
         """Move the marks over what is over.
 

@@ -7,6 +7,7 @@ counter would be worse than one that is not limited for a moment.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import logging
 import threading
 import time
@@ -106,6 +107,22 @@ def spend_unknown(*, address: str, now: datetime) -> Allowance | None:
         TooManyRequests: too many of them from this address.
     """
     return spend_each({("address", address): settings.API_PER_MINUTE["address"]}, now=now)
+
+
+def network_of(address: str) -> str:
+    """Return what one subscriber has of addresses: of IPv6 a whole network, else the address.
+
+    Source: RFC 6177, section 2: a site gets 64 bits of its own at the least.
+    """
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found.packed, 64), strict=False))
 
 
 def _digest(text: str) -> str:

@@ -20,6 +20,7 @@ from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
+from channels_web.api import seen
 from config import asgi
 from conversations.api import listeners, streaming, waiting
 from conversations.api.listeners import Follow
@@ -373,3 +374,25 @@ def test_without_the_broker_all_look_by_themselves(settings: Any) -> None:
         return hub.is_closing
 
     assert asyncio.run(look())
+
+
+def test_one_visitor_takes_few_of_the_places(settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    of_chat = seen.Listener(uuid.uuid4())
+
+    def place(listener: listeners.Listener, conversation_id: int = 1) -> waiting.Place:
+        ask = feed.Ask(conversation_id, uuid.uuid4(), Cursor())
+        return waiting.Place(Follow("t_alpha", "en", ask, {}, "", listener))
+
+    async def enter() -> None:
+        hub = waiting.Hub()
+        tabs = [place(of_chat) for _ in range(of_chat.most_alike)]
+        assert all(hub.enter(one) for one in tabs)
+        assert not hub.enter(place(of_chat))
+        assert hub.enter(place(of_chat, conversation_id=2))
+        assert hub.enter(place(listeners.Program(1, None)))
+        hub.leave(tabs[0])
+        assert hub.enter(place(of_chat))
+        hub.close()
+
+    asyncio.run(enter())
