@@ -1,4 +1,4 @@
-"""The script that a site's pages load: one file, with the chat's settings and words put into it."""
+"""The script that a site's pages load: one request, with the chat's settings and words in it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from django.utils.translation import gettext as _
 
 from channels_web.models import WebChat
 
-_PLACE = '"PROSA_CHAT"'
-"""What stands in the file where the settings go."""
+_PARTS = ("talk.js", "style.js", "page.js")
+"""The files of the one function that the script is; each may use what stands in those before it."""
 
 
 def script(chat: WebChat, *, key: str) -> bytes:
     """Return the widget of a chat."""
     # ASCII only, so that nothing in it ends a line of the script.
-    return _source().replace(_PLACE, json.dumps(_settings(chat, key=key)), 1).encode()
+    return f"{_source()}({json.dumps(_settings(chat, key=key))});\n".encode()
 
 
 def etag(chat: WebChat, *, key: str) -> str:
@@ -30,8 +30,9 @@ def etag(chat: WebChat, *, key: str) -> str:
 
 @lru_cache(maxsize=1)
 def _source() -> str:
-    file = settings.BASE_DIR / "templates" / "static" / "prosa" / "web-chat.js"
-    return str(file.read_text(encoding="utf-8"))
+    folder = settings.BASE_DIR / "templates" / "static" / "prosa" / "web-chat"
+    parts = [(folder / name).read_text(encoding="utf-8") for name in _PARTS]
+    return "\n".join(["((chat) => {", '"use strict";', *parts, "})"])
 
 
 def ink(colour: str) -> str:
