@@ -41,7 +41,7 @@ class WebChatSection(Section):
     colour: str = Field("#0f766e", pattern=r"^#[0-9a-fA-F]{6}$")
     language: Literal["pt-br", "en"] = "pt-br"
     quiet_s: float = Field(4, ge=0, le=60)
-    max_wait_s: float = Field(30, gt=0, le=600)
+    max_wait_s: float = Field(30, ge=0, le=600)
     max_messages: int = Field(20, ge=1, le=100)
     route_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{24,64}$")] | None = None
     is_active: bool = True

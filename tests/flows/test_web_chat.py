@@ -93,7 +93,7 @@ def test_a_burst_on_another_sites_page_gets_one_answer_that_a_reload_keeps(
                     "title": "Fale com a Vitrine",
                     "entry_agent": "Recepção",
                     "allowed_origins": [site.url("localhost")],
-                    "quiet_s": 1,
+                    "quiet_s": 3,  # longer than a busy machine takes for three messages
                 }
             ],
         },
@@ -109,6 +109,10 @@ def test_a_burst_on_another_sites_page_gets_one_answer_that_a_reload_keeps(
     page.locator(".launcher").click()
     assert page.evaluate("localStorage.length + sessionStorage.length") == 0
 
+    other = page.context.new_page()  # open before there is a thread
+    other.goto(site.url("localhost"))
+    page.bring_to_front()
+
     write(page, "oi", HOSTILE, "Qual o preço da limpeza?")
     answers = page.locator("li.assistant")
     expect(answers.first).to_contain_text("220,00", timeout=SOON_MS)
@@ -118,6 +122,9 @@ def test_a_burst_on_another_sites_page_gets_one_answer_that_a_reload_keeps(
     assert HOSTILE.replace("*ola*", "ola") in page.locator("li.visitor").nth(1).inner_text()
     assert page.evaluate("window.bad") is None
     n_answers = answers.count()
+    other.locator(".launcher").click()
+    expect(other.locator("li.visitor")).to_have_count(3, timeout=SOON_MS)
+    other.close()
 
     page.reload()  # it was open, and is again
     expect(page.locator("li.visitor")).to_have_count(3, timeout=SOON_MS)

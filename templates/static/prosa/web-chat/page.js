@@ -205,6 +205,7 @@ function close() {
 /* Read anew what may have changed, and listen on; nothing where nobody has written yet. */
 let resuming = false;
 async function resume() {
+  recall();
   if (resuming || notices.off || !isWanted()) return;
   resuming = true;
   try {

@@ -20,7 +20,7 @@ loaded.add(chat.key);
 
 /* What is known: the visitor's token, and the messages by their ids. */
 
-const memory = {};
+const memory = { token: "" };
 function remember(token) {
   memory.token = token;
   try {
@@ -28,11 +28,12 @@ function remember(token) {
     else localStorage.removeItem(store);
   } catch { /* a browser that keeps nothing: the thread lasts as long as the page */ }
 }
-try {
-  memory.token = localStorage.getItem(store) || "";
-} catch {
-  memory.token = "";
+function recall() {
+  try {
+    memory.token ||= localStorage.getItem(store) || "";
+  } catch { /* as above */ }
 }
+recall();
 
 const messages = new Map();
 let earlier = null; /* cursor of the page before the first message; null where there is none */
@@ -93,6 +94,7 @@ async function deliver(message) {
   for (let attempt = 0; attempt < 5; attempt += 1) {
     let answer;
     try {
+      recall(); /* the visitor may have begun in another tab meanwhile */
       answer = memory.token ? null : await ask("POST", "visits/");
       if (answer === null || answer.ok) {
         if (answer) {
