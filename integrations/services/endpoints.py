@@ -222,6 +222,7 @@ def disable(*, endpoint: WebhookEndpoint, reason: WebhookEndpoint.Disabled, now:
         else _("It failed for five days. What it has not been told waits until you switch it on."),
         values={"name": endpoint.name},
         page="integrations_webhookendpoint_changelist",
+        is_event=True,
         now=now,
     )
 

@@ -78,5 +78,6 @@ def _tell(server: McpServer, *, now: datetime) -> None:
         ),
         values={"name": server.name},
         page="integrations_mcpserver_changelist",
+        is_event=True,
         now=now,
     )

@@ -51,6 +51,7 @@ def tell(
     values: Mapping[str, object] | None = None,
     page: str = "",
     level: Notice.Level = Level.WARNING,
+    is_event: bool = False,
 ) -> bool:
     """Tell the owners something, once a day for each kind and subject; True where it is new.
 
@@ -63,6 +64,8 @@ def tell(
         values: names and numbers, never a message's text or a contact's phone number.
         page: the page of the panel where it is mended, such as ``integrations_budget_changelist``.
         level: what needs attention stands above every page until somebody has seen it.
+        is_event: it has happened just now, and does not only last: what somebody has seen, or dealt
+            with, is told anew where it happens again on the same day.
     """
     tenant = Tenant.objects.get(schema_name=current_schema())
     with override(tenant.language):
@@ -83,7 +86,10 @@ def tell(
                 insert into integrations_notice
                     (uuid, kind, subject, day, level, title, text, page, created_at, seen_by)
                 values (%s, %s, %s, %s, %s, %s, %s, %s, %s, '')
-                on conflict (kind, subject, day) do nothing
+                on conflict (kind, subject, day) do update
+                set seen_at = null, seen_by = '', mailed_at = null,
+                    title = excluded.title, text = excluded.text, created_at = excluded.created_at
+                where %s and integrations_notice.seen_at is not null
                 """,
                 [
                     notice.uuid,
@@ -95,6 +101,7 @@ def tell(
                     notice.text,
                     notice.page,
                     now,
+                    is_event,
                 ],
             )
             is_new = cursor.rowcount == 1

@@ -15,8 +15,8 @@ from django_tenants.utils import schema_context, tenant_context
 
 from integrations.llm.errors import BudgetExhausted
 from integrations.llm.types import ChatConfig
-from integrations.models import Budget, Event, Notice
-from integrations.services import breakers, budget_marks, budgets, notices
+from integrations.models import Budget, Event, Notice, WebhookEndpoint
+from integrations.services import breakers, budget_marks, budgets, endpoints, notices
 from integrations.services.budgets import Subject
 from tenants.models import Tenant
 from tenants.services import staff
@@ -53,6 +53,21 @@ def test_a_subject_is_told_once_a_day(alpha: Tenant, beta: Tenant) -> None:
     with tenant_context(beta):
         assert tell()
         assert Notice.objects.count() == 1
+
+
+def test_what_happens_again_after_somebody_has_dealt_with_it_is_told_again(owner: None) -> None:
+    endpoint = make_endpoint(URL)
+    for hours in (0, 1):
+        now = NOW + timedelta(hours=hours)
+        endpoints.disable(endpoint=endpoint, reason=WebhookEndpoint.Disabled.GONE, now=now)
+        [notice] = notices.unseen()
+        assert notice.created_at == now
+        assert notices.mail_due(now=now) == 1
+        notices.settle(kind=endpoints.DISABLED, subject=notice.subject, actor="ana", now=now)
+        assert notices.unseen() == []
+    tell()
+    notices.mark_seen(notice_ids=[one.pk for one in notices.unseen()], actor="ana", now=NOW)
+    assert not tell()  # it only lasts
 
 
 def test_the_owners_get_an_e_mail_once(owner: None) -> None:
