@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from urllib.parse import urlsplit
 
 KIND = "web"
@@ -51,7 +52,13 @@ def _host(name: str) -> str:
     """Return a host as it stands in an address; raises `ValueError` where it is none."""
     if ":" in name:
         return f"[{ipaddress.IPv6Address(name).compressed}]"
-    plain = name.encode("idna").decode() if not name.isascii() else name.lower()
+    plain = name.lower()
+    if not name.isascii():
+        plain = name.encode("idna").decode()
+        # The codec is of 2003: it writes "straße" as "strasse", which browsers, and the registries,
+        # take for another's name.
+        if plain.encode().decode("idna") != unicodedata.normalize("NFC", name):
+            return ""
     return plain if _NAME.fullmatch(plain) and len(plain) <= 253 else ""
 
 

@@ -110,6 +110,7 @@ def test_what_is_an_origin() -> None:
         ("https://site.example?x=1", "path"),
         ("https://ana@site.example", "shape"),
         ("https://site..example", "shape"),
+        ("https://straße.example", "shape"),  # browsers don't mean strasse.example
         ("https://site.example:0", "shape"),
         ("https://site.example:99999", "shape"),
         ("javascript:alert(1)", "shape"),
