@@ -40,7 +40,7 @@ SLICE_S = 4.0
 of a timer, so that a device with thousands of chats starves no other."""
 
 TROUBLED_PAUSE_S = 1.1
-"""Pause between two chats while the number's bridge fails or is slow, in seconds: it is asked for
+"""Pause before each chat while the number's bridge fails or is slow, in seconds: it is asked for
 one thing a second then, whoever asks."""
 
 CLOCKS_APART = timedelta(minutes=2)
@@ -77,9 +77,10 @@ def catch_up(
     chats = [chat for chat in bridge.chats(status.user_ref) if chat.endswith(wanted)]
     left = [chat for chat in chats if chat > device.caught_up_chat]
     pause_s = TROUBLED_PAUSE_S if troubles.are_known(device.uuid) else 0.0
-    release_connection()
     n_added = 0
     for place, chat in enumerate(left):
+        release_connection()
+        time.sleep(pause_s)  # behind the list of chats, too
         try:
             rows = bridge.history(chat)
         except (Temporary, Permanent) as error:
@@ -90,8 +91,6 @@ def catch_up(
         if place + 1 < len(left) and time.monotonic() + pause_s >= until:
             _note(device, chat=chat, n_added=n_added, now=None)
             return False
-        release_connection()
-        time.sleep(pause_s)
     _note(device, chat="", n_added=n_added, now=now)
     return True
 
