@@ -167,6 +167,8 @@ def undo(*, move_uuid: uuid.UUID, actor: str, now: datetime) -> LeadMove:
         if not n_undone or found.stage_id != moved.to_stage_id:
             raise LeadGone
         found.is_placed = moved.was_placed
+        if found.qualified_at == moved.moved_at:
+            found.qualified_at = None  # by that move, which was a mistake
         _stand(found, moved.from_stage, actor=actor, now=now)
     return moved
 

@@ -50,6 +50,8 @@ class WebhookEndpoint(models.Model):
     )
     # The first failure since the last success: five days after it the endpoint is switched off.
     failing_since = models.DateTimeField(_("failing since"), null=True, blank=True, editable=False)
+    # Until then its system has asked to be left alone.
+    paused_until = models.DateTimeField(null=True, blank=True, editable=False)
     last_success_at = models.DateTimeField(_("last success"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)

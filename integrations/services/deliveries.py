@@ -46,6 +46,9 @@ TIMEOUT_S = 15.0
 GIVE_UP_AFTER = timedelta(days=5)
 """An endpoint that failed for so long without one success is switched off."""
 
+LONGEST_WISH_S = 3_600.0
+"""For how long an endpoint may ask to be left alone (RFC 9110, 10.2.3: Retry-After), in seconds."""
+
 AT_ONCE = 10
 """Calls of one endpoint at once. While it fails it gets one at a time: thousands of waiting events
 would else keep that many threads busy with timeouts."""
@@ -100,6 +103,11 @@ class _Answer:
     @property
     def is_good(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def wish_s(self) -> float:
+        """For how long the endpoint wants to be left alone, as far as that is followed."""
+        return 0.0 if self.is_good else min(self.retry_after_s or 0.0, LONGEST_WISH_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +164,17 @@ def _advance(claim: timers.Claim, answers: Sequence[_Answer], *, is_over: bool) 
             timers.finish(claim)
             return Outcome.NOTHING_DUE
         _write(endpoint, answers, now=now)
-        calls = _due(endpoint, now=now) if endpoint.is_active and not is_over else ()
+        is_paused = endpoint.paused_until is not None and endpoint.paused_until > now
+        is_idle = is_over or is_paused or not endpoint.is_active
+        calls = () if is_idle else _due(endpoint, now=now)
         if calls:
             return _Round(_target(endpoint, now=now), calls, now)
         # Not `retry`: it would count each wait as an attempt that failed. Whoever told something
         # meanwhile has committed it before they ring, or waits for this row: nothing is missed.
         timers.finish(claim)
         if endpoint.is_active and (next_at := _next_at(endpoint)) is not None:
-            timers.arm(kind=events.TIMER, ref=endpoint.pk, due_at=next_at)
+            due_at = max(next_at, endpoint.paused_until or next_at)
+            timers.arm(kind=events.TIMER, ref=endpoint.pk, due_at=due_at)
     return Outcome.CONTINUES if is_over else Outcome.NOTHING_DUE
 
 
@@ -298,21 +309,23 @@ def _judge(answer: _Answer, *, now: datetime) -> None:
         delay_s = float(DELAYS_S[delivery.n_attempts])
         wait_s = delay_s * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - jitter
         if answer.retry_after_s is not None:
-            wait_s = min(max(delay_s, answer.retry_after_s), 2 * delay_s)
+            wait_s = max(delay_s, answer.wish_s)
         delivery.next_attempt_at = now + timedelta(seconds=wait_s)
 
 
 def _note_health(endpoint: WebhookEndpoint, answers: Sequence[_Answer], *, now: datetime) -> None:
     was_failing = endpoint.failing_since is not None
+    wish_s = max(one.wish_s for one in answers)
+    endpoint.paused_until = now + timedelta(seconds=wish_s) if wish_s else None
     if any(one.is_good for one in answers):
         endpoint.failing_since, endpoint.last_success_at = None, now
-        endpoint.save(update_fields=["failing_since", "last_success_at"])
+        endpoint.save(update_fields=["failing_since", "paused_until", "last_success_at"])
         if was_failing:
             # It is back: what waits for its next try in some hours need not.
             _waiting(endpoint).filter(next_attempt_at__gt=now).update(next_attempt_at=now)
         return
     endpoint.failing_since = endpoint.failing_since or now
-    endpoint.save(update_fields=["failing_since"])
+    endpoint.save(update_fields=["failing_since", "paused_until"])
     if not endpoint.is_active:
         return
     if any(one.status == GONE for one in answers):

@@ -281,7 +281,7 @@ def _switch(endpoint: WebhookEndpoint, *, is_active: bool, now: datetime) -> Non
     """Switch an endpoint; on again, what waits for it is due at once."""
     endpoint.is_active = is_active
     endpoint.disabled_reason = "" if is_active else WebhookEndpoint.Disabled.BY_HAND
-    endpoint.failing_since = None
+    endpoint.failing_since = endpoint.paused_until = None
     if is_active and endpoint.pk:
         waiting = Delivery.objects.filter(endpoint=endpoint, status=Delivery.Status.PENDING)
         if waiting.update(next_attempt_at=now):

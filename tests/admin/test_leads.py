@@ -89,6 +89,7 @@ def test_a_move_can_be_taken_back(lead):
     moved = client.post(page("move", lead.pk), {"stage": won.pk})
     lead.refresh_from_db()
     assert (lead.stage_id, lead.is_placed, lead.closed_at is None) == (won.pk, True, False)
+    assert lead.qualified_at is not None
     board = client.get(moved["Location"]).content.decode()
     undo = page("undo", LeadMove.objects.get().uuid)
     assert undo in board
@@ -96,6 +97,7 @@ def test_a_move_can_be_taken_back(lead):
     client.post(undo)
     lead.refresh_from_db()
     assert (lead.stage_id, lead.is_placed, lead.closed_at) == (before, False, None)
+    assert lead.qualified_at is None
     assert client.post(undo).status_code == 302  # says that it was moved meanwhile
     assert LeadMove.objects.filter(is_undone=True).count() == 1
 
