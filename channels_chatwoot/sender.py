@@ -21,6 +21,7 @@ from tenants.errors import Permanent
 class ChatwootSender:
     """Implements `conversations.channels.ChannelSender` as an agent bot."""
 
+    title = "Chatwoot"
     changes_messages = False
 
     def new_ref(self) -> str:

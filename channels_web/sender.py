@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from channels_web.models import WebChat
 from conversations.channels import AccountName
 from conversations.types import Address, MessageKind
@@ -22,6 +24,11 @@ class WebSender:
     """Implements `conversations.channels.ChannelSender`."""
 
     changes_messages = True
+
+    @property
+    def title(self) -> str:
+        """What people call the channel."""
+        return _("Web chat")
 
     def new_ref(self) -> str:
         """Return an id for a message that has not been sent yet."""

@@ -21,6 +21,7 @@ from tenants.errors import Permanent
 class WhatsAppSender:
     """Implements `conversations.channels.ChannelSender` on a bridge."""
 
+    title = "WhatsApp"
     changes_messages = True
 
     def new_ref(self) -> str:

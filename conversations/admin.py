@@ -27,6 +27,7 @@ from conversations.admin_contacts import short_name
 from conversations.admin_people import PeoplePages, refusal
 from conversations.admin_playground import PlaygroundPages
 from conversations.admin_sending import SendingPages
+from conversations.channels import sender_for
 from conversations.models import (
     Conversation,
     InboundMessage,
@@ -91,7 +92,14 @@ class WhoAnswersFilter(admin.SimpleListFilter):
 class ConversationAdmin(PeoplePages, SendingPages, PlaygroundPages, PanelAdmin):
     """Conversations: who waits for a person comes first; each opens as a transcript."""
 
-    list_display = ("contact_name", "who_answers", "agent", "last_text", "last_message_at")
+    list_display = (
+        "contact_name",
+        "channel",
+        "who_answers",
+        "agent",
+        "last_text",
+        "last_message_at",
+    )
     list_select_related = ("contact", "agent")
     list_filter = (WhoAnswersFilter, "agent")
     search_fields = ("contact__name", "contact__addresses__value")
@@ -129,6 +137,11 @@ class ConversationAdmin(PeoplePages, SendingPages, PlaygroundPages, PanelAdmin):
     def contact_name(self, obj: Conversation) -> str:
         """Who is writing."""
         return short_name(obj.contact)
+
+    @admin.display(description=_("channel"), ordering="channel_kind")
+    def channel(self, obj: Conversation) -> str:
+        """Where the contact writes."""
+        return sender_for(obj.channel_kind).title
 
     @admin.display(description=_("who answers"), ordering="mode")
     def who_answers(self, obj: Conversation) -> SafeString:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from conversations.admin_archive import outcome_badge
+from conversations.channels import sender_for
 from conversations.models import Conversation, Draft, Turn
 from conversations.services import (
     approvals,
@@ -190,6 +191,7 @@ class PeoplePages(_Base):
         return {
             "conversation": conversation,
             "contact_name": str(conversation.contact),
+            "channel": sender_for(conversation.channel_kind).title,
             "contact_addresses": conversation.contact.shown_addresses(),
             "contact_url": reverse(
                 "admin:conversations_contact_change", args=[conversation.contact_id]

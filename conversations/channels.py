@@ -24,6 +24,11 @@ class ChannelSender(Protocol):
     """
 
     @property
+    def title(self) -> str:
+        """What people call the channel."""
+        ...
+
+    @property
     def changes_messages(self) -> bool:
         """Whether what was sent can be edited and taken back there."""
         ...

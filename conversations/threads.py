@@ -22,6 +22,7 @@ ACCOUNT_REF = uuid.UUID("5d2c8a1e-7c3b-4f0a-9a55-6b1f0e6d9c10")
 class ThreadSender:
     """Implements `conversations.channels.ChannelSender`."""
 
+    title = "API"
     changes_messages = True
 
     def new_ref(self) -> str:
