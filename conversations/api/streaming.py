@@ -57,8 +57,13 @@ JUDGED_AT_ONCE = 16
 """Calls that are in Django at the same time. After a restart all come back at once: each would take
 a thread, and wait with it for a connection."""
 
+BODY_S = 20.0
+"""How long a body may take to arrive, in seconds: it is read before anybody is asked for a key."""
+
 MAX_BODY = 256 * 1024
 """Bytes of a body that are read before Django; a text and its names have a few thousand."""
+
+_CLOSING = [(b"connection", b"close"), (b"content-length", b"0")]
 
 
 class Streams:
@@ -69,10 +74,12 @@ class Streams:
 
     Attributes:
         slow_s: after how many seconds a program that takes nothing is cut off.
+        body_s: after how many seconds a program is refused whose body has not arrived.
     """
 
     def __init__(self, app: App, *, others: re.Pattern[str]) -> None:
         self.slow_s = SLOW_S
+        self.body_s = BODY_S
         self._app = app
         self._others = others
         self._hub = Hub()
@@ -86,7 +93,13 @@ class Streams:
             return
         place: list[Follow] = []
         answer: list[Any] = []
-        brought = await _body(receive)
+        try:
+            async with asyncio.timeout(self.body_s):
+                brought = await _body(receive)
+        except TimeoutError:
+            await send({"type": "http.response.start", "status": 408, "headers": _CLOSING})
+            await send({"type": "http.response.body", "body": b""})
+            return
 
         async def keep(message: Any) -> None:
             answer.append(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import re
 import socket
 import threading
 import uuid
@@ -396,3 +397,18 @@ def test_one_visitor_takes_few_of_the_places(settings: Any) -> None:
         hub.close()
 
     asyncio.run(enter())
+
+
+def test_a_body_that_never_comes_is_not_waited_for() -> None:
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def tell(message: dict[str, Any]) -> None:
+        told.append(message)
+
+    told: list[dict[str, Any]] = []
+    streams = streaming.Streams(never, others=re.compile("/stream"))
+    streams.body_s = 0.01
+    asyncio.run(streams({"type": "http", "path": "/stream"}, never, tell))
+
+    assert told[0]["status"] == 408
