@@ -143,6 +143,14 @@ class WebChatAdmin(PanelAdmin):
         """Remove the chat and its address through its service."""
         chats.remove_chat(chat=obj, actor=actor(request))
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Leave out what a new chat, which goes on to its page, does not do."""
+        context.update(show_save_and_add_another=False)
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
+
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
         """Go on to the page with the line that the site needs."""
         super().response_add(request, obj, post_url_continue)

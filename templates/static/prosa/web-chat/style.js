@@ -50,7 +50,7 @@ li.visitor { align-self: flex-end; align-items: flex-end; }
 .typing i:nth-of-type(3) { animation-delay: .4s; }
 @keyframes blink { 0%, 60%, 100% { opacity: .3; } 30% { opacity: 1; } }
 form { display: flex; gap: 8px; align-items: flex-end; padding: 10px 12px; border-top: 1px solid var(--line); }
-textarea { flex: 1; min-width: 0; resize: none; padding: 10px 14px; max-height: 120px; border: 1px solid var(--line); border-radius: 22px; background: var(--paper); line-height: 1.4; }
+textarea { flex: 1; min-width: 0; resize: none; padding: 10px 14px; max-height: 120px; scrollbar-width: none; border: 1px solid var(--line); border-radius: 22px; background: var(--paper); line-height: 1.4; }
 textarea::placeholder { color: var(--muted); opacity: 1; }
 .send { flex: none; width: 44px; height: 44px; border-radius: 50%; display: grid; place-items: center; background: var(--colour); color: var(--ink); }
 .send:disabled { opacity: .45; cursor: default; }
