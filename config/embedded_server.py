@@ -14,6 +14,7 @@ import os
 import secrets
 import signal
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,7 +77,7 @@ class Shared:
         return self.password_file.read_text()
 
 
-class Server:
+class Server(ABC):
     """What both servers have in common: choosing a port, starting, waiting, stopping."""
 
     name: str
@@ -92,41 +93,41 @@ class Server:
         self.log = shared.data_dir / f"{self.name.lower()}.log"
 
     @property
+    @abstractmethod
     def port(self) -> int:
         """The port of the last or next start; 0 before the first."""
-        raise NotImplementedError
 
     @port.setter
-    def port(self, port: int) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def port(self, port: int) -> None: ...
 
+    @abstractmethod
     def url(self) -> str:
         """Return the address with user and password, for the application's settings."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pid(self) -> int | None:
         """Return the process that serves our data, ready or not; None if there is none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_ready(self, pid: int) -> bool:
         """Whether `pid` answers.
 
         Raises:
             EmbeddedError: it is ready but refuses us.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def prepare(self) -> tuple[Sequence[str | Path], Account | None]:
         """Make everything ready for a start; return the command without the port, and who runs it.
 
         Raises:
             EmbeddedError: something is missing or not allowed.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def with_port(self, command: Sequence[str | Path]) -> Sequence[str | Path]:
         """Return the command that starts the server on `port`."""
-        raise NotImplementedError
 
     def ensure(self) -> str:
         """Adopt the running server or start one; return its URL.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from typing import Any
 
 from django.contrib import messages
@@ -140,13 +141,13 @@ class PanelAdmin(ModelAdmin):
 class OneRowAdmin(PanelAdmin):
     """Settings of which there is one row, opened at once in place of a list."""
 
+    @abstractmethod
     def row(self) -> Model:
         """Return the one row, one of defaults before the first is saved."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forget(self) -> None:
         """Have this process read the row again: it was changed here."""
-        raise NotImplementedError
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

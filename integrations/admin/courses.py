@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -66,9 +67,9 @@ class CourseAdmin(ReadOnlyAdmin):
 
     outcome_names: Mapping[Outcome, Any] = {}
 
+    @abstractmethod
     def course(self, request: HttpRequest, *, span: Span, zone: ZoneInfo) -> Course:
         """Return what is drawn."""
-        raise NotImplementedError
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PanelList]:
         """Return the class of the list."""
