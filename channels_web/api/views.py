@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+from abc import ABC, abstractmethod
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -105,7 +106,7 @@ def script(request: HttpRequest, key: str) -> HttpResponse:
 
 
 @method_decorator(csrf_exempt, name="dispatch")
-class Asked(View):
+class Asked(ABC, View):
     """One address of a chat: the origin first, then whether it is switched on, then the rest."""
 
     chat: WebChat
@@ -147,9 +148,9 @@ class Asked(View):
         }
         return HttpResponse(status=204, headers=headers)
 
+    @abstractmethod
     def answer(self, request: HttpRequest) -> HttpResponseBase:
         """Answer a request of an allowed page."""
-        raise NotImplementedError
 
     def visitor(self, request: HttpRequest) -> visitors.Visitor:
         """Return who asks.
