@@ -139,7 +139,7 @@ DATABASE_POOL_SIZE = env.number("DATABASE_POOL_SIZE", default=7, minimum=1)
 DATABASES = {
     "default": {
         **environ.Env.db_url_config(DATABASE_URL),
-        "ENGINE": "django_tenants.postgresql_backend",
+        "ENGINE": "tenants.postgresql",
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
             # A backend's memory grows with each schema that it touches: connections are recycled.
@@ -159,8 +159,9 @@ DATABASES = {
         },
     }
 }
-# The search path is set once for a connection and a tenant, not before each statement. Closing, a
-# rollback and a change of tenant forget it; `tests/tenants/test_isolation.py` proves it in a pool.
+# Where the server does not report the search path (before PostgreSQL 18) it is set once for a
+# connection and a tenant; closing, a rollback and a change of tenant forget it. Either way
+# `tests/tenants/test_isolation.py` proves it in a pool.
 TENANT_LIMIT_SET_CALLS = True
 # How long a process believes what it read of a tenant's rarely changed rows, in seconds: so much
 # later a change reaches the others. In a rush that is one statement a second and not one a message.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import psycopg
-from django.db import connection
-from django_tenants.utils import tenant_context
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django_tenants.utils import schema_context, tenant_context
 
 from config.processes import BASE_DIR
 from knowledge.models import Category
@@ -34,7 +36,7 @@ def look(schema):
 
 def work(seed):
     rng = random.Random(seed)
-    for _ in range(150):
+    for _ in range(60):
         schema = rng.choice(["t_alpha", "t_beta", "public"])
         how = rng.choice(["plain", "atomic", "rolled back", "released", "nested", "error"])
         try:
@@ -115,3 +117,32 @@ def test_a_prepared_statement_reads_the_tenant_of_the_moment(alpha, beta):
     with connection.cursor() as cursor:
         cursor.execute("select generic_plans from pg_prepared_statements")
         assert cursor.fetchall() == [(4,)]
+
+
+def test_the_search_path_is_set_where_the_server_says_another(committed_alpha):
+    """What a rollback takes back is reported too: nobody has to remember it."""
+
+    def n_set(schema: str) -> int:
+        with (
+            CaptureQueriesContext(connection) as queries,
+            schema_context(schema),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("select current_schema()")
+            assert cursor.fetchone() == (schema,)
+        return sum(one["sql"].startswith("SET search_path") for one in queries.captured_queries)
+
+    n_set("t_alpha")
+    assert [n_set("t_alpha"), n_set("t_beta"), n_set("t_beta"), n_set("public")] == [0, 1, 0, 1]
+    with transaction.atomic():
+        with suppress(KeyError), transaction.atomic():
+            assert n_set("t_beta") == 1
+            raise KeyError
+        assert n_set("t_alpha") == 0
+    with suppress(KeyError), transaction.atomic():
+        assert n_set("t_beta") == 1
+        raise KeyError
+    assert n_set("t_alpha") == 0
+    with connection.cursor() as cursor:
+        cursor.execute("set search_path = t_beta, public")  # behind the backend's back
+    assert [n_set("t_beta"), n_set("t_alpha")] == [0, 1]

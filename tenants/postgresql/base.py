@@ -1,0 +1,41 @@
+"""The database backend: which tenant's schema a connection is in, the server itself says.
+
+The name of the module is Django's: the setting ``ENGINE`` names the package, and Django looks for
+``base.DatabaseWrapper`` in it. See docs/adr/0039.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django_tenants.postgresql_backend import base
+
+_PLAIN = re.compile("[a-z_][a-z0-9_]*")
+"""A name that PostgreSQL reports without quotes, unless it is a keyword. One that is misjudged is
+merely set anew before each statement."""
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Sets the search path where it is not what the tenant of the moment needs."""
+
+    def _handle_search_path(self, cursor: Any = None) -> None:
+        """Leave out the statement if the server has reported this very search path.
+
+        PostgreSQL reports each change of it, also one that a rollback takes back, before its answer
+        ends (18 and newer, "search_path" in its protocol's ParameterStatus). An older server says
+        nothing, and the library decides as ever.
+        """
+        reported = self.connection.pgconn.parameter_status(b"search_path")
+        if reported is not None:
+            if reported.decode() == self._needed_path():
+                return
+            self.search_path_set_schemas = None  # whatever the library remembers: it is another
+        super()._handle_search_path(cursor)
+
+    def _needed_path(self) -> str:
+        """Return the search path as the server reports it, such as ``t_acme, public``."""
+        names = [self.schema_name]
+        if self.include_public_schema and self.schema_name != "public":
+            names.append("public")
+        return ", ".join(one if _PLAIN.fullmatch(one) else f'"{one}"' for one in names)
