@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
-from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from tenants import timers
 
@@ -25,14 +24,12 @@ class _Keeper:
         self._lock = threading.Lock()
         self._held: dict[int, uuid.UUID] = {}
         self._thread: threading.Thread | None = None
-        self._pid = 0
 
     def add(self, claims: Sequence[timers.Claim]) -> None:
         with self._lock:
             self._held.update({claim.timer_id: claim.token for claim in claims})
-            # A forked child inherits the object, but no thread.
-            if self._thread is None or self._pid != os.getpid():
-                self._pid = os.getpid()
+            # A forked child inherits the object, and its thread as one that has ended.
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
                 self._thread.start()
 
@@ -57,12 +54,12 @@ class _Keeper:
                     self._thread = None
                     return
             try:
-                timers.renew(held)
-            except Error:
-                # The next round tries again; the fence catches a lease that runs out meanwhile.
+                with closing(connection):
+                    timers.renew(held)
+            except Exception:
+                # Whatever it was, the next round tries again: without this thread all would be lost
+                # that this process works on. The fence catches a lease that runs out meanwhile.
                 logger.warning("leases not renewed", exc_info=True)
-            finally:
-                connection.close()
 
 
 _keeper = _Keeper()

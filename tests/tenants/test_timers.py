@@ -265,3 +265,11 @@ def test_a_lease_is_kept_though_the_pool_is_used_up(committed_alpha, monkeypatch
     finally:
         done.set()
         thread.join()
+
+
+def test_whatever_fails_leases_are_renewed_in_the_next_round(monkeypatch, caplog):
+    """Here no test's database may be used, which no database would say."""
+    monkeypatch.setattr(leases, "RENEW_EVERY_S", 0.01)
+
+    with leases.keep(timers.Claim(1, 1, uuid.uuid4(), generation=0, n_attempts=1)):
+        wait_until(lambda: caplog.messages.count("leases not renewed") > 1, seconds=60)
