@@ -252,7 +252,7 @@ def park_hopeless() -> int:
 def purge_done() -> int:
     """Remove the keys of entries that were written long enough ago."""
     rows = _rows(
-        "delete from public.tenants_inboxentry where done_at < clock_timestamp()"
+        "delete from public.tenants_inboxentry where done_at < statement_timestamp()"
         " - make_interval(mins => %(minutes)s) returning id",
         {"minutes": KEEP_DONE_MINUTES},
     )

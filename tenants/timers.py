@@ -105,15 +105,17 @@ def kinds_due(kinds: Iterable[str]) -> list[str]:
     """Return those of `kinds` of which a timer is due and free, in the order given.
 
     The dispatcher asks this ten times a second and mostly gets nothing: one statement that looks
-    into an index is then all, instead of a claim for each kind.
+    into an index is then all, instead of a claim for each kind. What is due is judged by the
+    statement's instant, as in `claim_due`: an index cannot be searched for a clock that moves, and
+    everything that is armed was read instead.
     """
     rows = _rows(
         """
         select kind from unnest(%(kinds)s::text[]) with ordinality as given(kind, place)
         where exists (
             select from public.tenants_timer t
-            where t.kind = given.kind and t.due_at <= clock_timestamp()
-                and (t.lease_until is null or t.lease_until <= clock_timestamp())
+            where t.kind = given.kind and t.due_at <= statement_timestamp()
+                and (t.lease_until is null or t.lease_until <= statement_timestamp())
         )
         order by place
         """,
@@ -134,14 +136,14 @@ def claim_due(*, kind: str, max_running: int, limit: int) -> list[Doorbell]:
         with running as (
             select schema_name, count(*) as n
             from public.tenants_timer
-            where kind = %(kind)s and lease_until > clock_timestamp()
+            where kind = %(kind)s and lease_until > statement_timestamp()
             group by schema_name
         ), due as (
             select id, due_at, coalesce(n, 0)
                 + row_number() over (partition by schema_name order by due_at, id) as place
             from public.tenants_timer left join running using (schema_name)
-            where kind = %(kind)s and due_at <= clock_timestamp()
-                and (lease_until is null or lease_until <= clock_timestamp())
+            where kind = %(kind)s and due_at <= statement_timestamp()
+                and (lease_until is null or lease_until <= statement_timestamp())
         ), chosen as (
             select id from due where place <= ceil(%(max)s * %(share)s)
             order by place, due_at
@@ -149,8 +151,8 @@ def claim_due(*, kind: str, max_running: int, limit: int) -> list[Doorbell]:
                         greatest(0, %(max)s - (select coalesce(sum(n), 0) from running)))
         ), locked as (
             select t.id from public.tenants_timer t join chosen using (id)
-            where t.due_at <= clock_timestamp()
-                and (t.lease_until is null or t.lease_until <= clock_timestamp())
+            where t.due_at <= statement_timestamp()
+                and (t.lease_until is null or t.lease_until <= statement_timestamp())
             for update of t skip locked
         )
         update public.tenants_timer t

@@ -57,8 +57,8 @@ class Open:
 def open_turns(claims: Sequence[timers.Claim]) -> dict[timers.Claim, Open | TurnOutcome]:
     """Open the turns of some claims.
 
-    Of several, those whose conversation is locked elsewhere or gone are left out: waiting for one
-    while others are held could be a deadlock.
+    Of several, those whose conversation is locked elsewhere are left out: waiting for one while
+    others are held could be a deadlock.
     """
     now = database_now()
     wait = len(claims) == 1
@@ -73,7 +73,8 @@ def open_turns(claims: Sequence[timers.Claim]) -> dict[timers.Claim, Open | Turn
             .filter(status=Conversation.Status.OPEN)
         }
         # After the conversations, which is everybody's order of locks.
-        ours = [claim for claim in claims if wait or claim.ref in conversations]
+        locked = set() if wait else _locked_elsewhere(set(refs) - set(conversations))
+        ours = [claim for claim in claims if claim.ref not in locked]
         held = timers.hold_all(ours)
         opened.update(dict.fromkeys(ours, TurnOutcome.LEASE_LOST))
         # Whoever held these before us is gone, or its lease would still be there.
@@ -83,18 +84,29 @@ def open_turns(claims: Sequence[timers.Claim]) -> dict[timers.Claim, Open | Turn
             )
         found = bursts.pending([conversations[one.ref] for one in held if one.ref in conversations])
         begun: list[tuple[timers.Claim, Turn, AgentProfile]] = []
+        over: list[timers.Claim] = []
         for claim in held:
             conversation = conversations.get(claim.ref)
             turn = _new_turn(claim, conversation, found.get(claim.ref, []), now=now)
             if isinstance(turn, TurnOutcome):
                 opened[claim] = turn
-                timers.finish(claim)
+                over.append(claim)
             else:
                 begun.append((claim, *turn))
+        if over:
+            timers.finish(*over)
         Turn.objects.bulk_create(turn for _, turn, _ in begun)
         opened.update(_with_requests(begun, found, now=now))
         following.ring(conversations.values(), now=now)
     return opened
+
+
+def _locked_elsewhere(refs: set[int]) -> set[int]:
+    """Return those that are open conversations: who did not get these would have to wait."""
+    if not refs:
+        return set()
+    found = Conversation.objects.filter(pk__in=refs, status=Conversation.Status.OPEN)
+    return set(found.values_list("pk", flat=True))
 
 
 def _new_turn(
