@@ -13,6 +13,8 @@ EGRESS_ALLOWED_TENANTS = ["127.0.0.1"]
 ALLOWED_HOSTS = ["*"]
 # What a test changes holds at once, and nothing is remembered of rows that are rolled back.
 REMEMBER_S = 0.0
+# Each test client builds the middleware anew, which would look through all static files each time.
+WHITENOISE_AUTOREFRESH = True
 # A demo that runs from the same folder shares the broker, and must not take the tests' tasks; nor
 # may one process of the tests take those of another.
 _process = os.environ.get("PYTEST_XDIST_WORKER", "")
