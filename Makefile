@@ -11,9 +11,10 @@ BIN := $(VENV)/bin
 # Ports and sizes of `make demo` and `make run`; see `python manage.py stack --help`.
 ARGS ?=
 
-# Pythons of our own choice first: `make PYTHON=/path/to/python3.12 demo`.
+# Pythons of our own choice first: `make PYTHON=/path/to/python3.12 demo`. Then the system's: those of distributions
+# are built with profiles of real programs, those that version managers compile mostly are not and take half as long again.
 PYTHON ?=
-FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+FIND_PYTHON = for candidate in $(PYTHON) /usr/bin/python3 python3 python3.13 python3.12 python3.11; do \
 	"$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 		&& { command -v "$$candidate"; break; }; done
 
