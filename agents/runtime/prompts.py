@@ -308,6 +308,7 @@ def _environment() -> Environment:
         autoescape=False,  # noqa: S701 - plain text for a model or a phone, never HTML
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # else each use asks the disk whether the file has changed
     )
     environment.filters["fence"] = fence
     environment.filters["attribute"] = attribute

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Literal
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from agents.types import TranscriptLine
 from conversations.models import Conversation, InboundMessage, OutboundMessage
@@ -93,23 +95,37 @@ def pending(conversations: Sequence[Conversation]) -> dict[int, list[InboundMess
     """Return what waits for an answer, by conversation."""
     marks = {one.pk: one.handled_upto for one in conversations}
     found: dict[int, list[InboundMessage]] = {}
-    rows = InboundMessage.objects.select_related("attachment")
-    for message in rows.filter(
-        conversation__in=list(marks),
-        pk__gt=min(marks.values(), default=0),
-        turn=None,
-        silence_reason="",
-        deleted_at=None,
-    ).order_by("sent_at", "pk"):
+    rows = _unanswered(marks).select_related("attachment")
+    for message in rows.order_by("sent_at", "pk"):
         if message.pk > marks[message.conversation_id]:
             found.setdefault(message.conversation_id, []).append(message)
     return found
 
 
+def _unanswered(marks: Mapping[int, int]) -> QuerySet[InboundMessage]:
+    """Return what may wait for an answer; of each conversation only what is beyond its mark does.
+
+    Args:
+        marks: id of each conversation -> id of the message up to which it is dealt with.
+    """
+    return InboundMessage.objects.filter(
+        conversation__in=list(marks),
+        pk__gt=min(marks.values(), default=0),
+        turn=None,
+        silence_reason="",
+        deleted_at=None,
+    )
+
+
 def start_anew(conversations: Sequence[Conversation]) -> None:
     """Start counting anew: what is still unanswered is the next burst. No row is saved."""
-    left_of = pending(conversations)
+    marks = {one.pk: one.handled_upto for one in conversations}
+    received: dict[int, list[datetime]] = {}
+    left = _unanswered(marks).values_list("conversation_id", "pk", "received_at")
+    for conversation_id, message_id, received_at in left:
+        if message_id > marks[conversation_id]:
+            received.setdefault(conversation_id, []).append(received_at)
     for conversation in conversations:
-        left = left_of.get(conversation.pk, [])
-        conversation.n_pending, conversation.n_superseded = len(left), 0
-        conversation.first_pending_at = min((m.received_at for m in left), default=None)
+        waiting = received.get(conversation.pk, [])
+        conversation.n_pending, conversation.n_superseded = len(waiting), 0
+        conversation.first_pending_at = min(waiting, default=None)

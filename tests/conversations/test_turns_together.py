@@ -88,6 +88,25 @@ def test_a_conversation_that_is_locked_does_not_hold_up_the_others(committed_alp
     assert sorted(one.phone for one in bridge.sent) == ["5511900000001", "5511900000002"]
 
 
+def test_conversations_that_ended_end_together_and_one_that_was_armed_again_stays(
+    committed_alpha, bridge
+):
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    for phone in ("5511900000001", "5511900000002", "5511900000003"):
+        receive(device, message_body("bom dia", phone=phone, ref=phone))
+    due_now()
+    Conversation.objects.update(status=Conversation.Status.CLOSED)
+    last = Conversation.objects.last().pk
+    claims = timers.begin(ring_all("turn"))
+    timers.arm(kind="turn", ref=last, due_at=database_now())  # it came back meanwhile
+
+    opened = opening.open_turns(claims)
+
+    assert [str(opened[claim]) for claim in claims] == ["nothing_pending"] * 3
+    assert [(one.ref, one.lease_token) for one in Timer.objects.all()] == [(last, None)]
+    assert not Turn.objects.exists()
+
+
 def test_a_reply_whose_worker_died_before_the_send_is_sent_by_another(committed_alpha, bridge):
     device = make_device(make_agent(), bridge_url=bridge.url)
     receive(device, message_body("bom dia"))
