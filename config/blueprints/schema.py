@@ -246,7 +246,7 @@ class DeviceSection(Section):
     ]
     entry_agent: AgentRef
     quiet_s: float = Field(5, ge=0, le=60)
-    max_wait_s: float = Field(60, gt=0, le=600)
+    max_wait_s: float = Field(60, ge=0, le=600)
     max_messages: int = Field(20, ge=1, le=100)
     freshness_s: float = Field(900, ge=1, le=7 * 86_400)
     route_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")] | None = None
