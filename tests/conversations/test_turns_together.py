@@ -95,7 +95,7 @@ def test_conversations_that_ended_end_together_and_one_that_was_armed_again_stay
     for phone in ("5511900000001", "5511900000002", "5511900000003"):
         receive(device, message_body("bom dia", phone=phone, ref=phone))
     due_now()
-    Conversation.objects.update(status=Conversation.Status.CLOSED)
+    Conversation.objects.update(status=Conversation.Status.ARCHIVED)
     last = Conversation.objects.last().pk
     claims = timers.begin(ring_all("turn"))
     timers.arm(kind="turn", ref=last, due_at=database_now())  # it came back meanwhile
