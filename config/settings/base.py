@@ -159,10 +159,6 @@ DATABASES = {
         },
     }
 }
-# Where the server does not report the search path (before PostgreSQL 18) it is set once for a
-# connection and a tenant; closing, a rollback and a change of tenant forget it. Either way
-# `tests/tenants/test_isolation.py` proves it in a pool.
-TENANT_LIMIT_SET_CALLS = True
 # How long a process believes what it read of a tenant's rarely changed rows, in seconds: so much
 # later a change reaches the others. In a rush that is one statement a second and not one a message.
 REMEMBER_S = 1.0

@@ -24,18 +24,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         PostgreSQL reports each change of it, also one that a rollback takes back, before its answer
         ends (18 and newer, "search_path" in its protocol's ParameterStatus). An older server says
-        nothing, and the library decides as ever.
+        nothing, and gets the statement each time.
         """
         reported = self.connection.pgconn.parameter_status(b"search_path")
-        if reported is not None:
-            if reported.decode() == self._needed_path():
-                return
-            self.search_path_set_schemas = None  # whatever the library remembers: it is another
-        super()._handle_search_path(cursor)
+        if reported != self._needed_path():
+            super()._handle_search_path(cursor)
 
-    def _needed_path(self) -> str:
+    def _needed_path(self) -> bytes:
         """Return the search path as the server reports it, such as ``t_acme, public``."""
         names = [self.schema_name]
         if self.include_public_schema and self.schema_name != "public":
             names.append("public")
-        return ", ".join(one if _PLAIN.fullmatch(one) else f'"{one}"' for one in names)
+        return ", ".join(one if _PLAIN.fullmatch(one) else f'"{one}"' for one in names).encode()
