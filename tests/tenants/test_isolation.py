@@ -36,7 +36,7 @@ def look(schema):
 
 def work(seed):
     rng = random.Random(seed)
-    for _ in range(60):
+    for _ in range(150):
         schema = rng.choice(["t_alpha", "t_beta", "public"])
         how = rng.choice(["plain", "atomic", "rolled back", "released", "nested", "error"])
         try:
