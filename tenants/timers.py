@@ -106,8 +106,7 @@ def kinds_due(kinds: Iterable[str]) -> list[str]:
 
     The dispatcher asks this ten times a second and mostly gets nothing: one statement that looks
     into an index is then all, instead of a claim for each kind. What is due is judged by the
-    statement's instant, as in `claim_due`: an index cannot be searched for a clock that moves, and
-    everything that is armed was read instead.
+    statement's instant, as in `claim_due`: no index can be searched for a clock that moves.
     """
     rows = _rows(
         """
