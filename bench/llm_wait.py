@@ -46,7 +46,7 @@ MOST_S = 120.0
 
 @dataclass
 class InFlight:
-    """Counts each worker's connections to the model's port, five times a second."""
+    """Counts each worker's connections to the model's port, once a second: it costs time too."""
 
     stack: Stack
     port: int
@@ -64,7 +64,7 @@ class InFlight:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(0.2):
+        while not self._stop.wait(1.0):
             pids = {k: pid for k, pid in self.stack.pids().items() if k.startswith("worker")}
             holders = waiting.port_holders(pids)
             self.peak |= Counter(
