@@ -51,9 +51,10 @@ begin
         from pg_tables t
         where t.schemaname in ('public', 't_alpha', 't_beta')
             and t.tablename not in ('django_migrations', 'django_content_type', 'auth_permission')
-            -- Most have never held a row: their files are empty.
-            and pg_relation_size(format('%I.%I', t.schemaname, t.tablename)::regclass) > 0
     loop
+        -- Most have no rows to come back and have never held any: their files are empty.
+        continue when one.kept is null
+            and pg_relation_size(format('%I.%I', one.schemaname, one.tablename)::regclass) = 0;
         execute format('delete from %I.%I', one.schemaname, one.tablename);
         if one.kept is not null then
             execute format(
