@@ -8,15 +8,37 @@ from datetime import datetime
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import connection, models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models.conversations import Conversation
-from conversations.models.troubles import NumberTrouble
 from conversations.models.turns import Turn
 from conversations.types import FILE_KINDS
 from tenants.context import current_schema
-from tenants.models import Timer
+
+# Asked for every message, and to put it together takes Django longer than PostgreSQL needs for it.
+# Of a call that died with its worker, and of one that another goes on with, its row says nothing:
+# it is being made where its timer is held under the token that handed it over.
+_HEADS = """
+select distinct on (m.conversation_id) m.*,
+    exists (
+        select from conversations_numbertrouble trouble
+        where trouble.channel_account_ref = m.channel_account_ref
+    ) as is_troubled,
+    exists (
+        select from conversations_outboundmessage slow
+        join public.tenants_timer timer
+            on timer.schema_name = %(schema)s and timer.kind = 'send'
+            and timer.ref = slow.conversation_id and timer.lease_token = slow.handed_under
+            and timer.lease_until > %(now)s
+        where slow.channel_account_ref = m.channel_account_ref and slow.status = 'handed'
+            and slow.handed_at < %(slow_since)s and slow.failure_reason = ''
+            and slow.kind <> all(%(files)s)
+    ) as has_slow
+from conversations_outboundmessage m
+where m.conversation_id = any(%(ids)s) and m.status in ('created', 'handed')
+order by m.conversation_id, m.id
+"""
 
 
 class InboundMessage(models.Model):
@@ -79,37 +101,35 @@ class OutboundMessageQuerySet(models.QuerySet["OutboundMessage"]):
 
     def heads(
         self, conversation_ids: Sequence[int], *, now: datetime, slow_since: datetime
-    ) -> OutboundMessageQuerySet:
+    ) -> list[OutboundMessage]:
         """The first unsent message of each of some conversations, and how its number's bridge does.
 
         Args:
             slow_since: a call that was begun before and is still being made is a slow one; not that
                 of a file, which may wait for a place in this process.
         """
-        of_number = {"channel_account_ref": OuterRef("channel_account_ref")}
-        worked_on = Timer.objects.filter(
-            schema_name=current_schema(),
-            kind="send",
-            ref=OuterRef("conversation_id"),
-            # Of one that died in its call, and of who goes on with it, this says nothing.
-            lease_token=OuterRef("handed_under"),
-            lease_until__gt=now,
-        )
-        slow = OutboundMessage.objects.filter(
-            Exists(worked_on),
-            **of_number,
-            status=OutboundMessage.Status.HANDED,
-            handed_at__lt=slow_since,
-            failure_reason="",
-        ).exclude(kind__in=FILE_KINDS)
-        troubles = NumberTrouble.objects.filter(**of_number)
-        bridge = {"is_troubled": Exists(troubles), "has_slow": Exists(slow)}
-        return (
-            self.filter(conversation__in=conversation_ids, status__in=OutboundMessage.OPEN)
-            .annotate(**bridge)
-            .order_by("conversation_id", "pk")
-            .distinct("conversation_id")
-        )
+        given = {
+            "ids": list(conversation_ids),
+            "schema": current_schema(),
+            "now": now,
+            "slow_since": slow_since,
+            "files": [kind.value for kind in FILE_KINDS],
+        }
+        return list(self.raw(_HEADS, given))
+
+    def note_taken(self, ids: Sequence[int], *, now: datetime) -> None:
+        """Note that their channel has taken some messages.
+
+        A receipt may have overtaken the answer to the call; it says more.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "update conversations_outboundmessage"
+                " set status = case when status in ('created', 'handed') then 'acked'"
+                " else status end, acked_at = %s, next_attempt_at = null, unknown_at = null,"
+                " failure_reason = '' where id = any(%s)",
+                [now, list(ids)],
+            )
 
 
 class OutboundMessage(models.Model):

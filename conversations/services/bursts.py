@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Literal
 
 from django.db import connection
-from django.db.models import QuerySet
 
 from agents.types import TranscriptLine
 from conversations.models import Conversation, InboundMessage, OutboundMessage
@@ -50,6 +48,16 @@ cross join lateral (
 ) as line
 order by line.at
 """
+
+# What may wait for an answer; of each conversation only what is beyond its mark does. Asked for
+# every message, and Django takes longer to put such a statement together than PostgreSQL for it.
+_UNANSWERED = """
+from unnest(%(ids)s::bigint[], %(marks)s::bigint[]) as asked(id, mark)
+join conversations_inboundmessage m on m.conversation_id = asked.id and m.id > asked.mark
+where m.turn_id is null and m.silence_reason = '' and m.deleted_at is null
+"""
+_PENDING = f"select m.* {_UNANSWERED} order by m.sent_at, m.id"
+_COUNT_PENDING = f"select m.conversation_id, count(*), min(m.received_at) {_UNANSWERED} group by 1"
 
 
 def latest_lines(
@@ -93,39 +101,25 @@ def pending_messages(conversation: Conversation) -> list[InboundMessage]:
 
 def pending(conversations: Sequence[Conversation]) -> dict[int, list[InboundMessage]]:
     """Return what waits for an answer, by conversation."""
-    marks = {one.pk: one.handled_upto for one in conversations}
+    rows = InboundMessage.objects.raw(_PENDING, _marks(conversations))
     found: dict[int, list[InboundMessage]] = {}
-    rows = _unanswered(marks).select_related("attachment")
-    for message in rows.order_by("sent_at", "pk"):
-        if message.pk > marks[message.conversation_id]:
-            found.setdefault(message.conversation_id, []).append(message)
+    for message in rows.prefetch_related("attachment"):
+        found.setdefault(message.conversation_id, []).append(message)
     return found
-
-
-def _unanswered(marks: Mapping[int, int]) -> QuerySet[InboundMessage]:
-    """Return what may wait for an answer; of each conversation only what is beyond its mark does.
-
-    Args:
-        marks: id of each conversation -> id of the message up to which it is dealt with.
-    """
-    return InboundMessage.objects.filter(
-        conversation__in=list(marks),
-        pk__gt=min(marks.values(), default=0),
-        turn=None,
-        silence_reason="",
-        deleted_at=None,
-    )
 
 
 def start_anew(conversations: Sequence[Conversation]) -> None:
     """Start counting anew: what is still unanswered is the next burst. No row is saved."""
-    marks = {one.pk: one.handled_upto for one in conversations}
-    received: dict[int, list[datetime]] = {}
-    left = _unanswered(marks).values_list("conversation_id", "pk", "received_at")
-    for conversation_id, message_id, received_at in left:
-        if message_id > marks[conversation_id]:
-            received.setdefault(conversation_id, []).append(received_at)
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_PENDING, _marks(conversations))
+        left = {pk: (n, first_at) for pk, n, first_at in cursor.fetchall()}
     for conversation in conversations:
-        waiting = received.get(conversation.pk, [])
-        conversation.n_pending, conversation.n_superseded = len(waiting), 0
-        conversation.first_pending_at = min(waiting, default=None)
+        conversation.n_pending, conversation.first_pending_at = left.get(conversation.pk, (0, None))
+        conversation.n_superseded = 0
+
+
+def _marks(conversations: Sequence[Conversation]) -> dict[str, list[int]]:
+    return {
+        "ids": [one.pk for one in conversations],
+        "marks": [one.handled_upto for one in conversations],
+    }

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from django.db import transaction
-from django.db.models import Case, F, Value, When, prefetch_related_objects
+from django.db.models import prefetch_related_objects
 
 from conversations.channels import ChannelAccount, sender_for
 from conversations.models import Conversation, OutboundMessage, Turn
@@ -433,15 +433,7 @@ def _write_results(steps: Sequence[_Step], locked: Collection[int], *, now: date
     errors = {step.called.message_id: step.error for step in steps if step.called and step.error}
     sent = [step.called.message_id for step in steps if step.called and not step.error]
     if sent:
-        # A receipt may have overtaken the answer to the call; it says more.
-        is_open = When(status__in=OutboundMessage.OPEN, then=Value(OutboundMessage.Status.ACKED))
-        OutboundMessage.objects.filter(pk__in=sent).update(
-            status=Case(is_open, default=F("status")),
-            acked_at=now,
-            next_attempt_at=None,
-            unknown_at=None,
-            failure_reason="",
-        )
+        OutboundMessage.objects.note_taken(sent, now=now)
         events.sent(sent, now=now)
     if errors:
         # One whose conversation was merged meanwhile is found again by the other's line.

@@ -179,10 +179,10 @@ def test_a_worker_that_dies_in_its_try_blocks_nobody_and_one_that_lives_does(alp
 def troubled(message: OutboundMessage) -> OutboundMessage:
     """Return the head of the message's line with what is known of its number."""
     now = database_now()
-    found = OutboundMessage.objects.heads(
+    (found,) = OutboundMessage.objects.heads(
         [message.conversation_id], now=now, slow_since=now - timedelta(seconds=5)
     )
-    return found.get()
+    return found
 
 
 def test_nobody_stands_behind_a_message_over_which_the_bridge_takes_long(alpha, server):
