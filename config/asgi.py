@@ -17,6 +17,7 @@ from django.conf import settings  # noqa: E402
 from django.core.asgi import get_asgi_application  # noqa: E402
 
 from channels_web.api import urls as web_chat  # noqa: E402
+from config import pages  # noqa: E402
 from config.body_limit import BodyLimit  # noqa: E402
 from config.simulator_proxy import SimulatorProxy  # noqa: E402
 from conversations.api.streaming import Streams  # noqa: E402
@@ -24,6 +25,7 @@ from tenants import garbage  # noqa: E402
 from tenants.checks import refuse_unsafe_database  # noqa: E402
 from tenants.door import Receive, Scope, Send, WebhookDoor  # noqa: E402
 
+pages.load()
 _django = Streams(BodyLimit(get_asgi_application()), others=web_chat.STREAMS)
 _door = WebhookDoor()
 _simulator = SimulatorProxy(settings.SIMULATOR_URL) if settings.SIMULATOR_URL else None

@@ -8,6 +8,8 @@ from typing import Any
 from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
+# Looking through the code, as our commands do not either: see `tenants.commands`.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("prosa", task_cls="tenants.celery:TenantTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -3,8 +3,11 @@
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+from config import pages
 from conversations.webhooks import bring_lead
 from tenants.sites import tenant_site
+
+pages.register()
 
 handler500 = "tenants.api.errors.broken"
 urlpatterns: list[URLPattern | URLResolver] = [

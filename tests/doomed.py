@@ -7,6 +7,7 @@ Writes a line for each that ended: `ended`, its fail point and its exit code.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -26,10 +27,16 @@ def main() -> None:
     app.loader.import_default_modules()
     from django.conf import settings
 
+    from conversations import brazil
     from knowledge import retrieval
 
-    import_module("integrations.llm.openai_compatible")
+    for name in ("integrations.llm.openai_compatible", "celery.bin.celery", "celery.apps.worker"):
+        import_module(name)
     retrieval.warm_up()  # nothing here has threads or connections; those do not survive a fork
+    brazil.warm_up()
+    # Else each of them would look through all this for garbage, and copy the memory by that.
+    gc.collect()
+    gc.freeze()
 
     running: dict[int, str] = {}
     for name in names:

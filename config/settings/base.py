@@ -62,6 +62,8 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "SAMEORIGIN"
 
+# Without loading the pages: `config.pages` does, for the processes that serve them.
+PANEL = "django.contrib.admin.apps.SimpleAdminConfig"
 SHARED_APPS = [
     "django_tenants",
     "tenants",
@@ -70,7 +72,7 @@ SHARED_APPS = [
     "channels_whatsapp.servers",
     "config",
     "unfold",
-    "django.contrib.admin",
+    PANEL,
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -83,7 +85,7 @@ SHARED_APPS = [
 TENANT_APPS = [
     "tenants.audit",
     "tenants.api",
-    "django.contrib.admin",
+    PANEL,
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -10,8 +10,11 @@ from django.db import connection
 from django.test import Client
 from django_tenants.utils import tenant_context
 
+from config import pages
 from tenants.models import Tenant
 from tenants.services import staff
+
+pages.load()  # for the tests that go through all pages
 
 PASSWORD = "correct horse battery staple"
 

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
 from tenants.api.openapi import description
+from tenants.commands import QuickCommand
 
 FILE = settings.BASE_DIR / "docs" / "openapi.json"
 
@@ -18,7 +18,7 @@ def text() -> str:
     return json.dumps(description(), indent=2, ensure_ascii=False) + "\n"
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     """`api_schema`."""
 
     help = "Write docs/openapi.json from the views; the API serves the same at /api/v1/schema/."

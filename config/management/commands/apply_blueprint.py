@@ -8,12 +8,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from config.blueprints import applying, loading
 from config.blueprints.schema import Blueprint
 from knowledge.models import Document
+from tenants.commands import QuickCommand
 from tenants.context import release_connection
 from tenants.errors import DomainError
 
@@ -22,7 +23,7 @@ BRIDGE_WITHIN_S = 15
 FINAL = (Document.Status.READY, Document.Status.FAILED)
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     """`apply_blueprint FILE`."""
 
     help = "Create or update one tenant from a YAML blueprint; safe to repeat."

@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
 from django_tenants.utils import schema_context
@@ -16,6 +16,7 @@ from channels_chatwoot.models import Inbox
 from channels_whatsapp.models import Device
 from integrations.models import Credential, WebhookEndpoint
 from tenants import checks, inbox
+from tenants.commands import QuickCommand
 from tenants.crypto import CannotDecrypt
 from tenants.models import InboxEntry, Tenant, Timer
 
@@ -23,7 +24,7 @@ OLDEST_S = 60
 Problem = tuple[str, str]
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     """Looks for what is broken and says how to mend it."""
 
     help = "Check services, schemas, queues and credentials; exit 1 with a cause and a cure."

@@ -7,13 +7,14 @@ import os
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 
+from tenants.commands import QuickCommand
 from tenants.services import staff
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     """Makes a platform operator."""
 
     help = "Create a platform operator; the password is asked for, or read from OPERATOR_PASSWORD."

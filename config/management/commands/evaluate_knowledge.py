@@ -9,7 +9,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -17,6 +17,7 @@ from config import evaluation_report
 from knowledge.models import EvaluationRun
 from knowledge.services import evaluation
 from knowledge.services.evaluation import Outcome
+from tenants.commands import QuickCommand
 from tenants.errors import DomainError
 from tenants.models import Tenant
 
@@ -26,7 +27,7 @@ POLL_S = 2.0
 """Pause before looking again at a run that a worker has, in seconds."""
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     """`evaluate_knowledge SLUG questions.jsonl`."""
 
     help = "Ask a tenant's knowledge the questions of a file, and compare with the last run."

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
 from config import event_pages
+from tenants.commands import QuickCommand
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     """Writes the documentation of events."""
 
     help = "Write docs/events.md and the JSON Schemas in docs/events/ from the payloads."

@@ -6,13 +6,14 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from config.blueprints import exporting
+from tenants.commands import QuickCommand
 from tenants.models import Tenant
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     """`export_blueprint SLUG`."""
 
     help = "Print one tenant's configuration as YAML, secrets as names of environment variables."

@@ -8,17 +8,18 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django_tenants.utils import schema_context
 
 from channels_whatsapp.services import servers
 from integrations.services import prices
 from tenants.checks import refuse_half_migrated
+from tenants.commands import QuickCommand
 from tenants.models import Tenant
 from tenants.services import staff, tenants
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     """Migrates the platform and every tenant."""
 
     help = "Apply migrations to the platform and to every tenant, and refresh roles and prices."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 from django.db.models import Model
 from django_tenants.utils import schema_context
@@ -14,6 +14,7 @@ from channels_whatsapp.models import Device
 from channels_whatsapp.servers.models import BridgeServer
 from integrations.models import Credential, HttpTool, HttpToolCall, McpServer, WebhookEndpoint
 from tenants import crypto
+from tenants.commands import QuickCommand
 from tenants.models import InboundRoute, Tenant
 
 _PUBLIC: tuple[tuple[type[Model], str], ...] = (
@@ -36,7 +37,7 @@ _TENANT: tuple[tuple[type[Model], str], ...] = (
 )
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     """Encrypts every stored secret anew."""
 
     help = "Encrypt every stored secret under the first of FIELD_ENCRYPTION_KEYS. Safe to repeat."

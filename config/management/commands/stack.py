@@ -11,12 +11,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 
 from config import embedded, local
 from config.processes import Program, Supervisor, is_free, wait_for
 from tenants import owners
+from tenants.commands import QuickCommand
 
 PYTHON = sys.executable
 MANAGE = [PYTHON, "manage.py"]
@@ -38,7 +39,7 @@ def free_leases(name: str) -> None:
         connection.close()
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     """Runs every process of an installation."""
 
     help = "Run web, workers, dispatcher and bridge simulator together; Ctrl-C stops them."

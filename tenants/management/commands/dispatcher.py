@@ -6,12 +6,11 @@ import signal
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from tenants import dispatching, garbage
+from tenants.commands import QuickCommand
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     """Runs the dispatcher."""
 
     help = "Find due work in the database and ring the workers for it. Several may run at once."
