@@ -123,6 +123,28 @@ def kinds_due(kinds: Iterable[str]) -> list[str]:
     return [kind for (kind,) in rows]
 
 
+def due_within(kinds: Iterable[str], *, seconds: float) -> float | None:
+    """Return in how many seconds the next free timer of `kinds` becomes due; None for later ones.
+
+    Args:
+        seconds: how far it is looked ahead.
+    """
+    rows = _rows(
+        """
+        select extract(epoch from min(next.due_at) - clock_timestamp())
+        from unnest(%(kinds)s::text[]) as given(kind) cross join lateral (
+            select t.due_at from public.tenants_timer t
+            where t.kind = given.kind and t.due_at > statement_timestamp()
+                and t.due_at <= statement_timestamp() + make_interval(secs => %(seconds)s)
+                and (t.lease_until is null or t.lease_until <= t.due_at)
+            order by t.due_at limit 1
+        ) next
+        """,
+        {"kinds": list(kinds), "seconds": seconds},
+    )
+    return None if rows[0][0] is None else max(0.0, float(rows[0][0]))
+
+
 def claim_due(*, kind: str, max_running: int, limit: int) -> list[Doorbell]:
     """Lease due timers of `kind` for ringing, those of the least busy tenants first.
 

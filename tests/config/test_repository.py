@@ -28,7 +28,12 @@ READS_VARIABLE = re.compile(
 )
 SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN|_KEY|KEYS$")
 # Other programs' own, set by our code or by them, and never by an operator.
-NOT_OURS = {"CELERY_SKIP_CHECKS", "DJANGO_SETTINGS_MODULE", "OMP_WAIT_POLICY", "PYTEST_XDIST_WORKER"}
+NOT_OURS = {
+    "CELERY_SKIP_CHECKS",
+    "DJANGO_SETTINGS_MODULE",
+    "OMP_WAIT_POLICY",
+    "PYTEST_XDIST_WORKER",
+}
 
 
 def sources() -> list[Path]:

@@ -158,6 +158,34 @@ def test_a_flushed_broker_loses_no_work(committed_alpha, empty_broker):
     assert dispatching.tick() == 1
 
 
+class Waits(threading.Event):
+    """Notes the waits of a loop that it stops after the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.append(timeout or 0.0)
+        self.set()
+        return True
+
+
+@pytest.mark.parametrize(("n_rung", "is_cut"), [(0, True), (3, False)], ids=["idle", "busy"])
+def test_who_has_nothing_to_do_looks_when_something_is_due(
+    committed_alpha, monkeypatch, n_rung, is_cut
+):
+    monkeypatch.setattr(dispatching, "tick", lambda: n_rung)
+    monkeypatch.setattr(dispatching, "keep_house", lambda **_: None)
+    monkeypatch.setattr(dispatching, "TICK_S", 3600.0)
+    timers.arm(kind="turn", ref=1, due_at=database_now() + timedelta(seconds=600))
+    waits = Waits()
+
+    dispatching.run(stop=waits)
+
+    assert (waits.seconds[0] <= 600) is is_cut
+
+
 def test_sweeps_ring_each_ready_tenant_at_their_pace(committed_alpha, empty_broker, settings):
     settings.TENANT_SWEEPS = {"knowledge.tasks.requeue_stalled": 3600}
     last_run: dict[str, float] = {}

@@ -58,6 +58,25 @@ def test_only_kinds_with_something_due_and_free_are_named(alpha, beta):
     assert timers.kinds_due(["turn"]) == ["turn"]
 
 
+def test_the_next_free_one_is_told_by_how_far_it_is(alpha, beta):
+    def due_within(*kinds: str, seconds: float = 60) -> float | None:
+        return timers.due_within(kinds, seconds=seconds)
+
+    assert due_within("turn") is None
+    arm(1)  # due already
+    arm(2, seconds=50)
+    assert due_within("turn", seconds=30) is None
+    with tenant_context(beta):
+        arm(2, seconds=40)
+        timers.arm(kind="send", ref=2, due_at=database_now() + timedelta(seconds=30))
+
+    assert 30 < due_within("turn") <= 40
+    assert due_within("none", "send", "turn") <= 30
+    held = Timer.objects.filter(kind="turn", schema_name="t_beta")
+    held.update(lease_token=uuid.uuid4(), lease_until=database_now() + timedelta(seconds=55))
+    assert 40 < due_within("turn") <= 50
+
+
 def test_two_tenants_have_timers_of_the_same_row(alpha, beta):
     arm(7)
     with tenant_context(beta):
