@@ -18,7 +18,8 @@ from tenants.queueing import ring
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.1
-"""How often due rows are looked for, in seconds: the lateness that a contact could notice."""
+"""How often due rows are looked for at least, in seconds: the lateness that a contact could
+notice."""
 
 LEAST_WAIT_S = 0.005
 HOUSEKEEPING_EVERY_S = 10
@@ -95,7 +96,7 @@ def keep_house(*, last_run: dict[str, float]) -> None:
 def run(*, stop: threading.Event) -> None:
     """Tick until `stop` is set; a database that is away is waited for.
 
-    After a tick with nothing to do the next one comes at the instant at which something is due.
+    After a tick that rang nothing the next one comes at the instant at which something becomes due.
     After others it does not: what becomes due within a tick costs less together.
     """
     last_run: dict[str, float] = {}

@@ -104,8 +104,8 @@ def arm_all(*, kind: str, refs: Iterable[int], due_at: datetime) -> None:
 def kinds_due(kinds: Iterable[str]) -> list[str]:
     """Return those of `kinds` of which a timer is due and free, in the order given.
 
-    The dispatcher asks this ten times a second and mostly gets nothing: one statement that looks
-    into an index is then all, instead of a claim for each kind. What is due is judged by the
+    The dispatcher asks this ten times a second or more and mostly gets nothing: one statement that
+    looks into an index is then all, instead of a claim for each kind. What is due is judged by the
     statement's instant, as in `claim_due`: no index can be searched for a clock that moves.
     """
     rows = _rows(
@@ -126,6 +126,8 @@ def kinds_due(kinds: Iterable[str]) -> list[str]:
 def due_within(kinds: Iterable[str], *, seconds: float) -> float | None:
     """Return in how many seconds the next free timer of `kinds` becomes due; None for later ones.
 
+    A kind of which one is due and free already says nothing: as many run as may.
+
     Args:
         seconds: how far it is looked ahead.
     """
@@ -134,11 +136,12 @@ def due_within(kinds: Iterable[str], *, seconds: float) -> float | None:
         select extract(epoch from min(next.due_at) - clock_timestamp())
         from unnest(%(kinds)s::text[]) as given(kind) cross join lateral (
             select t.due_at from public.tenants_timer t
-            where t.kind = given.kind and t.due_at > statement_timestamp()
+            where t.kind = given.kind
                 and t.due_at <= statement_timestamp() + make_interval(secs => %(seconds)s)
-                and (t.lease_until is null or t.lease_until <= t.due_at)
+                and (t.lease_until is null or t.lease_until <= statement_timestamp())
             order by t.due_at limit 1
         ) next
+        where next.due_at > statement_timestamp()
         """,
         {"kinds": list(kinds), "seconds": seconds},
     )

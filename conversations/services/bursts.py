@@ -49,12 +49,13 @@ cross join lateral (
 order by line.at
 """
 
-# What may wait for an answer; of each conversation only what is beyond its mark does. Asked for
+# What may wait for an answer; of each conversation only what is beyond its mark does, and the least
+# of the marks lets the planner pass by all that is older. Asked for
 # every message, and Django takes longer to put such a statement together than PostgreSQL for it.
 _UNANSWERED = """
 from unnest(%(ids)s::bigint[], %(marks)s::bigint[]) as asked(id, mark)
 join conversations_inboundmessage m on m.conversation_id = asked.id and m.id > asked.mark
-where m.turn_id is null and m.silence_reason = '' and m.deleted_at is null
+where m.id > %(least)s and m.turn_id is null and m.silence_reason = '' and m.deleted_at is null
 """
 _PENDING = f"select m.* {_UNANSWERED} order by m.sent_at, m.id"
 _COUNT_PENDING = f"select m.conversation_id, count(*), min(m.received_at) {_UNANSWERED} group by 1"
@@ -101,6 +102,8 @@ def pending_messages(conversation: Conversation) -> list[InboundMessage]:
 
 def pending(conversations: Sequence[Conversation]) -> dict[int, list[InboundMessage]]:
     """Return what waits for an answer, by conversation."""
+    if not conversations:
+        return {}
     rows = InboundMessage.objects.raw(_PENDING, _marks(conversations))
     found: dict[int, list[InboundMessage]] = {}
     for message in rows.prefetch_related("attachment"):
@@ -110,6 +113,8 @@ def pending(conversations: Sequence[Conversation]) -> dict[int, list[InboundMess
 
 def start_anew(conversations: Sequence[Conversation]) -> None:
     """Start counting anew: what is still unanswered is the next burst. No row is saved."""
+    if not conversations:
+        return
     with connection.cursor() as cursor:
         cursor.execute(_COUNT_PENDING, _marks(conversations))
         left = {pk: (n, first_at) for pk, n, first_at in cursor.fetchall()}
@@ -118,8 +123,6 @@ def start_anew(conversations: Sequence[Conversation]) -> None:
         conversation.n_superseded = 0
 
 
-def _marks(conversations: Sequence[Conversation]) -> dict[str, list[int]]:
-    return {
-        "ids": [one.pk for one in conversations],
-        "marks": [one.handled_upto for one in conversations],
-    }
+def _marks(conversations: Sequence[Conversation]) -> dict[str, int | list[int]]:
+    marks = {one.pk: one.handled_upto for one in conversations}
+    return {"ids": list(marks), "marks": list(marks.values()), "least": min(marks.values())}

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from django.db import DataError, transaction
+from django.db import DataError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django_tenants.utils import tenant_context
 
 from conversations.models import Conversation, OutboundMessage, Turn
@@ -51,10 +52,26 @@ def test_nothing_is_asked_for_no_rows(alpha, django_assert_num_queries):
 
 
 @pytest.mark.parametrize("model", [Conversation, Turn, OutboundMessage])
-def test_every_field_of_the_hot_rows_has_a_type_that_a_list_can_have(alpha, model):
+def test_every_field_of_the_hot_rows_can_be_changed(alpha, model):
     names = [one.name for one in model._meta.fields if not one.primary_key]
 
     update_each([model(pk=-1)], names)  # such a row does not exist
+
+
+def test_few_rows_of_a_large_table_are_found_by_their_keys(alpha):
+    insert_each([call() for _ in range(3000)])
+    with connection.cursor() as cursor:
+        cursor.execute("analyze integrations_modelcall")
+    last = ModelCall.objects.order_by("pk").last()
+
+    with CaptureQueriesContext(connection) as said:
+        update_each([last], ["model"])
+    with connection.cursor() as cursor:
+        cursor.execute("explain " + said[-1]["sql"])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert "Index Scan" in plan
+    assert "Seq Scan" not in plan
 
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
@@ -86,6 +103,25 @@ def test_rows_are_inserted_as_they_are(alpha):
                 wanted, got = (getattr(one, field.attname) for one in (given, stored))
                 assert got == wanted, field.name
     assert ModelCall.objects.filter(agent_uuid=None, price={}).get().uuid == second.uuid
+
+
+def test_rows_are_changed_to_what_they_are(alpha):
+    odd = 'it\'s \\ "quoted" {}, [] \\u0041 ã 😀\n\t%s'
+    insert_each([call(), call()])
+    first, second = ModelCall.objects.order_by("pk")
+    first.cost_kind, first.cost_usd = "exact", Decimal("0.0000012300")
+    first.turn_uuid, first.seconds = uuid.uuid4(), 0.1
+    first.agent_name, first.price = odd[:80], {"a": [1, None, odd], odd: {"b": True}}
+    second.input_tokens, second.agent_name = 7, "a\x00b"
+    fields = [one.name for one in ModelCall._meta.concrete_fields if not one.primary_key]
+
+    update_each([first, second], fields)
+
+    second.agent_name = "ab"
+    for given, stored in zip([first, second], ModelCall.objects.order_by("pk"), strict=True):
+        for field in ModelCall._meta.concrete_fields:
+            wanted, got = (getattr(one, field.attname) for one in (given, stored))
+            assert got == wanted, field.name
 
 
 def test_what_is_empty_is_null_and_not_the_json_null(alpha):

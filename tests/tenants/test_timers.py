@@ -63,7 +63,6 @@ def test_the_next_free_one_is_told_by_how_far_it_is(alpha, beta):
         return timers.due_within(kinds, seconds=seconds)
 
     assert due_within("turn") is None
-    arm(1)  # due already
     arm(2, seconds=50)
     assert due_within("turn", seconds=30) is None
     with tenant_context(beta):
@@ -75,6 +74,9 @@ def test_the_next_free_one_is_told_by_how_far_it_is(alpha, beta):
     held = Timer.objects.filter(kind="turn", schema_name="t_beta")
     held.update(lease_token=uuid.uuid4(), lease_until=database_now() + timedelta(seconds=55))
     assert 40 < due_within("turn") <= 50
+    arm(1)
+    assert due_within("turn") is None  # one waits for a place already
+    assert due_within("turn", "send") <= 30
 
 
 def test_two_tenants_have_timers_of_the_same_row(alpha, beta):
