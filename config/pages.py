@@ -8,12 +8,6 @@ from __future__ import annotations
 from importlib import import_module
 
 from django.conf import settings
-from django.contrib import admin
-
-
-def register() -> None:
-    """Register the pages of both panels; does nothing the second time."""
-    admin.autodiscover()
 
 
 def load() -> None:

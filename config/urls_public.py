@@ -1,12 +1,12 @@
 """Addresses on the platform's own host."""
 
+from django.contrib.admin import autodiscover
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from config import pages
 from tenants.sites import public_site
 
-pages.register()
+autodiscover()  # the pages, here and not at each start: see config.pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

@@ -1,13 +1,13 @@
 """Addresses on a tenant's host."""
 
+from django.contrib.admin import autodiscover
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from config import pages
 from conversations.webhooks import bring_lead
 from tenants.sites import tenant_site
 
-pages.register()
+autodiscover()  # the pages, here and not at each start: see config.pages
 
 handler500 = "tenants.api.errors.broken"
 urlpatterns: list[URLPattern | URLResolver] = [

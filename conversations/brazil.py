@@ -61,7 +61,7 @@ def of_year(region: str, year: int) -> tuple[Holiday, ...]:
     """Return the holidays of a region in a year, in order; none for an empty region."""
     if region not in REGIONS:
         return ()
-    # Here, because the library loads every country: a second and 45 MB, not for each process.
+    # Here, because the library loads every country: 0.2 s and 18 MB, not for each process.
     from holidays.countries.brazil import Brazil
 
     state = region.partition("-")[2] or None

@@ -22,6 +22,8 @@ TICK_S = 0.1
 notice."""
 
 LEAST_WAIT_S = 0.005
+"""Pause between two ticks at least, in seconds."""
+
 HOUSEKEEPING_EVERY_S = 10
 ENTRIES_A_TICK, ENTRIES_A_TASK = 500, 25
 

@@ -62,7 +62,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "SAMEORIGIN"
 
-# Without loading the pages: `config.pages` does, for the processes that serve them.
+# Without loading the pages: the addresses do, for the processes that serve them (`config.pages`).
 PANEL = "django.contrib.admin.apps.SimpleAdminConfig"
 SHARED_APPS = [
     "django_tenants",

@@ -50,8 +50,8 @@ order by line.at
 """
 
 # What may wait for an answer; of each conversation only what is beyond its mark does, and the least
-# of the marks lets the planner pass by all that is older. Asked for
-# every message, and Django takes longer to put such a statement together than PostgreSQL for it.
+# of the marks lets the planner pass by all that is older. Asked for every message, and Django takes
+# longer to put such a statement together than PostgreSQL for it.
 _UNANSWERED = """
 from unnest(%(ids)s::bigint[], %(marks)s::bigint[]) as asked(id, mark)
 join conversations_inboundmessage m on m.conversation_id = asked.id and m.id > asked.mark
