@@ -1,12 +1,11 @@
 """One call of a sending route: what it needs, the faults that it acts out, its line in the log."""
 
 import asyncio
-import random
 from dataclasses import dataclass
 from typing import NoReturn
 
 from channels_whatsapp.simulator.core import Simulator
-from channels_whatsapp.simulator.courier import take
+from channels_whatsapp.simulator.courier import happens, take
 from channels_whatsapp.simulator.http import AnswerDropped, Payload, Refused
 from channels_whatsapp.simulator.model import Faults, SendRecord, State, User
 
@@ -81,7 +80,7 @@ class SendingCall:
             self._simulator.record_send(self._record)
             raise
         fail, self._faults.fail_next = take(self._faults.fail_next)
-        if fail or random.random() < self._faults.fail_rate:  # noqa: S311 - chaos, not secrets
+        if fail or happens(self._faults.fail_rate):
             self._record.status = self._faults.fail_status
             self._simulator.record_send(self._record)
             raise Refused(self._faults.fail_status, self._faults.fail_text)
@@ -106,7 +105,7 @@ class SendingCall:
             Refused: the caller is told 500 although the message was sent.
         """
         drop, self._faults.drop_answer_next = take(self._faults.drop_answer_next)
-        if drop or random.random() < self._faults.drop_answer_rate:  # noqa: S311 - chaos
+        if drop or happens(self._faults.drop_answer_rate):
             self._record.outcome = "answer_dropped"
             self._record.status = 500 if self._faults.drop_answer_mode == "500" else 0
         self._simulator.record_send(self._record)

@@ -1,4 +1,5 @@
 import json
+import random
 import time
 
 import httpx2
@@ -144,3 +145,14 @@ def test_the_bridges_own_bugs_can_be_switched_on(simulator: Running, receiver: R
     simulator.admin("DELETE", f"/admin/users/{created['data']['id']}")
     assert simulator.admin("GET", "/admin/users").json()["data"] == []
     assert simulator.api("GET", "/session/status", token="t9").status_code == 200
+
+
+def test_chance_is_not_drawn_from_what_the_process_shares(simulator: Running) -> None:
+    simulator.clinic("")
+    simulator.sim("faults", lose_rate=0.5, fail_rate=0.5, shuffle_s=0.1)
+    before = random.getstate()
+
+    simulator.sim("contact-sends", user="t1", contact=PHONE, text="oi")
+    simulator.api("POST", "/chat/send/text", SEND)
+
+    assert random.getstate() == before

@@ -112,7 +112,9 @@ def test_who_waits_for_the_network_has_no_place_meanwhile(threads):
 
     class Slow(ScriptedServer):
         def take(self, request):
-            was_free.append(threads.submit(Holder(threads, stile).inside.wait, 5).result())
+            holder = Holder(threads, stile)
+            was_free.append(holder.inside.wait(5))
+            holder.end.set()
             return super().take(request)
 
     with Slow() as server:
