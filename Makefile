@@ -22,9 +22,9 @@ FIND_PYTHON = for candidate in $(PYTHON) /usr/bin/python3 python3 python3.13 pyt
 CHROMIUM := $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name) 2>/dev/null)))
 WITHOUT_BROWSER := $(if $(CHROMIUM),,-m "not browser")
 
-# Each process of the tests takes a test database and two to three hundred MB; many tests wait, so there is one more than cores.
+# Each process of the tests takes a test database and two to three hundred MB; many tests wait, so there are two more than cores.
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
-PROCESSES ?= $(shell echo $$(($(CORES) < 4 ? $(CORES) + 1 : 4)))
+PROCESSES ?= $(shell echo $$(($(CORES) < 2 ? $(CORES) + 2 : 4)))
 
 # Else every process of the demo and of the tests would compile all modules anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -95,7 +95,7 @@ doctor: setup ## Look for what would keep this installation from answering
 # Proving it.
 
 .PHONY: test bench check static
-test: setup-dev ## The whole test suite on embedded PostgreSQL and Valkey, one process more than cores, at most 4, for many tests wait (PROCESSES=1 ARGS="-k burst")
+test: setup-dev ## The whole test suite on embedded PostgreSQL and Valkey, two processes more than cores, at most 4, for many tests wait (PROCESSES=1 ARGS="-k burst")
 	@$(if $(CHROMIUM),,echo "No Chromium here: the browser test is left out (apt-get install chromium).")
 	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(WITHOUT_BROWSER) $(ARGS)
 

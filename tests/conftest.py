@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -97,17 +98,28 @@ def _each_text_is_embedded_once() -> Iterator[None]:
         yield
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Read a share of the test files: what one process has compiled, the others need not.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[object]:
+    """Load the tests without looking for garbage: that takes a fifth of the time and finds none."""
+    gc.disable()
+    try:
+        _compile_a_share(session.config)
+        return (yield)
+    finally:
+        gc.enable()
+
+
+def _compile_a_share(config: pytest.Config) -> None:
+    """Read some of the test files: what one process has compiled, the others need not.
 
     On a fresh clone that is half of what a start takes; all begin at the same time.
     """
-    given = getattr(session.config, "workerinput", None)
-    if given is None or session.config.args != session.config.getini("testpaths"):
+    given = getattr(config, "workerinput", None)
+    if given is None or config.args != config.getini("testpaths"):
         return
     number, of = int(given["workerid"].removeprefix("gw")), given["workercount"]
     for file in sorted(Path(__file__).parent.rglob("test_*.py"))[number::of]:
-        name = ".".join(file.relative_to(session.config.rootpath).with_suffix("").parts)
+        name = ".".join(file.relative_to(config.rootpath).with_suffix("").parts)
         with suppress(Exception):  # whatever is wrong with it, the collection tells
             import_module(name)
 
@@ -164,7 +176,6 @@ def transactional_db(
         yield
         connections.close_all()  # with what a failed test may have left open
         database.restore()
-        connections.close_all()
 
 
 @pytest.fixture

@@ -1,0 +1,36 @@
+"""The tests' own database is as new after each test that commits."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import Group
+from django.db import connection, connections
+from django_tenants.utils import tenant_context
+
+from tenants.models import Tenant
+from tests import database
+from tests.factories import make_agent
+
+
+def run(sql: str) -> list[tuple[object, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return list(cursor.fetchall()) if cursor.description else []
+
+
+def test_rows_sequences_and_indexes_come_back(committed_alpha: Tenant) -> None:
+    groups = list(Group.objects.order_by("pk").values())
+    first = make_agent().pk
+    Tenant.objects.filter(slug="beta").update(name="Outra")
+    run("truncate auth_group cascade")
+    run("create index made_by_a_test on knowledge_chunkvector (space_id)")
+    connections.close_all()
+
+    database.restore()
+
+    with tenant_context(committed_alpha):
+        assert list(Group.objects.order_by("pk").values()) == groups
+        assert groups
+        assert run("select from agents_agent") == []
+        assert make_agent().pk == first
+        assert run("select from pg_class where relname = 'made_by_a_test'") == []
+    assert Tenant.objects.get(slug="beta").name == "Beta"
