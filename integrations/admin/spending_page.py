@@ -141,7 +141,7 @@ def context(
         "has_calls": total.n_calls > 0 or report.saved.n_calls > 0,
         "tiles": _tiles(report, span, today),
         "bars": _bars(report.days),
-        "chart_label": _chart_label(report.days),
+        "chart_label": "" if report.total.is_unknown else _chart_label(report.days),
         "tables": [
             (_("By model"), _lines(report.models, total, _("no model"))),
             (_("By agent"), _lines(report.agents, total, _("no agent"))),
@@ -180,15 +180,13 @@ def _tiles(report: Report, span: Span, today: date) -> list[dict[str, str]]:
     tiles = [
         {
             "label": _("Cost"),
-            "value": words.usd(total.usd),
-            "detail": words.brl(total.brl)
-            if total.brl is not None
-            else _("in R$ unknown: a day has no exchange rate"),
+            "value": words.not_measured() if total.is_unknown else words.usd(total.usd),
+            "detail": _cost_detail(total),
         },
         {
             "label": _("Of that estimated"),
-            "value": words.usd(total.estimated_usd),
-            "detail": _("the provider did not count these tokens"),
+            "value": words.not_measured() if total.is_unknown else words.usd(total.estimated_usd),
+            "detail": "" if total.is_unknown else _("the provider did not count these tokens"),
         },
         {
             "label": _("Not measured"),
@@ -218,6 +216,14 @@ def _tiles(report: Report, span: Span, today: date) -> list[dict[str, str]]:
             }
         )
     return [{"tone": "", **tile} for tile in tiles]
+
+
+def _cost_detail(total: Sums) -> str:
+    if total.is_unknown:
+        return _("no price is known for their model")
+    if total.brl is None:
+        return _("in R$ unknown: a day has no exchange rate")
+    return words.brl(total.brl)
 
 
 def _saved_tile(saved: Saved) -> dict[str, str]:
@@ -279,8 +285,9 @@ def _chart_label(days: tuple[Row, ...]) -> str:
 
 
 def _summary(sums: Sums) -> str:
-    parts = [words.usd(sums.usd), _n_calls(sums.n_calls)]
-    return " · ".join([*parts, *_notes(sums)])
+    if sums.is_unknown:
+        return f"{words.not_measured()} · {_n_calls(sums.n_calls)}"
+    return " · ".join([words.usd(sums.usd), _n_calls(sums.n_calls), *_notes(sums)])
 
 
 def _notes(sums: Sums) -> list[str]:
@@ -324,17 +331,13 @@ def _line(row: Row, total: Sums, *, label: str, url: str = "") -> Line:
         label=label,
         url=url,
         # Where every call's price is unknown, nothing at all is known, which is not 0.
-        usd=words.not_measured() if _is_unknown(sums) else words.usd(sums.usd),
-        brl="" if _is_unknown(sums) else words.brl(sums.brl),
-        notes="" if _is_unknown(sums) else " · ".join(_notes(sums)),
+        usd=words.not_measured() if sums.is_unknown else words.usd(sums.usd),
+        brl="" if sums.is_unknown else words.brl(sums.brl),
+        notes="" if sums.is_unknown else " · ".join(_notes(sums)),
         n_calls=words.number(sums.n_calls),
         tokens=_tokens(sums),
         share=share,
     )
-
-
-def _is_unknown(sums: Sums) -> bool:
-    return sums.n_unknown > 0 and sums.n_unknown + sums.n_failed == sums.n_calls
 
 
 def _troubles(report: Report) -> list[tuple[str, str]]:

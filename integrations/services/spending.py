@@ -43,6 +43,11 @@ class Sums:
     cached_input_tokens: int | None
     reasoning_tokens: int | None
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether no price of any call is known: what they cost is not measured, which is not 0."""
+        return self.n_unknown > 0 and self.n_unknown + self.n_failed == self.n_calls
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -116,14 +121,15 @@ def report(
 
 
 def projection(*, today: date, zone: ZoneInfo) -> Decimal | None:
-    """Return what this month will have cost in US$ if it goes on as so far; None without a call.
+    """Return what this month will have cost in US$ if it goes on as so far.
 
-    Today counts only as far as it has gone: nobody is told in the morning that the month is cheap.
+    None without a call whose cost is known. Today counts only as far as it has gone: nobody is
+    told in the morning that the month is cheap.
     """
     first = today.replace(day=1)
     calls = calls_between(first, today, zone=zone)
     sums = _sums(calls.aggregate(**_AGGREGATES))
-    if not sums.n_calls:
+    if not sums.n_calls or sums.is_unknown:
         return None
     n_days = calendar.monthrange(today.year, today.month)[1]
     before = _sums(

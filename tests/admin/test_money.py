@@ -69,6 +69,16 @@ def test_measured_estimated_and_not_measured_are_kept_apart(owner: Client) -> No
     assert "US$ 900,00" in text_of(owner, f"{SPENDING}?origin=evaluation")
 
 
+def test_where_no_price_is_known_nothing_is_said_to_cost_nothing(owner: Client) -> None:
+    make_call(model="unheard-of")
+    make_call(model="unheard-of", failure="timed out")
+
+    text = text_of(owner, SPENDING)
+
+    # Days without a call cost nothing, and are in the table of days alone.
+    assert text.count("0,00") == text.count("US$ 0,00 · 0 ")
+
+
 @pytest.mark.parametrize(
     "query",
     [
