@@ -22,7 +22,7 @@ FIND_PYTHON = for candidate in $(PYTHON) /usr/bin/python3 python3 python3.13 pyt
 CHROMIUM := $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name) 2>/dev/null)))
 WITHOUT_BROWSER := $(if $(CHROMIUM),,-m "not browser")
 
-# Each process of the tests takes a test database and two to three hundred MB; many tests wait, so there are two more than cores.
+# Each process of the tests takes a test database and two to three hundred MB; many tests wait, so there are two more than cores, at most four.
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 PROCESSES ?= $(shell echo $$(($(CORES) < 2 ? $(CORES) + 2 : 4)))
 

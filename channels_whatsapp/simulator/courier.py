@@ -23,7 +23,7 @@ MAX_REDIRECTS = 15
 # Deliveries remembered for test checkers.
 MAX_RECORDS = 100_000
 
-# Not the one that all share: a simulator runs beside tests that find out who draws from that.
+# Its own: the one that a process shares belongs to whoever seeds it.
 _dice = random.Random()  # noqa: S311 - chaos, not secrets
 
 

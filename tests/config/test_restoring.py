@@ -14,12 +14,14 @@ from tests.factories import make_agent
 def run(sql: str) -> list[tuple[object, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql)
-        return list(cursor.fetchall()) if cursor.description else []
+        return list(cursor.fetchall()) if cursor.description is not None else []
 
 
 def test_rows_sequences_and_indexes_come_back(committed_alpha: Tenant) -> None:
+    connections.close_all()
+    database.restore()  # whatever was counted when the database was made
     groups = list(Group.objects.order_by("pk").values())
-    first = make_agent().pk
+    first, role = make_agent().pk, Group.objects.create(name="made by a test").pk
     Tenant.objects.filter(slug="beta").update(name="Outra")
     run("truncate auth_group cascade")
     run("create index made_by_a_test on knowledge_chunkvector (space_id)")
@@ -32,5 +34,6 @@ def test_rows_sequences_and_indexes_come_back(committed_alpha: Tenant) -> None:
         assert groups
         assert run("select from agents_agent") == []
         assert make_agent().pk == first
+        assert Group.objects.create(name="made by a test").pk == role
         assert run("select from pg_class where relname = 'made_by_a_test'") == []
     assert Tenant.objects.get(slug="beta").name == "Beta"
