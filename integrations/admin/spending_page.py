@@ -141,7 +141,7 @@ def context(
         "has_calls": total.n_calls > 0 or report.saved.n_calls > 0,
         "tiles": _tiles(report, span, today),
         "bars": _bars(report.days),
-        "chart_label": "" if report.total.is_unknown else _chart_label(report.days),
+        "chart_label": "" if total.is_unknown else _chart_label(report.days),
         "tables": [
             (_("By model"), _lines(report.models, total, _("no model"))),
             (_("By agent"), _lines(report.agents, total, _("no agent"))),
@@ -180,12 +180,12 @@ def _tiles(report: Report, span: Span, today: date) -> list[dict[str, str]]:
     tiles = [
         {
             "label": _("Cost"),
-            "value": words.not_measured() if total.is_unknown else words.usd(total.usd),
+            "value": _usd(total, total.usd),
             "detail": _cost_detail(total),
         },
         {
             "label": _("Of that estimated"),
-            "value": words.not_measured() if total.is_unknown else words.usd(total.estimated_usd),
+            "value": _usd(total, total.estimated_usd),
             "detail": "" if total.is_unknown else _("the provider did not count these tokens"),
         },
         {
@@ -216,6 +216,11 @@ def _tiles(report: Report, span: Span, today: date) -> list[dict[str, str]]:
             }
         )
     return [{"tone": "", **tile} for tile in tiles]
+
+
+def _usd(sums: Sums, amount: Decimal) -> str:
+    """Say an amount of these calls; where every call's price is unknown, that it is not known."""
+    return words.not_measured() if sums.is_unknown else words.usd(amount)
 
 
 def _cost_detail(total: Sums) -> str:
@@ -285,12 +290,12 @@ def _chart_label(days: tuple[Row, ...]) -> str:
 
 
 def _summary(sums: Sums) -> str:
-    if sums.is_unknown:
-        return f"{words.not_measured()} · {_n_calls(sums.n_calls)}"
-    return " · ".join([words.usd(sums.usd), _n_calls(sums.n_calls), *_notes(sums)])
+    return " · ".join([_usd(sums, sums.usd), _n_calls(sums.n_calls), *_notes(sums)])
 
 
 def _notes(sums: Sums) -> list[str]:
+    if sums.is_unknown:
+        return []  # stands in the amount's place
     notes = []
     if sums.estimated_usd:
         notes.append(_("%(usd)s of it estimated") % {"usd": words.usd(sums.estimated_usd)})
@@ -330,10 +335,9 @@ def _line(row: Row, total: Sums, *, label: str, url: str = "") -> Line:
     return Line(
         label=label,
         url=url,
-        # Where every call's price is unknown, nothing at all is known, which is not 0.
-        usd=words.not_measured() if sums.is_unknown else words.usd(sums.usd),
+        usd=_usd(sums, sums.usd),
         brl="" if sums.is_unknown else words.brl(sums.brl),
-        notes="" if sums.is_unknown else " · ".join(_notes(sums)),
+        notes=" · ".join(_notes(sums)),
         n_calls=words.number(sums.n_calls),
         tokens=_tokens(sums),
         share=share,

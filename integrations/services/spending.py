@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import calendar
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -140,12 +139,6 @@ def projection(*, today: date, zone: ZoneInfo) -> Decimal | None:
     per_day = before.usd / (today.day - 1)
     rest = n_days - today.day
     return (before.usd + max(sums.usd - before.usd, per_day) + per_day * rest).quantize(CENT)
-
-
-def of_conversation(conversation_uuid: uuid.UUID) -> Sums:
-    """Return what one conversation cost."""
-    calls = ModelCall.objects.filter(conversation_uuid=conversation_uuid)
-    return _sums(calls.aggregate(**_AGGREGATES))
 
 
 _KNOWN = ~Q(cost_kind=ModelCall.CostKind.UNKNOWN)
