@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from django.db import connection
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 def current_schema() -> str:
@@ -33,6 +36,13 @@ def release_connection() -> None:
         raise RuntimeError("A transaction is open; commit before waiting for the network.")
     if not connection.in_atomic_block:  # inside a test case's wrapper it must stay
         connection.close()
+
+
+def unpooled_connection() -> BaseDatabaseWrapper:
+    """Return a connection of one's own to the same database, not opened yet; close it yourself."""
+    own = connection.copy()
+    own.settings_dict["OPTIONS"].pop("pool", None)
+    return own
 
 
 def database_now() -> datetime:

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from tenants import timers
+from tenants.context import unpooled_connection
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +43,7 @@ class _Keeper:
     def _run(self) -> None:
         # A connection of its own: in the pool it would queue behind the work whose leases it keeps,
         # and under load they would run out.
-        own = connection.copy()
-        own.settings_dict["OPTIONS"].pop("pool", None)
-        connections[DEFAULT_DB_ALIAS] = own
+        connections[DEFAULT_DB_ALIAS] = unpooled_connection()
         pause = threading.Event()
         while True:
             pause.wait(RENEW_EVERY_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,6 +16,7 @@ from django_tenants.utils import schema_context
 from psycopg import sql
 
 from tenants.audit.record import record
+from tenants.context import unpooled_connection
 from tenants.errors import DomainError
 from tenants.models import SLUG, Domain, InboundRoute, InboxEntry, Tenant, Timer
 from tenants.services import staff
@@ -83,14 +84,14 @@ def ensure_template() -> str:
 
 @contextmanager
 def _changing_template() -> Iterator[None]:
-    """Let one process change the template; a crash ends this with its connection."""
-    with connection.cursor() as cursor:
+    """Let one process change the template; a crash ends this with its connection.
+
+    The lock is held on a connection of its own: to migrate closes the thread's, with which the lock
+    would end too early, or go back to the pool and never end.
+    """
+    with closing(unpooled_connection()) as own, own.cursor() as cursor:
         cursor.execute("select pg_advisory_lock(hashtext('template'))")
-    try:
         yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_unlock(hashtext('template'))")
 
 
 def _execute(statement: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from django.contrib.auth.models import Group
@@ -64,6 +65,26 @@ def test_a_template_that_a_crash_left_without_roles_is_gone_through_again(db):
     tenant = tenants.create_tenant(slug="lambda", name="Lambda", domains=["lambda.localhost"])
     with schema_context(tenant.schema_name):
         assert set(Group.objects.values_list("name", flat=True)) == set(staff.Role)
+
+
+def test_the_template_is_held_until_it_has_its_roles(transactional_db, monkeypatch):
+    connection.set_schema_to_public()
+    tenants.ensure_template()
+    with connection.cursor() as cursor:
+        cursor.execute("comment on schema t_0template is null")
+    free = []
+
+    def ensure_roles() -> None:
+        with closing(connection.copy()) as other, other.cursor() as cursor:
+            cursor.execute("select pg_try_advisory_lock(hashtext('template'))")
+            free.append(cursor.fetchone()[0])
+
+    monkeypatch.setattr(staff, "ensure_roles", ensure_roles)
+    tenants.ensure_template()
+
+    assert free == [False]
+    ensure_roles()
+    assert free == [False, True]
 
 
 def waits_for_the_template() -> bool:
