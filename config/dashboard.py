@@ -144,7 +144,7 @@ def _lost_tile(request: HttpRequest, *, now: datetime) -> Tile:
     return Tile(
         _("Lost in 7 days"),
         str(found.n_lost) if found.is_counted else words.not_measured(),
-        _("of %(sent)s sent; %(delivered)s delivered")
+        _("sent: %(sent)s; delivered: %(delivered)s")
         % {"sent": found.n_acked, "delivered": found.n_delivered},
         page,
         "bad" if found.n_lost else "",

@@ -27,6 +27,11 @@ NOTHING = "–"
 class PanelList(ChangeList):
     """A list that offers to show all only where something is left out."""
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Test whether a search, a filter or the link to here leaves rows out."""
+        return bool(self.query or self.get_filters_params())
+
     def get_results(self, request: HttpRequest) -> None:
         """Read the page."""
         super().get_results(request)

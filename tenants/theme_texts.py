@@ -30,7 +30,6 @@ THEME_TEXTS = (
     gettext_noop("Next"),
     gettext_noop("No data"),
     gettext_noop("No recent searches"),
-    gettext_noop("No results found"),
     gettext_noop("No results matching your query"),
     gettext_noop("Previous"),
     gettext_noop(
@@ -39,7 +38,6 @@ THEME_TEXTS = (
         ' class="text-primary-600 dark:text-primary-500">this form</a>.'
     ),
     gettext_noop("Recent searches"),
-    gettext_noop("Reset filters"),
     gettext_noop("Return to site"),
     gettext_noop("Run"),
     gettext_noop("Search apps and models..."),
@@ -51,7 +49,6 @@ THEME_TEXTS = (
     gettext_noop("Submit"),
     gettext_noop("System"),
     gettext_noop("This item will be deleted."),
-    gettext_noop("This page yielded into no results. Create a new item or reset your filters."),
     gettext_noop("Toggle password visibility"),
     gettext_noop("True"),
     gettext_noop("Type to search"),

@@ -112,6 +112,23 @@ def count_queries(client: Client, path: str) -> int:
     return sum(not query["sql"].startswith("SET search_path") for query in captured)
 
 
+def test_an_empty_list_offers_what_helps(owner: Client) -> None:
+    path = "/admin/prices/modelprice/"
+    add, reset = f'href="{path}add/', 'class="pz-button" href="?"'
+
+    empty = owner.get(path).content.decode()
+    searched = owner.get(path, {"q": "nobody"}).content.decode()
+    filtered = owner.get(path, {"provider": "openai"}).content.decode()
+
+    assert "Ainda não há nada aqui." in empty
+    assert add in empty
+    assert reset not in empty
+    assert "Nada corresponde à busca e aos filtros." in searched
+    assert reset in searched
+    assert "Nada corresponde à busca e aos filtros." in filtered
+    assert reset in filtered
+
+
 def test_the_first_row_opens(owner: Client) -> None:
     fill_everything()
     pages = []
