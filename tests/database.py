@@ -145,7 +145,10 @@ def distrust() -> None:
 def restore() -> None:
     """Bring back every row and sequence of the platform and both tenants; drop indexes made since.
 
-    Only tables that PostgreSQL has counted a change of are put back: ten to thirty of 230.
+    Only tables that PostgreSQL has counted a change of are put back: ten to thirty of 230. What a
+    connection has changed is counted for sure once it is closed, so those of the pool are closed.
     """
+    connections.close_all()  # with what a failed test may have left open
+    connection.close_pool()
     with connection.cursor() as cursor:
         cursor.execute("select as_new.restore()")

@@ -121,6 +121,7 @@ class Stack:
         self._n_workers = n_workers
         self._log_file = self.log.open("w", encoding="utf-8")
         self._supervisor = Supervisor(out=self._log_file)
+        self._commands: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -133,6 +134,8 @@ class Stack:
 
     def __exit__(self, *_: object) -> None:
         self._supervisor.stop()
+        if self._commands is not None:
+            self._commands.communicate()  # nothing more to do: it ends
         embedded.erase(self.data_dir)
         self._log_file.close()
         shutil.rmtree(self.data_dir, ignore_errors=True)
@@ -144,18 +147,24 @@ class Stack:
 
     def manage(self, *arguments: str) -> str:
         """Run a command of `manage.py` to its end and return what it printed."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=BASE_DIR,
-            env={**os.environ, **self.env},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"manage.py {' '.join(arguments)}:\n{done.stdout}{done.stderr}")
-        return done.stdout
+        if self._commands is None:
+            self._commands = subprocess.Popen(
+                [sys.executable, "-m", "tests.commands"],
+                cwd=BASE_DIR,
+                env={**os.environ, **self.env},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log_file,
+                text=True,
+            )
+        asking, answering = self._commands.stdin, self._commands.stdout
+        assert asking is not None
+        assert answering is not None
+        print(json.dumps(arguments), file=asking, flush=True)
+        done = json.loads(answering.readline() or '{"code": "none", "out": "", "err": ""}')
+        if done["code"] != 0:
+            raise RuntimeError(f"manage.py {' '.join(arguments)}:\n{done['out']}{done['err']}")
+        return str(done["out"])
 
     def apply_blueprint(self, blueprint: Mapping[str, object], files: Mapping[str, str]) -> Any:
         """Create a tenant and return the command's JSON.

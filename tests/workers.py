@@ -9,11 +9,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.test import override_settings
 from django_tenants.utils import schema_context
 
-from tenants.context import current_schema
+from tenants.context import current_schema, unpooled_connection
 from tenants.errors import DomainError
 from tenants.failpoints import EXIT_CODE
 from tenants.timers import Doorbell
@@ -64,10 +64,9 @@ def die_at(failpoint: str, run: Callable[..., Any], bell: Doorbell) -> None:
 
 
 def _work(failpoint: str, run: Callable[..., Any], bell: Doorbell, schema: str) -> None:
-    # The parent's connection is left as it is, and kept: to close it would close the parent's.
-    _of_the_parent.append(connection.connection)
-    connection.connection = None
-    connection.in_atomic_block, connection.savepoint_ids = False, []
+    # The parent's connection and pool are left as they are: to close them would close the parent's.
+    _of_the_parent.append(connections[DEFAULT_DB_ALIAS])
+    connections[DEFAULT_DB_ALIAS] = unpooled_connection()
     with override_settings(FAILPOINT=failpoint), schema_context(schema):
         run(timer_id=bell.timer_id, token=bell.token)
     os._exit(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import Group
-from django.db import connection, connections
+from django.db import connection
 from django_tenants.utils import tenant_context
 
 from tenants.models import Tenant
@@ -18,14 +18,12 @@ def run(sql: str) -> list[tuple[object, ...]]:
 
 
 def test_rows_sequences_and_indexes_come_back(committed_alpha: Tenant) -> None:
-    connections.close_all()
     database.restore()  # whatever was counted when the database was made
     groups = list(Group.objects.order_by("pk").values())
     first, role = make_agent().pk, Group.objects.create(name="made by a test").pk
     Tenant.objects.filter(slug="beta").update(name="Outra")
     run("truncate auth_group cascade")
     run("create index made_by_a_test on knowledge_chunkvector (space_id)")
-    connections.close_all()
 
     database.restore()
 

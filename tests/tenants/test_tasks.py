@@ -44,7 +44,7 @@ def worker(transactional_db: None, empty_broker: redis.Redis) -> Iterator[None]:
     RAN.clear()
     app.loader.import_default_modules()
     queues = ["default", "inbound", "turns", "outbound"]
-    with start_worker(app, perform_ping_check=False, queues=queues, pool="solo"):
+    with start_worker(app, 1, pool="threads", perform_ping_check=False, queues=queues):
         yield
 
 
