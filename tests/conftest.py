@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import os
 import socket
 from collections.abc import Generator, Iterator
 from contextlib import suppress
@@ -27,6 +28,10 @@ from tenants.models import Tenant
 from tenants.services import tenants
 from tests import database
 from tests.fakes.bridge import FakeBridge
+
+# The processes of a run share the cores: a second thread for a text would only take from the others.
+# Read where the embedding library is loaded first, here and in what the tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile(

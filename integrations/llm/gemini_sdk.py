@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,6 +23,11 @@ from integrations.llm import wire
 from tenants.errors import Permanent, Temporary
 
 BASE_URL = "https://generativelanguage.googleapis.com"
+
+_TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For connections that the SDK would open by itself: without an authority none comes about.
+
+It prepares two such per client, and reading the authorities takes 40 ms; ours have a guard."""
 
 _DELAY = re.compile(r'"retryDelay": "(\d{1,5}(?:\.\d+)?)s"')
 
@@ -46,6 +52,8 @@ def client(*, api_key: str, base_url: str) -> genai.Client:
             base_url=base_url,
             api_version="v1beta",
             httpx_client=http.client(),
+            client_args={"verify": _TRUSTS_NOBODY},
+            async_client_args={"verify": _TRUSTS_NOBODY, "ssl": _TRUSTS_NOBODY},
             retry_options=genai_types.HttpRetryOptions(attempts=1),  # one place retries, not here
         ),
     )

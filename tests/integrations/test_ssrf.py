@@ -22,9 +22,9 @@ from channels_whatsapp.bridge.client import Bridge
 from channels_whatsapp.models import Device
 from channels_whatsapp.sender import WhatsAppSender
 from channels_whatsapp.services import devices
-from integrations import mcp
+from integrations import http, mcp
 from integrations.egress import is_public
-from integrations.llm import factory, transcription
+from integrations.llm import factory, gemini_sdk, transcription
 from integrations.llm.types import ChatConfig, ChatMessage, ChatRequest, EmbedConfig, Sound
 from integrations.models import Delivery, DeliveryAttempt, WebhookEndpoint
 from integrations.services import http_tools, probing
@@ -296,6 +296,18 @@ def test_every_caller_of_the_client_is_a_door_below() -> None:
     }
 
     assert callers == {name.partition(",")[0] for name in DOORS}
+
+
+def test_geminis_sdk_trusts_nobody_on_connections_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def read_authorities(**_: object) -> ssl.SSLContext:
+        raise AssertionError("the SDK has made a context of its own")
+
+    http.client()  # ours has its own, made once
+    monkeypatch.setattr(ssl, "create_default_context", read_authorities)
+
+    gemini_sdk.client(api_key="key", base_url="")
 
 
 @pytest.mark.usefixtures("alpha")
