@@ -29,7 +29,7 @@ from tenants.services import tenants
 from tests import database
 from tests.fakes.bridge import FakeBridge
 
-# The processes of a run share the cores: a second thread for a text would only take from the others.
+# The processes of a run share the cores: a second thread for a text would only take from others.
 # Read where the embedding library is loaded first, here and in what the tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
