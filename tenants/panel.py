@@ -35,7 +35,7 @@ class PanelList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Read the page."""
         super().get_results(request)
-        if not self.has_active_filters and not self.query:
+        if not self.is_narrowed:
             self.full_result_count = self.result_count
 
 

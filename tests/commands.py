@@ -1,4 +1,6 @@
-"""Commands of `manage.py`, each in a fork of a process that has loaded all: most of one is imports.
+"""`prepare` and `apply_blueprint`, each in a fork of a process that has loaded them.
+
+Most of what a command of `manage.py` takes is imports.
 
     python -m tests.commands
 
@@ -19,14 +21,11 @@ from typing import IO
 import django
 from django.core.management import execute_from_command_line
 
-USED = ("apply_blueprint", "prepare")
-"""Those that tests run most, loaded before the first."""
-
 
 def main() -> None:
     """Run what is asked for, one command at a time, until nobody asks any more."""
     django.setup()
-    for name in USED:
+    for name in ("apply_blueprint", "prepare"):
         import_module(f"config.management.commands.{name}")
     # Else each of them would look through all this for garbage, and copy the memory by that.
     gc.collect()
@@ -45,12 +44,15 @@ def main() -> None:
 def _run(arguments: list[str], out: IO[str], err: IO[str]) -> None:
     code = 1
     try:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(out.fileno(), 1)
         os.dup2(err.fileno(), 2)
         execute_from_command_line(["manage.py", *arguments])
         code = 0
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

@@ -6,11 +6,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -134,8 +136,7 @@ class Stack:
 
     def __exit__(self, *_: object) -> None:
         self._supervisor.stop()
-        if self._commands is not None:
-            self._commands.communicate()  # nothing more to do: it ends
+        self._end_commands()
         embedded.erase(self.data_dir)
         self._log_file.close()
         shutil.rmtree(self.data_dir, ignore_errors=True)
@@ -156,15 +157,31 @@ class Stack:
                 stdout=subprocess.PIPE,
                 stderr=self._log_file,
                 text=True,
+                process_group=0,
             )
         asking, answering = self._commands.stdin, self._commands.stdout
         assert asking is not None
         assert answering is not None
-        print(json.dumps(arguments), file=asking, flush=True)
-        done = json.loads(answering.readline() or '{"code": "none", "out": "", "err": ""}')
+        try:
+            print(json.dumps(arguments), file=asking, flush=True)
+            line = answering.readline()
+        except BaseException:  # its answer would be taken for that of the next
+            self._end_commands()
+            raise
+        if not line:
+            self._end_commands()
+            raise RuntimeError(f"no command can be run:\n{self.log.read_text()[-3000:]}")
+        done = json.loads(line)
         if done["code"] != 0:
             raise RuntimeError(f"manage.py {' '.join(arguments)}:\n{done['out']}{done['err']}")
         return str(done["out"])
+
+    def _end_commands(self) -> None:
+        if self._commands is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._commands.pid, signal.SIGKILL)
+            self._commands.communicate()
+            self._commands = None
 
     def apply_blueprint(self, blueprint: Mapping[str, object], files: Mapping[str, str]) -> Any:
         """Create a tenant and return the command's JSON.

@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.test import override_settings
 from django_tenants.utils import schema_context
 
-from tenants.context import current_schema, unpooled_connection
+from tenants.context import current_schema
 from tenants.errors import DomainError
 from tenants.failpoints import EXIT_CODE
 from tenants.timers import Doorbell
@@ -65,8 +65,10 @@ def die_at(failpoint: str, run: Callable[..., Any], bell: Doorbell) -> None:
 
 def _work(failpoint: str, run: Callable[..., Any], bell: Doorbell, schema: str) -> None:
     # The parent's connection and pool are left as they are: to close them would close the parent's.
+    # No thread here may take one of its connections either.
     _of_the_parent.append(connections[DEFAULT_DB_ALIAS])
-    connections[DEFAULT_DB_ALIAS] = unpooled_connection()
+    connections.settings[DEFAULT_DB_ALIAS]["OPTIONS"].pop("pool")
+    connections[DEFAULT_DB_ALIAS] = connections.create_connection(DEFAULT_DB_ALIAS)
     with override_settings(FAILPOINT=failpoint), schema_context(schema):
         run(timer_id=bell.timer_id, token=bell.token)
     os._exit(0)

@@ -16,7 +16,7 @@ from django_tenants.utils import schema_context
 from psycopg import sql
 
 from tenants.audit.record import record
-from tenants.context import unpooled_connection
+from tenants.context import has_open_transaction, unpooled_connection
 from tenants.errors import DomainError
 from tenants.models import SLUG, Domain, InboundRoute, InboxEntry, Tenant, Timer
 from tenants.services import staff
@@ -62,13 +62,19 @@ _known_complete: set[str] = set()
 
 
 def ensure_template() -> str:
-    """Make sure that the template schema has every migration and the roles; return its version."""
+    """Make sure that the template schema has every migration and the roles; return its version.
+
+    Raises:
+        TemplateChanged: it has not, and a transaction is open; `manage.py prepare` brings it up.
+    """
     version = _template_version()
     if version in _known_complete:
         return version
     with _changing_template():
         version = _template_version()
         if version is None or _has_unapplied_migrations():
+            if has_open_transaction():  # others would not see what is done, and do it too
+                raise TemplateChanged
             _execute("create schema if not exists {}")
             call_command(
                 "migrate_schemas", schema_name=TEMPLATE_SCHEMA, verbosity=0, interactive=False

@@ -114,13 +114,14 @@ def count_queries(client: Client, path: str) -> int:
 
 def test_an_empty_list_offers_what_helps(owner: Client) -> None:
     path = "/admin/prices/modelprice/"
-    add, reset = f'href="{path}add/', 'class="pz-button" href="?"'
+    add = f'class="pz-button pz-primary" href="{path}add/'
+    reset = 'class="pz-button" href="?"'
 
     empty = owner.get(path).content.decode()
     searched = owner.get(path, {"q": "nobody"}).content.decode()
     filtered = owner.get(path, {"provider": "openai"}).content.decode()
 
-    assert "Ainda não há nada aqui." in empty
+    assert "Nada para mostrar." in empty
     assert add in empty
     assert reset not in empty
     assert "Nada corresponde à busca e aos filtros." in searched

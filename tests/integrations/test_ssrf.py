@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -15,6 +16,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from channels_chatwoot.client import Chatwoot
@@ -24,7 +26,7 @@ from channels_whatsapp.sender import WhatsAppSender
 from channels_whatsapp.services import devices
 from integrations import http, mcp
 from integrations.egress import is_public
-from integrations.llm import factory, gemini_sdk, transcription
+from integrations.llm import factory, transcription
 from integrations.llm.types import ChatConfig, ChatMessage, ChatRequest, EmbedConfig, Sound
 from integrations.models import Delivery, DeliveryAttempt, WebhookEndpoint
 from integrations.services import http_tools, probing
@@ -298,16 +300,22 @@ def test_every_caller_of_the_client_is_a_door_below() -> None:
     assert callers == {name.partition(",")[0] for name in DOORS}
 
 
-def test_geminis_sdk_trusts_nobody_on_connections_of_its_own(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def read_authorities(**_: object) -> ssl.SSLContext:
+def test_geminis_sdk_has_no_way_out_but_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    from integrations.llm import gemini_sdk  # the SDK takes a second
+
+    def read_authorities(*_: object, **__: object) -> ssl.SSLContext:
         raise AssertionError("the SDK has made a context of its own")
 
     http.client()  # ours has its own, made once
     monkeypatch.setattr(ssl, "create_default_context", read_authorities)
+    monkeypatch.setattr(httpx2, "create_ssl_context", read_authorities)
 
-    gemini_sdk.client(api_key="key", base_url="")
+    with ScriptedServer() as server:
+        client = gemini_sdk.client(api_key="key", base_url=server.url)
+        asking = client.aio.models.generate_content(model="gemini", contents="oi")
+        with pytest.raises(httpx2.ConnectError, match="only synchronous"):
+            asyncio.run(asking)
+        assert server.received == []
 
 
 @pytest.mark.usefixtures("alpha")

@@ -9,11 +9,12 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django_tenants.utils import schema_context
 
 from tenants import checks
+from tenants.context import unpooled_connection
 from tenants.models import Tenant
 from tenants.services import staff, tenants
 from tests.fakes.http import wait_until
@@ -74,17 +75,35 @@ def test_the_template_is_held_until_it_has_its_roles(transactional_db, monkeypat
         cursor.execute("comment on schema t_0template is null")
     free = []
 
-    def ensure_roles() -> None:
-        with closing(connection.copy()) as other, other.cursor() as cursor:
+    state = tenants._template_state
+
+    def look() -> None:
+        with closing(unpooled_connection()) as other, other.cursor() as cursor:
             cursor.execute("select pg_try_advisory_lock(hashtext('template'))")
             free.append(cursor.fetchone()[0])
 
-    monkeypatch.setattr(staff, "ensure_roles", ensure_roles)
+    def look_at_the_end() -> str:
+        look()
+        return state()
+
+    monkeypatch.setattr(staff, "ensure_roles", look)
+    monkeypatch.setattr(tenants, "_template_state", look_at_the_end)  # written down last
     tenants.ensure_template()
 
-    assert free == [False]
-    ensure_roles()
-    assert free == [False, True]
+    assert free == [False, False]
+    look()
+    assert free == [False, False, True]
+
+
+def test_the_template_is_not_brought_up_within_another_transaction(transactional_db):
+    connection.set_schema_to_public()
+    with connection.cursor() as cursor:
+        cursor.execute("comment on schema t_0template is null")
+
+    with transaction.atomic(), pytest.raises(tenants.TemplateChanged):
+        tenants.ensure_template()
+
+    tenants.ensure_template()
 
 
 def waits_for_the_template() -> bool:

@@ -267,19 +267,23 @@ def test_a_lease_is_kept_though_the_pool_is_used_up(committed_alpha, monkeypatch
     claim = begin(bell)
     before = Timer.objects.get().lease_until
     taken, done = threading.Event(), threading.Event()
+    sizes: list[int] = []
 
     def use_up() -> None:
         try:
             with connection.cursor():
+                sizes.append(connection.pool.max_size)
                 taken.set()
                 done.wait(30)
         finally:
             connection.close()
             connection.close_pool()
 
+    connection.close_pool()  # it is kept by name; what this thread holds stays open
     thread = threading.Thread(target=use_up)
     thread.start()
     assert taken.wait(10)
+    assert sizes == [1]
     try:
         with leases.keep(claim):
             wait_until(lambda: Timer.objects.get().lease_until > before, seconds=20)
