@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 
 import pytest
 from django.contrib.auth.models import Group
@@ -14,10 +14,11 @@ from django.db.migrations.loader import MigrationLoader
 from django_tenants.utils import schema_context
 
 from tenants import checks
-from tenants.context import unpooled_connection
+from tenants.context import database_now
 from tenants.models import Tenant
 from tenants.services import staff, tenants
 from tests.fakes.http import wait_until
+from tests.workers import at_once
 
 
 def test_no_model_waits_for_a_migration(db):
@@ -68,31 +69,55 @@ def test_a_template_that_a_crash_left_without_roles_is_gone_through_again(db):
         assert set(Group.objects.values_list("name", flat=True)) == set(staff.Role)
 
 
-def test_the_template_is_held_until_it_has_its_roles(transactional_db, monkeypatch):
+IS_FREE = "select pg_try_advisory_xact_lock(hashtext('template'))"
+
+
+def somebody_waits(lock: str) -> bool:
+    """Test whether somebody in this database waits for a lock of a kind, as `pg_locks` names it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select exists (select from pg_locks where locktype = %s and not granted"
+            " and database = (select oid from pg_database where datname = current_database()))",
+            [lock],
+        )
+        return cursor.fetchone()[0]
+
+
+def bring_up() -> None:
+    """Complete the template in a thread and a connection of its own."""
+    try:
+        tenants.ensure_template()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("step", "lock"),
+    [
+        ("lock table t_0template.auth_group", "relation"),
+        ("comment on schema t_0template is null", "object"),
+    ],
+    ids=["roles", "mark"],
+)
+def test_the_template_is_held_until_it_is_whole(transactional_db, step, lock):
     connection.set_schema_to_public()
     tenants.ensure_template()
     with connection.cursor() as cursor:
         cursor.execute("comment on schema t_0template is null")
-    free = []
-
-    state = tenants._template_state
-
-    def look() -> None:
-        with closing(unpooled_connection()) as other, other.cursor() as cursor:
-            cursor.execute("select pg_try_advisory_lock(hashtext('template'))")
-            free.append(cursor.fetchone()[0])
-
-    def look_at_the_end() -> str:
-        look()
-        return state()
-
-    monkeypatch.setattr(staff, "ensure_roles", look)
-    monkeypatch.setattr(tenants, "_template_state", look_at_the_end)  # written down last
-    tenants.ensure_template()
-
-    assert free == [False, False]
-    look()
-    assert free == [False, False, True]
+    # What is closed goes to the end of the pool's line: who takes again gets another one.
+    both = threading.Barrier(2)
+    at_once(*[lambda: (database_now(), both.wait(30))] * 2)
+    with ThreadPoolExecutor(1) as executor:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(step)
+            changing = executor.submit(bring_up)
+            wait_until(lambda: somebody_waits(lock), seconds=30)
+            cursor.execute(IS_FREE)
+            assert not cursor.fetchone()[0]
+        changing.result(timeout=60)
+    with connection.cursor() as cursor:
+        cursor.execute(IS_FREE)
+        assert cursor.fetchone()[0]
 
 
 def test_the_template_is_not_brought_up_within_another_transaction(transactional_db):
@@ -104,15 +129,6 @@ def test_the_template_is_not_brought_up_within_another_transaction(transactional
         tenants.ensure_template()
 
     tenants.ensure_template()
-
-
-def waits_for_the_template() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select exists (select from pg_locks where locktype = 'advisory' and not granted"
-            " and database = (select oid from pg_database where datname = current_database()))"
-        )
-        return cursor.fetchone()[0]
 
 
 def create_my() -> Tenant:
@@ -129,7 +145,7 @@ def test_a_template_that_changes_meanwhile_is_not_copied(transactional_db):
         cursor.execute("select pg_advisory_lock(hashtext('template'))")
         try:
             creating = executor.submit(create_my)
-            wait_until(waits_for_the_template, seconds=30)
+            wait_until(lambda: somebody_waits("advisory"), seconds=30)
             cursor.execute(
                 "insert into t_0template.django_migrations (app, name, applied)"
                 " values ('tenants', '9999_of_the_new_version', now())"
