@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -50,17 +50,21 @@ class PairingPages(PanelAdmin):
             *super().get_urls(),
         ]
 
-    def _device(self, request: HttpRequest, pk: int) -> Device:
+    def _device(self, request: HttpRequest, pk: int) -> Device | None:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        device = Device.objects.filter(pk=pk).first()
-        if device is None:
-            raise Http404
-        return device
+        return Device.objects.filter(pk=pk).first()
+
+    def _to_the_list(self, request: HttpRequest) -> HttpResponse:
+        """Answer who asks for a device that is not here, mostly as it was removed meanwhile."""
+        messages.info(request, _("This device is not here any more. Conversations stay."))
+        return HttpResponseRedirect(_list_url())
 
     def pairing_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the page."""
         device = self._device(request, pk)
+        if device is None:
+            return self._to_the_list(request)
         now = timezone.now()
         context = {
             **self.admin_site.each_context(request),
@@ -76,11 +80,9 @@ class PairingPages(PanelAdmin):
 
     def state_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return the part of the page that changes by itself."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        device = Device.objects.filter(pk=pk).first()
+        device = self._device(request, pk)
         if device is None:  # removed meanwhile
-            return JsonResponse({"gone": reverse("admin:channels_whatsapp_device_changelist")})
+            return JsonResponse({"gone": _list_url()})
         return JsonResponse({"html": self._live(request, device, now=timezone.now())})
 
     def do_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -88,6 +90,8 @@ class PairingPages(PanelAdmin):
         device = self._device(request, pk)
         if not self.has_change_permission(request):
             raise PermissionDenied
+        if device is None:
+            return self._to_the_list(request)
         try:
             self._do(request, device, now=timezone.now())
         except DomainError as error:
@@ -138,6 +142,10 @@ class PairingPages(PanelAdmin):
             "do_url": reverse(f"admin:{PAGE}_do", args=[device.pk]),
         }
         return render_to_string("channels_whatsapp/_pairing.html", context, request=request)
+
+
+def _list_url() -> str:
+    return reverse("admin:channels_whatsapp_device_changelist")
 
 
 def _phase(device: Device, *, now: datetime) -> str:

@@ -18,6 +18,7 @@ from tenants.services import routes
 from tests.admin.conftest import as_role, published
 from tests.admin.rows import make_agent, make_device
 
+LIST = "/admin/channels_whatsapp/device/"
 QR = "data:image/png;base64,aGk="
 
 
@@ -117,8 +118,10 @@ def test_a_device_of_another_tenant_is_not_found(
     assert isinstance(theirs, Device)
     Device.objects.all().delete()
 
-    assert owner.get(url(theirs)).status_code == 404
-    assert owner.post(url(theirs, "do/"), {"what": "remove"}).status_code == 404
+    asked = [owner.get(url(theirs)), owner.post(url(theirs, "do/"), {"what": "remove"})]
+    assert [(answer.status_code, answer["Location"]) for answer in asked] == [(302, LIST)] * 2
+    in_beta(theirs.refresh_from_db)
+    assert theirs.removing_at is None
 
 
 def test_a_removed_device_sends_the_page_to_the_list(owner: Client) -> None:
@@ -129,7 +132,11 @@ def test_a_removed_device_sends_the_page_to_the_list(owner: Client) -> None:
     assert InboundRoute.objects.get(device_ref=device.uuid).is_enabled is False
     Device.objects.all().delete()
 
-    assert owner.get(url(device, "state/")).json()["gone"].endswith("/device/")
+    assert owner.get(url(device, "state/")).json()["gone"] == LIST
+    # As where the worker was quicker than the way back from the button.
+    page = owner.get(url(device), follow=True)
+    assert page.redirect_chain == [(LIST, 302)]
+    assert "Este aparelho não está mais aqui." in page.content.decode()
 
 
 def test_a_new_device_needs_no_more_than_a_name_where_the_platform_has_a_bridge(
