@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import django
 
@@ -14,7 +15,8 @@ django.setup()
 
 from asgiref.sync import sync_to_async  # noqa: E402
 from django.conf import settings  # noqa: E402
-from django.core.asgi import get_asgi_application  # noqa: E402
+from django.core.handlers.asgi import ASGIHandler  # noqa: E402
+from django.db import connections  # noqa: E402
 
 from channels_web.api import urls as web_chat  # noqa: E402
 from config import pages  # noqa: E402
@@ -25,8 +27,25 @@ from tenants import garbage  # noqa: E402
 from tenants.checks import refuse_unsafe_database  # noqa: E402
 from tenants.door import Receive, Scope, Send, WebhookDoor  # noqa: E402
 
+
+class _Django(ASGIHandler):
+    """Django, whose requests give their connection back however they end."""
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request.
+
+        Django closes no answer that cannot be sent to its end, and the pool would have one
+        connection less for good: after a few, the process would answer nobody.
+        """
+        try:
+            await super().handle(scope, receive, send)
+        except Exception:
+            await sync_to_async(connections.close_all)()
+            raise
+
+
 pages.load()
-_django = Streams(BodyLimit(get_asgi_application()), others=web_chat.STREAMS)
+_django = Streams(BodyLimit(_Django()), others=web_chat.STREAMS)
 _door = WebhookDoor()
 _simulator = SimulatorProxy(settings.SIMULATOR_URL) if settings.SIMULATOR_URL else None
 

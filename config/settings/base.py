@@ -106,10 +106,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIDDLEWARE = [
     "config.observability.health.HealthMiddleware",
     "config.observability.logs.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    # Before any tenant is looked for: a page has some thirty files, the same on each host.
+    "config.static_files.StaticFiles",
     "django_tenants.middleware.main.TenantMainMiddleware",
     "tenants.middleware.TimezoneMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "tenants.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldBooleanSwitchWidget
 
 from integrations.models import Credential
 from integrations.services import credentials
@@ -57,7 +57,9 @@ class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]
             " empty to keep the key there is."
         ),
     )
-    forget_key = forms.BooleanField(label=_("Remove the key"), required=False)
+    forget_key = forms.BooleanField(
+        label=_("Remove the key"), required=False, widget=UnfoldBooleanSwitchWidget()
+    )
 
     class Meta:
         model = Credential

@@ -18,7 +18,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from integrations.admin.tool_parameters import (
     ParametersField,
@@ -72,7 +76,9 @@ class ToolForm(forms.ModelForm):  # type: ignore[type-arg]
             " are and are not shown again. Empty keeps them."
         ),
     )
-    forget_headers = forms.BooleanField(label=_("Remove the headers"), required=False)
+    forget_headers = forms.BooleanField(
+        label=_("Remove the headers"), required=False, widget=UnfoldBooleanSwitchWidget()
+    )
 
     class Meta:
         model = HttpTool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -9,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from agents.models import Agent
 from channels_whatsapp.models import BridgeEvent
 from conversations.models import Conversation, OutboundMessage, Turn
 from tenants.audit.models import AuditEntry
@@ -128,6 +130,21 @@ def test_an_empty_list_offers_what_helps(owner: Client) -> None:
     assert reset in searched
     assert "Nada corresponde à busca e aos filtros." in filtered
     assert reset in filtered
+
+
+def test_a_group_that_is_named_like_its_list_stands_once_in_the_way_to_a_page(
+    owner: Client,
+) -> None:
+    fill_everything()
+    agent = Agent.objects.order_by("pk").first()
+    assert agent is not None
+
+    def way(path: str) -> list[str]:
+        return re.findall(r'tracking-tight">([^<]+)<', owner.get(path).content.decode())
+
+    assert way("/admin/conversations/conversation/") == ["Conversas"]
+    assert way(f"/admin/agents/agent/{agent.pk}/change/") == ["Agentes", agent.name]
+    assert way("/admin/integrations/credential/") == ["Integrações", "Credenciais"]
 
 
 def test_the_first_row_opens(owner: Client) -> None:

@@ -1,0 +1,83 @@
+"""Connections that requests take from the pool come back, however a request ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from config.asgi import application
+
+
+def taken() -> int:
+    """Return how many connections of the pool are in somebody's hands."""
+    assert connection.pool is not None
+    stats = connection.pool.get_stats()
+    return int(stats["pool_size"] - stats["pool_available"])
+
+
+def ask(path: str, *, send: Callable[[Any], Awaitable[None]], is_gone: bool = False) -> None:
+    """Ask alpha's host for a page, as a browser that then goes away or stays."""
+    brought = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Any:
+        if brought:
+            return brought.pop(0)
+        if not is_gone:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    scope: Any = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "query_string": b"",
+        "headers": [(b"host", b"alpha.localhost")],
+    }
+    asyncio.run(application(scope, receive, send))
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_a_page_that_cannot_be_sent_to_its_end_gives_its_connection_back() -> None:
+    before = taken()
+
+    async def refuse(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            raise RuntimeError("Response content longer than Content-Length")
+
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="longer than"):
+            ask("/admin/login/", send=refuse)
+
+    assert taken() == before
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_a_browser_that_goes_away_gives_its_connection_back() -> None:
+    before = taken()
+
+    async def take(message: Any) -> None:
+        pass
+
+    for _ in range(3):
+        ask("/admin/login/", send=take, is_gone=True)
+
+    assert taken() == before
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_a_file_of_the_pages_needs_no_database() -> None:
+    connection.close_pool()
+    answers = []
+
+    async def take(message: Any) -> None:
+        answers.append(message)
+
+    ask("/static/prosa/admin.css", send=take)
+
+    assert answers[0]["status"] == 200
+    assert (b"X-Content-Type-Options", b"nosniff") in answers[0]["headers"]
+    assert connection.pool.get_stats().get("requests_num", 0) == 0
