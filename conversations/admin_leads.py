@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
 from django.http import (
     Http404,
@@ -32,6 +30,7 @@ from tenants.audit.record import record
 from tenants.errors import DomainError
 from tenants.panel import PanelAdmin, actor, badge, muted
 from tenants.sites import tenant_site
+from tenants.streaming import streamed
 
 _TONES = {
     LeadStage.Kind.QUALIFIED: "person",
@@ -168,10 +167,9 @@ class LeadAdmin(PanelAdmin):
             raise PermissionDenied
         rows = self.get_changelist_instance(request).get_queryset(request)
         record(action="leads.exported", actor=actor(request), target="leads", data={})
-        parts = lead_export.stream(rows)
         day = timezone.localdate().isoformat()
         return StreamingHttpResponse(
-            sent_bit_by_bit(parts) if isinstance(request, ASGIRequest) else parts,
+            streamed(request, lead_export.stream(rows)),
             content_type="text/csv; charset=utf-8",
             headers={
                 "Content-Disposition": f'attachment; filename="leads-{day}.csv"',
@@ -322,10 +320,3 @@ def _refusal(error: DomainError) -> object:
         case lead_stages.AnotherIsOpen():
             return _("This contact has another open lead; this one stays closed.")
     return _("This value cannot be kept here; choose one of those offered.")
-
-
-async def sent_bit_by_bit(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield parts that are read by a thread, each when the one before has left."""
-    read = sync_to_async(lambda: next(parts, None))
-    while (part := await read()) is not None:
-        yield part

@@ -14,6 +14,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
 
+from tenants.context import release_connection
+
 
 @register(Tags.database)
 def tenancy_is_safe(
@@ -36,6 +38,7 @@ def refuse_unsafe_database() -> None:
     """
     for message in tenancy_is_safe(databases=["default"]):
         raise ImproperlyConfigured(f"{message.msg} {message.hint or ''}".strip())
+    release_connection()  # the thread that looks at it needs none afterwards, and would keep it
 
 
 def refuse_half_migrated() -> None:

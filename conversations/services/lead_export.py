@@ -6,20 +6,16 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import partial
 
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from django_tenants.utils import schema_context
 
 from conversations.models import Lead, LeadValue
 from conversations.services import identity, lead_fields, lead_values
 from conversations.services.lead_fields import Rules
 from integrations.services.spending_csv import safe
-from tenants.context import current_schema, release_connection
 
 AT_ONCE = 500
 """Leads that are in memory at the same time."""
@@ -28,24 +24,14 @@ AT_ONCE = 500
 def stream(rows: QuerySet[Lead]) -> Iterator[bytes]:
     """Yield the file of some leads, the newest first; reads them while it is being sent.
 
-    Each part enters the tenant anew, for the request is over by then, and holds no connection while
-    the receiver takes its time.
+    Goes into `tenants.streaming.streamed`, which keeps it in the tenant.
     """
-    schema, language = current_schema(), get_language()
-    zone, rules = timezone.get_current_timezone(), lead_fields.rules()
-    part = partial(_part, rows, rules=rules)
-
-    def parts() -> Iterator[bytes]:
-        last: int | None = None
-        is_first = True
-        while is_first or last is not None:
-            with schema_context(schema), override(language), timezone.override(zone):
-                text, last = part(last=last, is_first=is_first)
-                release_connection()
-            is_first = False
-            yield text
-
-    return parts()
+    rules = lead_fields.rules()
+    text, last = _part(rows, rules=rules, last=None, is_first=True)
+    yield text
+    while last is not None:
+        text, last = _part(rows, rules=rules, last=last, is_first=False)
+        yield text
 
 
 def _part(

@@ -8,12 +8,12 @@ import json
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.core.handlers.asgi import ASGIRequest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from conversations import admin_leads
 from conversations.models import (
     Lead,
     LeadField,
@@ -26,6 +26,7 @@ from conversations.models import (
 from conversations.services import lead_export, lead_fields, lead_stages, leads
 from integrations.models import WebhookEndpoint
 from tenants.services import staff
+from tenants.streaming import streamed
 from tests.conversations.leads import make_qualifier, say, values, write
 from tests.factories import make_device
 from tests.integrations.events import make_endpoint
@@ -211,10 +212,11 @@ def test_an_asynchronous_server_sends_the_file_part_by_part(alpha, monkeypatch):
         say(write(device, "um app", phone=f"551190000{number:04d}"), "need", f"app {number}")
     monkeypatch.setattr(lead_export, "AT_ONCE", 2)
 
-    read = lead_export.stream(Lead.objects.all())
+    request = ASGIRequest({"method": "GET", "path": "/", "headers": []}, io.BytesIO())
+    read = streamed(request, lead_export.stream(Lead.objects.all()))
 
     async def collect() -> list[bytes]:
-        return [part async for part in admin_leads.sent_bit_by_bit(read)]
+        return [part async for part in read]
 
     parts = async_to_sync(collect)()
 

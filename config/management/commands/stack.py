@@ -72,6 +72,7 @@ class Command(QuickCommand):
             self._wait_until_up(options)
             supervisor.start(spare)
             self.after_start(options)
+            connection.close()  # from here on this process asks nothing
             self.stdout.write("READY")
             self.stdout.flush()
             supervisor.wait()
