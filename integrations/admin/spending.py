@@ -89,10 +89,12 @@ class ModelCallAdmin(ReadOnlyAdmin):
         sees_conversations = request.user.has_perm("conversations.view_conversation")
         refs = [row.key for row in report.conversations]
         links = subjects.known().conversations(refs) if sees_conversations and refs else {}
+        adds_prices = request.user.has_perm("prices.add_modelprice")
+        prices_url = reverse("admin:prices_modelprice_changelist") if adds_prices else ""
         now = timezone.now()
         context = {
             **self.admin_site.each_context(request),
-            **spending_page.context(report, span, links=links, today=today),
+            **spending_page.context(report, span, links=links, prices_url=prices_url, today=today),
             "title": _("Spending"),
             "near": spending_page.near_budgets(budget_use.nearly_used(now=now, timezone=zone)),
             "csv_url": f"{reverse('admin:integrations_modelcall_csv')}?{span.query}",

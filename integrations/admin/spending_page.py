@@ -120,12 +120,13 @@ def _day(text: object, default: date) -> tuple[date, bool]:
 
 
 def context(
-    report: Report, span: Span, *, links: Mapping[UUID, Link], today: date
+    report: Report, span: Span, *, links: Mapping[UUID, Link], prices_url: str, today: date
 ) -> dict[str, Any]:
     """Return what the template shows.
 
     Args:
         links: the conversations that can be opened.
+        prices_url: where a missing price is added; empty for who may not.
     """
     total = report.total
     return {
@@ -139,7 +140,7 @@ def context(
         ],
         "months": _months(span, today),
         "has_calls": total.n_calls > 0 or report.saved.n_calls > 0,
-        "tiles": _tiles(report, span, today),
+        "tiles": _tiles(report, span, prices_url=prices_url, today=today),
         "bars": _bars(report.days),
         "chart_label": "" if total.is_unknown else _chart_label(report.days),
         "tables": [
@@ -172,7 +173,7 @@ def _months(span: Span, today: date) -> list[tuple[str, str, bool]]:
     ]
 
 
-def _tiles(report: Report, span: Span, today: date) -> list[dict[str, str]]:
+def _tiles(report: Report, span: Span, *, prices_url: str, today: date) -> list[dict[str, str]]:
     total = report.total
     projected = None
     if span.origin == ModelCall.Origin.CUSTOMER:
@@ -193,6 +194,7 @@ def _tiles(report: Report, span: Span, today: date) -> list[dict[str, str]]:
             "value": _n_calls(total.n_unknown),
             "detail": _("come on top: no price is known for their model"),
             "tone": "warn" if total.n_unknown else "",
+            "url": prices_url if total.n_unknown else "",
         },
         {
             "label": _("Calls"),

@@ -98,6 +98,18 @@ def test_odd_days_show_this_month(query: str, owner: Client) -> None:
     assert page.context["first"] == timezone.localdate().replace(day=1).isoformat()
 
 
+def test_calls_without_a_price_lead_who_may_add_one_to_the_prices(owner: Client) -> None:
+    def links(client: Client) -> list[str]:
+        return [tile["url"] for tile in client.get(SPENDING).context["tiles"] if tile.get("url")]
+
+    make_call(called_at=timezone.now(), cost_usd=Decimal(1))
+    assert links(owner) == []
+    make_call(called_at=timezone.now())
+
+    assert links(owner) == [PRICES]
+    assert links(as_role("auditor")) == []
+
+
 def test_days_without_a_call_say_so(owner: Client) -> None:
     page = owner.get(f"{SPENDING}?first=2020-01-01&last=2020-01-31")
 
