@@ -50,21 +50,23 @@ class PairingPages(PanelAdmin):
             *super().get_urls(),
         ]
 
-    def _device(self, request: HttpRequest, pk: int) -> Device | None:
+    def _find_device(self, request: HttpRequest, pk: int) -> Device | None:
         if not self.has_view_permission(request):
             raise PermissionDenied
         return Device.objects.filter(pk=pk).first()
 
-    def _to_the_list(self, request: HttpRequest) -> HttpResponse:
-        """Answer who asks for a device that is not here, mostly as it was removed meanwhile."""
-        messages.info(request, _("This device is not here any more. Conversations stay."))
-        return HttpResponseRedirect(_list_url())
+    def _list_instead(self, request: HttpRequest) -> str:
+        """Return where to go who asks for a device that is not here, mostly as it was removed."""
+        messages.info(
+            request, _("This device is not here. Conversations of one that was removed stay.")
+        )
+        return reverse("admin:channels_whatsapp_device_changelist")
 
     def pairing_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the page."""
-        device = self._device(request, pk)
+        device = self._find_device(request, pk)
         if device is None:
-            return self._to_the_list(request)
+            return HttpResponseRedirect(self._list_instead(request))
         now = timezone.now()
         context = {
             **self.admin_site.each_context(request),
@@ -80,18 +82,18 @@ class PairingPages(PanelAdmin):
 
     def state_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return the part of the page that changes by itself."""
-        device = self._device(request, pk)
-        if device is None:  # removed meanwhile
-            return JsonResponse({"gone": _list_url()})
+        device = self._find_device(request, pk)
+        if device is None:
+            return JsonResponse({"gone": self._list_instead(request)})
         return JsonResponse({"html": self._live(request, device, now=timezone.now())})
 
     def do_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Do what a button asks for."""
-        device = self._device(request, pk)
+        device = self._find_device(request, pk)
         if not self.has_change_permission(request):
             raise PermissionDenied
         if device is None:
-            return self._to_the_list(request)
+            return HttpResponseRedirect(self._list_instead(request))
         try:
             self._do(request, device, now=timezone.now())
         except DomainError as error:
@@ -142,10 +144,6 @@ class PairingPages(PanelAdmin):
             "do_url": reverse(f"admin:{PAGE}_do", args=[device.pk]),
         }
         return render_to_string("channels_whatsapp/_pairing.html", context, request=request)
-
-
-def _list_url() -> str:
-    return reverse("admin:channels_whatsapp_device_changelist")
 
 
 def _phase(device: Device, *, now: datetime) -> str:

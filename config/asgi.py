@@ -15,8 +15,8 @@ django.setup()
 
 from asgiref.sync import sync_to_async  # noqa: E402
 from django.conf import settings  # noqa: E402
+from django.core import signals  # noqa: E402
 from django.core.handlers.asgi import ASGIHandler  # noqa: E402
-from django.db import connections  # noqa: E402
 
 from channels_web.api import urls as web_chat  # noqa: E402
 from config import pages  # noqa: E402
@@ -29,7 +29,7 @@ from tenants.door import Receive, Scope, Send, WebhookDoor  # noqa: E402
 
 
 class _Django(ASGIHandler):
-    """Django, whose requests give their connection back however they end."""
+    """Django, whose requests give their connection back also where they fail."""
 
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request.
@@ -39,8 +39,8 @@ class _Django(ASGIHandler):
         """
         try:
             await super().handle(scope, receive, send)
-        except Exception:
-            await sync_to_async(connections.close_all)()
+        except BaseException:
+            await signals.request_finished.asend(sender=type(self))
             raise
 
 

@@ -12,7 +12,7 @@ class StaticFiles(WhiteNoiseMiddleware):
     """WhiteNoise with answers that are whole.
 
     It leaves an open file to Django, which under ASGI reads it as a whole too, in one more thread
-    and with a warning, and breaks off where the file has grown since the start.
+    and with a warning, and breaks off where the file has another length than at the start.
     """
 
     @staticmethod
@@ -27,6 +27,6 @@ class StaticFiles(WhiteNoiseMiddleware):
         del answer["Content-Type"]
         for name, value in found.headers:
             answer[name] = value
-        if content:
+        if found.file is not None:
             answer["Content-Length"] = str(len(content))
         return answer

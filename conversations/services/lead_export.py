@@ -27,16 +27,15 @@ def stream(rows: QuerySet[Lead]) -> Iterator[bytes]:
     Goes into `tenants.streaming.streamed`, which keeps it in the tenant.
     """
     rules = lead_fields.rules()
-    text, last = _part(rows, rules=rules, last=None, is_first=True)
-    yield text
-    while last is not None:
-        text, last = _part(rows, rules=rules, last=last, is_first=False)
+    last: int | None = None
+    while True:
+        text, last = _part(rows, rules=rules, last=last)
         yield text
+        if last is None:
+            return
 
 
-def _part(
-    rows: QuerySet[Lead], *, rules: Rules, last: int | None, is_first: bool
-) -> tuple[bytes, int | None]:
+def _part(rows: QuerySet[Lead], *, rules: Rules, last: int | None) -> tuple[bytes, int | None]:
     """Return some lines, and the id after which it goes on; None at the end."""
     found = rows.order_by("-pk").select_related("contact", "conversation", "stage")
     found = found.prefetch_related("contact__addresses")
@@ -44,7 +43,7 @@ def _part(
     values = lead_values.of_leads([one.pk for one in leads])
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    if is_first:
+    if last is None:
         out.write("\ufeff")  # without it spreadsheets take the file for Latin-1
         writer.writerow([safe(head) for head in _heads(rules)])
     for lead in leads:

@@ -7,11 +7,13 @@ import io
 import json
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
+from django.contrib.auth import get_user_model
 from django.core.handlers.asgi import ASGIRequest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django_tenants.utils import tenant_context
 
 from conversations.models import (
@@ -26,7 +28,7 @@ from conversations.models import (
 from conversations.services import lead_export, lead_fields, lead_stages, leads
 from integrations.models import WebhookEndpoint
 from tenants.services import staff
-from tenants.streaming import streamed
+from tenants.sites import tenant_site
 from tests.conversations.leads import make_qualifier, say, values, write
 from tests.factories import make_device
 from tests.integrations.events import make_endpoint
@@ -212,16 +214,25 @@ def test_an_asynchronous_server_sends_the_file_part_by_part(alpha, monkeypatch):
         say(write(device, "um app", phone=f"551190000{number:04d}"), "need", f"app {number}")
     monkeypatch.setattr(lead_export, "AT_ONCE", 2)
 
-    request = ASGIRequest({"method": "GET", "path": "/", "headers": []}, io.BytesIO())
-    read = streamed(request, lead_export.stream(Lead.objects.all()))
+    scope = {"type": "http", "method": "GET", "path": page("export"), "headers": []}
+    request = ASGIRequest(scope, io.BytesIO())
+    logged_in()
+    request.user = get_user_model().objects.get(username="manager-1")
+    with translation.override("pt-br"):
+        answer = tenant_site.get_model_admin(Lead).export_view(request)
 
     async def collect() -> list[bytes]:
-        return [part async for part in read]
+        # As a server reads it: the request is over.
+        await sync_to_async(connection.set_schema_to_public)()
+        with translation.override("en"):
+            return [part async for part in answer.streaming_content]
 
     parts = async_to_sync(collect)()
 
     assert len(parts) == 2
-    assert len(rows_of(b"".join(parts))) == 4
+    rows = rows_of(b"".join(parts))
+    assert len(rows) == 4
+    assert "telefone" in rows[0]
 
 
 def admin(name: str, *args: object) -> str:

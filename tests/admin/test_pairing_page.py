@@ -19,6 +19,7 @@ from tests.admin.conftest import as_role, published
 from tests.admin.rows import make_agent, make_device
 
 LIST = "/admin/channels_whatsapp/device/"
+GONE = "Este aparelho não está aqui."
 QR = "data:image/png;base64,aGk="
 
 
@@ -111,7 +112,7 @@ def test_who_may_only_look_gets_no_code_to_link_a_phone_of_their_own(owner: Clie
     assert "AB12-CD34" not in shown(as_role("auditor"), device)
 
 
-def test_a_device_of_another_tenant_is_not_found(
+def test_a_device_of_another_tenant_leads_to_ones_own_list(
     owner: Client, in_beta: Callable[[Callable[[], object]], object]
 ) -> None:
     theirs = in_beta(make_device)
@@ -133,10 +134,11 @@ def test_a_removed_device_sends_the_page_to_the_list(owner: Client) -> None:
     Device.objects.all().delete()
 
     assert owner.get(url(device, "state/")).json()["gone"] == LIST
+    assert GONE in owner.get(LIST).content.decode()
     # As where the worker was quicker than the way back from the button.
     page = owner.get(url(device), follow=True)
     assert page.redirect_chain == [(LIST, 302)]
-    assert "Este aparelho não está mais aqui." in page.content.decode()
+    assert GONE in page.content.decode()
 
 
 def test_a_new_device_needs_no_more_than_a_name_where_the_platform_has_a_bridge(

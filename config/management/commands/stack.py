@@ -72,7 +72,7 @@ class Command(QuickCommand):
             self._wait_until_up(options)
             supervisor.start(spare)
             self.after_start(options)
-            connection.close()  # from here on this process asks nothing
+            connection.close()  # this thread asks nothing more
             self.stdout.write("READY")
             self.stdout.flush()
             supervisor.wait()
