@@ -185,27 +185,34 @@ def transactional_db(
 
 
 @pytest.fixture
-def alpha(db: None) -> Iterator[Tenant]:
+def same_ids(request: pytest.FixtureRequest) -> None:
+    """Have what a test makes in two tenants get the same ids, whatever has run before it."""
+    if {"beta", "committed_beta"} & set(request.fixturenames):
+        database.restore_sequences()
+
+
+@pytest.fixture
+def alpha(db: None, same_ids: None) -> Iterator[Tenant]:
     """Be inside tenant alpha; the test's rows roll back."""
     with tenant_context(tenant := get_tenant("alpha")):
         yield tenant
 
 
 @pytest.fixture
-def beta(db: None) -> Tenant:
+def beta(db: None, same_ids: None) -> Tenant:
     """The other tenant; enter it with ``tenant_context(beta)``."""
     return get_tenant("beta")
 
 
 @pytest.fixture
-def committed_alpha(transactional_db: None) -> Iterator[Tenant]:
+def committed_alpha(transactional_db: None, same_ids: None) -> Iterator[Tenant]:
     """Be inside tenant alpha with real commits, for threads, workers and locks."""
     with tenant_context(tenant := get_tenant("alpha")):
         yield tenant
 
 
 @pytest.fixture
-def committed_beta(transactional_db: None) -> Tenant:
+def committed_beta(transactional_db: None, same_ids: None) -> Tenant:
     """The other tenant with real commits; enter it with ``tenant_context``."""
     return get_tenant("beta")
 

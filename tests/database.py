@@ -51,6 +51,16 @@ begin
     end loop;
 end $$;
 
+create function as_new.restore_sequences(of_schemas text[]) returns void language sql as $$
+select setval(
+    format('%I.%I', before.schemaname, before.sequencename)::regclass,
+    coalesce(before.last_value, before.first_value), before.last_value is not null
+)
+from as_new.sequences before
+join pg_sequences present using (schemaname, sequencename)
+where schemaname = any(of_schemas) and before.last_value is distinct from present.last_value;
+$$;
+
 create function as_new.restore() returns void language plpgsql as $$
 declare
     one record;
@@ -93,13 +103,7 @@ begin
     loop
         execute format('drop index %s', made);
     end loop;
-    perform setval(
-        format('%I.%I', before.schemaname, before.sequencename)::regclass,
-        coalesce(before.last_value, before.first_value), before.last_value is not null
-    )
-    from as_new.sequences before
-    join pg_sequences present using (schemaname, sequencename)
-    where before.last_value is distinct from present.last_value;
+    perform as_new.restore_sequences(array['public', 't_alpha', 't_beta']);
 end $$;
 """
 
@@ -140,6 +144,12 @@ def distrust() -> None:
     """Have the next `restore` put back every table: a server that crashed has lost its counts."""
     with connection.cursor() as cursor:
         cursor.execute("update as_new.tables set n_changes = -1")
+
+
+def restore_sequences() -> None:
+    """Have both tenants give ids as when they were new: a rollback takes back none."""
+    with connection.cursor() as cursor:
+        cursor.execute("select as_new.restore_sequences(array['t_alpha', 't_beta'])")
 
 
 def restore() -> None:

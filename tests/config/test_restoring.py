@@ -1,9 +1,9 @@
-"""The tests' own database is as new after each test that commits."""
+"""The tests' own database is as new after each test that commits, and gives ids as if new."""
 
 from __future__ import annotations
 
 from django.contrib.auth.models import Group
-from django.db import connection
+from django.db import connection, transaction
 from django_tenants.utils import tenant_context
 
 from tenants.models import Tenant
@@ -35,3 +35,15 @@ def test_rows_sequences_and_indexes_come_back(committed_alpha: Tenant) -> None:
         assert Group.objects.create(name="made by a test").pk == role
         assert run("select from pg_class where relname = 'made_by_a_test'") == []
     assert Tenant.objects.get(slug="beta").name == "Beta"
+
+
+def test_what_was_rolled_back_leaves_both_tenants_the_same_ids(alpha: Tenant, beta: Tenant) -> None:
+    with transaction.atomic():
+        rolled_back = make_agent().pk
+        transaction.set_rollback(True)
+
+    database.restore_sequences()
+
+    assert make_agent().pk == rolled_back
+    with tenant_context(beta):
+        assert make_agent().pk == rolled_back
