@@ -53,7 +53,7 @@ _held_lock = threading.Lock()
 def current() -> Vocabulary:
     """Return the words of the current schema; new documents' are among them at once.
 
-    Words of documents that have gone are forgotten when they have become many.
+    Words of documents that have gone are forgotten when they have become many, or all.
     """
     with connection.cursor() as cursor:
         cursor.execute(_STAMP)
@@ -71,6 +71,12 @@ def current() -> Vocabulary:
     return held.vocabulary
 
 
+def forget() -> None:
+    """Drop what this process remembers, for tests."""
+    with _held_lock:
+        _held.clear()
+
+
 def _read(held: _Held, stamp: Stamp) -> None:
     """Read documents that are new or changed, the newest first, as many as one search may."""
     documents = Document.objects.filter(deleted_at__isnull=True, ready_at__isnull=False)
@@ -84,7 +90,8 @@ def _read(held: _Held, stamp: Stamp) -> None:
     held.n_stale += len(gone)
     for pk in gone:
         del held.read[pk]
-    if held.n_stale > max(8, len(held.read)):
+    # With nothing left of what was read, the schema may well be another tenant's by now.
+    if not held.read or held.n_stale > max(8, len(held.read)):
         held.vocabulary, held.read, held.n_stale = Vocabulary(()), {}, 0
     new: list[int] = []
     n_chunks = 0

@@ -22,7 +22,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from agents.services import examples, guarding
 from integrations.services import breakers, events, prices
-from knowledge import spaces
+from knowledge import spaces, vocabularies
 from tenants import garbage, remembering
 from tenants.models import Tenant
 from tenants.services import tenants
@@ -219,13 +219,14 @@ def committed_beta(transactional_db: None, same_ids: None) -> Tenant:
 
 @pytest.fixture(autouse=True)
 def listeners_forgotten() -> None:
-    """Let no test remember who listened to another's events, whom another called, what it paid."""
+    """Let no test remember another's listeners, breakers, prices, questions or words."""
     events.forget()
     examples.forget()
     breakers.forget()
     prices.forget()
     guarding.forget()
     spaces.forget()
+    vocabularies.forget()
     remembering.forget_all()
 
 

@@ -210,6 +210,18 @@ def test_words_of_one_tenant_never_correct_those_of_another(alpha: Tenant, beta:
     assert theirs.normalised_query == "clareamneto?"
 
 
+def test_words_of_who_had_the_schema_before_are_forgotten(alpha: Tenant) -> None:
+    former = ready("Fazemos clareamento com laser.", name="a.txt")
+    before = retrieval.search(query="clareamneto", category_ids=None)
+    former.delete()
+    ready("Fazemos pranchas de surfe.", name="a.txt")
+
+    after = retrieval.search(query="clareamneto", category_ids=None)
+
+    assert before.normalised_query == "clareamento?"
+    assert after.normalised_query == "clareamneto?"
+
+
 def test_words_of_a_new_document_are_known_at_once(alpha: Tenant) -> None:
     ready("Fazemos clareamento com laser.", name="a.txt")
     before = retrieval.search(query="sedaçao ou ortodontai", category_ids=None)
