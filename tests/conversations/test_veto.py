@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -54,6 +54,12 @@ def server():
 def open_all_day(alpha):
     """The rules for planned messages without the clock on the wall."""
     Tenant.objects.filter(pk=alpha.pk).update(timezone=ZONE.key)
+
+
+def make_it_noon() -> None:
+    """Move the tenant to where it is noon: with a new day in sight an answer waits for it."""
+    hours = database_now().astimezone(UTC).hour - 12
+    Tenant.objects.filter(slug="alpha").update(timezone=f"Etc/GMT{hours:+d}")
 
 
 def noon(days: int = 0):
@@ -242,6 +248,7 @@ def test_a_days_cap_sends_answers_to_people_and_lets_people_wait(alpha, server):
 
 
 def test_an_answer_beyond_the_cap_is_left_to_people(alpha, server):
+    make_it_noon()
     conversation = open_conversation(server)
     set_rules(day_cap=1)
     put(conversation, "um", "dois")
@@ -425,6 +432,7 @@ def test_two_tenants_with_the_same_ids_keep_their_own_pace(alpha, beta, server):
 
 def test_two_workers_never_send_more_than_the_cap(committed_alpha):
     """Each sends another conversation of the same number, at the same time."""
+    make_it_noon()
     with ScriptedServer() as server:
         device = make_device(make_agent(), bridge_url=server.url)
         phones = [f"55119888800{n:02}" for n in range(8)]
