@@ -10,11 +10,13 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
 from config.processes import Program, wait_for
 from tests.simulator.test_page import ARGUMENTS, CHROMIUMS
 from tests.stack import Stack, free_port
+
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 expect.set_options(timeout=60_000)  # 5 s of its own, which a busy machine may take for a page
 
@@ -40,3 +42,29 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> BrowserContext:
+    """One for all pages of a file, which share a process and what they are made of."""
+    return browser.new_context(viewport={"width": 1366, "height": 900})
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """Closed with each test: one that is open goes on asking for news."""
+    page = context.new_page()
+    yield page
+    page.close()
+
+
+def log_in(page: Page, stack: Stack, slug: str, *, username: str, password: str) -> str:
+    """Open a business's panel as one of its people; return its address, without a slash."""
+    panel = f"http://{slug}.localhost:{stack.port}/admin"
+    page.goto(f"{panel}/login/")
+    if page.locator("input[name=username]").is_visible():  # else another page has logged in
+        page.fill("input[name=username]", username)
+        page.fill("input[name=password]", password)
+        page.press("input[name=password]", "Enter")
+    page.wait_for_url(f"{panel}/")
+    return panel

@@ -6,9 +6,10 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from config.processes import BASE_DIR
+from tests.flows.conftest import PHONE, log_in
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -54,7 +55,7 @@ def blueprint(slug: str, name: str, document: str, bridge_url: str) -> dict[str,
 
 
 @pytest.fixture(scope="module")
-def page(stack: Stack, browser: Browser) -> Page:
+def page(stack: Stack, context: BrowserContext) -> Page:
     simulator_url = stack.env["SIMULATOR_URL"]
     stack.apply_blueprint(
         blueprint("clinica", "Clínica Sorriso", "precos.csv", simulator_url),
@@ -63,7 +64,9 @@ def page(stack: Stack, browser: Browser) -> Page:
     stack.apply_blueprint(
         blueprint("loja", "Maré Alta", "trocas.md", simulator_url), {"trocas.md": SHOP}
     )
-    return browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+    page = context.new_page()
+    page.set_viewport_size(PHONE)
+    return page
 
 
 def write(page: Page, stack: Stack, number: str, phone: str, *texts: str) -> None:
@@ -115,13 +118,8 @@ def test_a_contact_that_nobody_knows_shows_nobody_elses_chat(stack: Stack, page:
 def test_the_owner_reads_why_it_was_answered_so(stack: Stack, page: Page) -> None:
     write(page, stack, "demo-clinica", "5511987650003", "quanto ta a limpeza?")
     expect(page.get_by_test_id("bubble-in").first).to_be_visible(timeout=90_000)
-    port = stack.port
-    page.goto(f"http://clinica.localhost:{port}/admin/login/")
-    page.fill("input[name=username]", "ana")
-    page.fill("input[name=password]", "prosa-demo")
-    page.press("input[name=password]", "Enter")
-    page.wait_for_url("**/admin/")
-    page.goto(f"http://clinica.localhost:{port}/admin/conversations/conversation/")
+    panel = log_in(page, stack, "clinica", username="ana", password="prosa-demo")
+    page.goto(f"{panel}/conversations/conversation/")
     page.locator("#result_list tbody tr a").first.click()
 
     expect(page.get_by_text("quanto ta a limpeza?").first).to_be_visible()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from config.processes import Program, wait_for
+from tests.flows.conftest import log_in
 from tests.stack import Stack, free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -46,15 +46,10 @@ def bridge_url(stack: Stack) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(stack: Stack, browser: Browser, bridge_url: str) -> Iterator[Page]:
-    with browser.new_context(viewport={"width": 1366, "height": 900}) as context:
-        page = context.new_page()
-        page.goto(f"http://oficina.localhost:{stack.port}/admin/login/")
-        page.fill("input[name=username]", "ana")
-        page.fill("input[name=password]", "prosa-demo")
-        page.press("input[name=password]", "Enter")
-        page.wait_for_url("**/admin/")
-        yield page
+def page(stack: Stack, context: BrowserContext, bridge_url: str) -> Page:
+    page = context.new_page()
+    log_in(page, stack, "oficina", username="ana", password="prosa-demo")
+    return page
 
 
 def users(bridge_url: str, device: str) -> list[dict[str, str]]:

@@ -9,9 +9,10 @@ from typing import Any
 import docx
 import openpyxl
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.fakes.site import FakeSite
+from tests.flows.conftest import PHONE, log_in
 from tests.flows.test_browser import blueprint, write
 from tests.knowledge.office import saved
 from tests.knowledge.pdfs import Put, build, lines
@@ -92,17 +93,10 @@ def empty(slug: str, name: str, bridge_url: str) -> dict[str, Any]:
     return {**made, "knowledge": {"categories": [{"name": "geral", "documents": []}]}}
 
 
-def panel(browser: Browser, stack: Stack, slug: str) -> Page:
-    """The list of documents, as the owner sees it."""
-    page = browser.new_context(viewport={"width": 1366, "height": 900}).new_page()
-    base = f"http://{slug}.localhost:{stack.port}/admin"
-    page.goto(f"{base}/login/")
-    page.fill("input[name=username]", "ana")
-    page.fill("input[name=password]", "prosa-demo")
-    page.press("input[name=password]", "Enter")
-    page.wait_for_url("**/admin/")
-    page.goto(f"{base}/knowledge/document/")
-    return page
+def open_documents(page: Page, stack: Stack, slug: str) -> None:
+    """Open the list of documents, as the owner."""
+    panel = log_in(page, stack, slug, username="ana", password="prosa-demo")
+    page.goto(f"{panel}/knowledge/document/")
 
 
 def drop(page: Page, files: dict[str, bytes]) -> None:
@@ -136,9 +130,8 @@ def site() -> Iterator[FakeSite]:
         yield site
 
 
-def read_web_page(owner: Page, stack: Stack, address: str) -> None:
+def read_web_page(page: Page, stack: Stack, address: str) -> None:
     """Give the address of a page, and wait until the list says that it was read."""
-    page = owner.context.new_page()
     page.goto(f"http://mare.localhost:{stack.port}/admin/knowledge/websource/")
     page.fill("[name=url]", address)
     page.fill("[name=category]", "geral")
@@ -148,16 +141,16 @@ def read_web_page(owner: Page, stack: Stack, address: str) -> None:
     page.goto(f"http://mare.localhost:{stack.port}/admin/knowledge/document/")
     ready = page.locator("#result_list .pz-state[data-busy='0'] .pz-good")
     expect(ready).to_have_count(5, timeout=90_000)
-    page.close()
 
 
 @pytest.fixture(scope="module")
-def uploaded(stack: Stack, browser: Browser, site: FakeSite) -> Page:
+def uploaded(stack: Stack, context: BrowserContext, site: FakeSite) -> Page:
     """All files are in the panel of the first business, and a changed table in the other's."""
     simulator_url = stack.env["SIMULATOR_URL"]
     stack.apply_blueprint(empty("mare", "Maré Alta", simulator_url), {})
     stack.apply_blueprint(empty("onda", "Onda Boa", simulator_url), {})
-    page = panel(browser, stack, "mare")
+    page, other = context.new_page(), context.new_page()
+    open_documents(page, stack, "mare")
     page.set_input_files(
         ".pz-files",
         [
@@ -167,20 +160,21 @@ def uploaded(stack: Stack, browser: Browser, site: FakeSite) -> Page:
     )
     drop(page, {"aulas.docx": lessons(), "foto.exe": b"MZ", "unidades.xlsx": branches()})
     read(page, 4)
-    read_web_page(page, stack, site.put("/estacionamento", "Estacionamento", PARKING))
-    theirs = panel(browser, stack, "onda")
-    drop(theirs, {"precos.csv": THEIR_PRICES.encode()})
-    read(theirs, 1)
+    read_web_page(other, stack, site.put("/estacionamento", "Estacionamento", PARKING))
+    open_documents(other, stack, "onda")
+    drop(other, {"precos.csv": THEIR_PRICES.encode()})
+    read(other, 1)
+    other.close()
     return page
 
 
 def test_each_file_has_its_line_and_the_list_shows_them(
-    stack: Stack, browser: Browser, uploaded: Page
+    stack: Stack, page: Page, uploaded: Page
 ) -> None:
     expect(uploaded.locator("#pz-received > li")).to_have_count(5)
     refused = uploaded.locator("#pz-received > li", has_text="foto.exe")
     expect(refused).to_have_class("pz-received-line pz-bad")
-    page = panel(browser, stack, "mare")
+    open_documents(page, stack, "mare")
 
     drop(page, {"precos.csv": PRICES.encode()})
 
@@ -191,8 +185,8 @@ def test_each_file_has_its_line_and_the_list_shows_them(
     expect(rows.filter(has_text="politicas.pdf").locator(".pz-good")).to_be_visible()
 
 
-def test_the_pages_of_the_pdf_can_be_read(stack: Stack, browser: Browser, uploaded: Page) -> None:
-    page = panel(browser, stack, "mare")
+def test_the_pages_of_the_pdf_can_be_read(stack: Stack, page: Page, uploaded: Page) -> None:
+    open_documents(page, stack, "mare")
     page.get_by_role("link", name="politicas.pdf").click()
 
     passage = page.locator(".pz-passage-card", has_text="17 dias corridos")
@@ -207,14 +201,14 @@ def test_the_pages_of_the_pdf_can_be_read(stack: Stack, browser: Browser, upload
 )
 def test_a_customer_is_answered_from_each_file(
     stack: Stack,
-    browser: Browser,
+    page: Page,
     uploaded: Page,
     number: int,
     question: str,
     answer: str,
     source: str,
 ) -> None:
-    page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+    page.set_viewport_size(PHONE)
     write(page, stack, "demo-mare", f"551198765010{number}", question)
 
     bubble = page.get_by_test_id("bubble-in").first
@@ -223,10 +217,8 @@ def test_a_customer_is_answered_from_each_file(
     expect(bubble).to_contain_text(source)
 
 
-def test_the_other_business_says_its_own_price(
-    stack: Stack, browser: Browser, uploaded: Page
-) -> None:
-    page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+def test_the_other_business_says_its_own_price(stack: Stack, page: Page, uploaded: Page) -> None:
+    page.set_viewport_size(PHONE)
     write(page, stack, "demo-onda", "5511987650200", "quanto custa a prancha funboard?")
 
     bubble = page.get_by_test_id("bubble-in").first
@@ -236,13 +228,13 @@ def test_the_other_business_says_its_own_price(
 
 
 def test_files_that_come_before_their_category_wait_for_it(
-    stack: Stack, browser: Browser, uploaded: Page
+    stack: Stack, page: Page, uploaded: Page
 ) -> None:
-    page = panel(browser, stack, "onda")
+    open_documents(page, stack, "onda")
     page.fill("[name=new_category]", "regras")
     drop(page, {"trocas.md": b"# Trocas\n\nTrocamos em 17 dias."})
     read(page, 1)
-    page = panel(browser, stack, "onda")  # of two categories none is chosen
+    open_documents(page, stack, "onda")  # of two categories none is chosen
 
     drop(page, {"frete.md": b"# Frete\n\nO frete custa R$ 12,00.", "lixo.pdf": b"%PDF-1.7 lixo"})
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.fakes.http import Answer, Received, json_answer
 from tests.fakes.llm import COMPLETIONS, Calls, FakeLLM
+from tests.flows.conftest import log_in
 from tests.integrations.tools import Shop
 from tests.stack import Stack
 
@@ -181,10 +182,10 @@ def clinic(stack: Stack, clerk: Clerk, calendar: Shop) -> None:
 class Phone:
     """The contact's phone on screen."""
 
-    def __init__(self, stack: Stack, browser: Browser, number: str) -> None:
+    def __init__(self, stack: Stack, page: Page, number: str) -> None:
         person = {"name": "Ana", "phone": number}
         httpx2.post(f"{stack.env['SIMULATOR_URL']}/sim/contacts", json=person)
-        self.page = browser.new_context(viewport={"width": 1366, "height": 900}).new_page()
+        self.page = page
         self.page.goto(f"{stack.base_url}/simulator/?numero=demo-sorriso&contato={number}")
         self.page.wait_for_selector('#app[data-ready="true"]')
         self.n_read = 0
@@ -219,16 +220,14 @@ class Phone:
         return "\n".join(self.answers.all_inner_texts())
 
 
-def log_in(stack: Stack, browser: Browser) -> Page:
-    """Return the owner's panel."""
-    page = browser.new_context(viewport={"width": 1366, "height": 900}).new_page()
+@pytest.fixture
+def panel(stack: Stack, context: BrowserContext, clinic: None) -> Iterator[Page]:
+    """The owner's panel."""
+    page = context.new_page()
     page.set_default_timeout(SOON_MS)
-    page.goto(f"http://sorriso.localhost:{stack.port}/admin/login/")
-    page.fill("input[name=username]", "paula")
-    page.fill("input[name=password]", "demo-1")
-    page.press("input[name=password]", "Enter")
-    page.wait_for_url("**/admin/")
-    return page
+    log_in(page, stack, "sorriso", username="paula", password="demo-1")
+    yield page
+    page.close()
 
 
 def open_conversation(stack: Stack, panel: Page, number: str) -> None:
@@ -280,10 +279,10 @@ BEFORE_PEOPLE = (
 
 
 def test_from_the_desk_to_a_person_in_the_panel_and_back(
-    stack: Stack, browser: Browser, clinic: None, clerk: Clerk, calendar: Shop
+    stack: Stack, page: Page, panel: Page, clerk: Clerk, calendar: Shop
 ) -> None:
     number = "5511987660001"
-    phone, panel = Phone(stack, browser, number), log_in(stack, browser)
+    phone = Phone(stack, page, number)
     up_to_the_booking(phone, calendar, number)
 
     phone.write("quero falar com uma pessoa")
@@ -317,10 +316,10 @@ def test_from_the_desk_to_a_person_in_the_panel_and_back(
 
 
 def test_its_twin_from_the_paired_phone(
-    stack: Stack, browser: Browser, clinic: None, clerk: Clerk, calendar: Shop
+    stack: Stack, page: Page, panel: Page, clerk: Clerk, calendar: Shop
 ) -> None:
     number = "5511987660002"
-    phone, panel = Phone(stack, browser, number), log_in(stack, browser)
+    phone = Phone(stack, page, number)
     up_to_the_booking(phone, calendar, number)
 
     phone.owner_types("Oi, Ana! Aqui é a Paula. Deixei um lembrete para você.")

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.factories import FAQ
+from tests.flows.conftest import PHONE
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
@@ -101,7 +102,7 @@ def test_a_burst_on_another_sites_page_gets_one_answer_that_a_reload_keeps(
     )
     site.snippet = printed["web_chats"][0]["snippet"]
     site.allows = f"http://vitrine.localhost:{stack.port}"
-    page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+    page = browser.new_context(viewport=PHONE).new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
