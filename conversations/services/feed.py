@@ -117,7 +117,8 @@ _STATES = f"""
 select a.place, c.status, c.mode, c.mode_reason, c.claimed_by, c.handled_upto,
     k.is_blocked or k.opted_out_at is not null as is_left_alone,
     m.id as message_id, m.turn_id, m.silence_reason, m.deleted_at
-{_ASKED} join conversations_conversation c on c.id = a.id
+{_ASKED} join conversations_conversation c
+    on c.id = a.id and c.uuid = (%(uuids)s::uuid[])[a.place]  -- or it is of a tenant made since
 join conversations_contact k on k.id = c.contact_id
 left join conversations_inboundmessage m on m.id = a.mark
 """
@@ -180,7 +181,8 @@ def look(asks: Sequence[Ask]) -> list[Page]:
     turns = _rows(_TURNS, ids, after_turns)
     steps = _rows(_STEPS, ids, after_turns, steps=[one.step for one in cursors])
     outbound = _rows(_OUTBOUND, ids, [one.outbound for one in cursors])
-    states = _rows(_STATES, ids, [one.message_id for one in asks])
+    uuids = [one.conversation_uuid for one in asks]
+    states = _rows(_STATES, ids, [one.message_id for one in asks], uuids=uuids)
     return [
         _Look(
             ask,

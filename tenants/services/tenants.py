@@ -19,7 +19,7 @@ from tenants.audit.record import record
 from tenants.context import has_open_transaction, unpooled_connection
 from tenants.errors import DomainError
 from tenants.models import SLUG, Domain, InboundRoute, InboxEntry, Tenant, Timer
-from tenants.services import staff
+from tenants.services import routes, staff
 from tenants.services.cloning import clone_schema
 
 TEMPLATE_SCHEMA = "t_0template"
@@ -227,6 +227,7 @@ def drop_tenant(*, tenant: Tenant, actor: str) -> None:
         record(action="tenant.dropped", actor=actor, target=f"tenant {tenant.uuid}", data={})
         InboxEntry.objects.filter(schema_name=tenant.schema_name).delete()
         InboundRoute.objects.filter(schema_name=tenant.schema_name).delete()
+        routes.announce_change()
         Timer.objects.filter(schema_name=tenant.schema_name).delete()
         with connection.cursor() as cursor:
             cursor.execute(

@@ -31,6 +31,7 @@ from conversations.services.cursors import Cursor
 from tenants import timers
 from tenants.api.models import ApiKey
 from tenants.models import Tenant
+from tests.admin.rows import make_conversation
 from tests.api.conftest import Program, program
 from tests.factories import learn, make_agent, work
 from tests.fakes.http import Answer, Received, wait_until
@@ -355,6 +356,17 @@ def test_who_takes_nothing_is_cut_off_and_the_others_go_on(
         while n_said < 3002:
             n_said += next(events)["event"] == "gathering"
     wait_until(lambda: len(asgi._django) == 0, seconds=30)
+
+
+def test_a_stream_ends_where_another_conversation_has_its_id(alpha: Tenant, beta: Tenant) -> None:
+    mine = make_conversation()
+    ask = feed.Ask(mine.pk, mine.uuid, feed.from_now(mine.pk))
+    (before,) = feed.look([ask])
+    with tenant_context(beta):  # as in a schema that was dropped and made anew
+        assert make_conversation().pk == mine.pk
+        (after,) = feed.look([ask])
+
+    assert (before.is_over, after.is_over, after.events) == (False, True, [])
 
 
 def test_without_the_broker_all_look_by_themselves(settings: Any) -> None:

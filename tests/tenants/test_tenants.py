@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import psycopg
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import Error, connection, transaction
@@ -13,7 +14,7 @@ from tenants import checks, crypto
 from tenants.audit.models import AuditEntry
 from tenants.audit.record import record
 from tenants.models import Tenant
-from tenants.services import staff, tenants
+from tenants.services import routes, staff, tenants
 
 STRUCTURE = """
     select 'column', table_name, column_name, data_type || is_nullable
@@ -104,6 +105,17 @@ def test_a_dropped_tenant_leaves_nothing(db):
     tenants.drop_tenant(tenant=tenant, actor="test")
 
     assert structure("t_omega") == set()
+
+
+def test_a_dropped_tenant_takes_no_message_any_more(transactional_db):
+    connection.set_schema_to_public()
+    tenant = tenants.create_tenant(slug="omega", name="Omega", domains=["omega.localhost"])
+    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as door:
+        door.execute(f"listen {routes.CHANGED_CHANNEL}")
+        tenants.drop_tenant(tenant=tenant, actor="test")
+        told = list(door.notifies(timeout=10, stop_after=1))
+
+    assert [one.channel for one in told] == [routes.CHANGED_CHANNEL]
 
 
 def test_a_tenant_table_in_public_stops_the_start(alpha):
