@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import gc
 import os
@@ -32,6 +33,11 @@ from tests.fakes.bridge import FakeBridge
 # The processes of a run share the cores: a second thread for a text would only take from others.
 # Read where the embedding library is loaded first, here and in what the tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Ends a process of a run at once, after all others that asked for a last word: what Python
+    # holds by then takes seconds to give back, and the run waits for it.
+    atexit.register(os._exit, 0)
 
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile(
@@ -80,6 +86,11 @@ def pytest_collection_finish() -> None:
 
     That takes a tenth of the suite's time.
     """
+    garbage.settle()
+
+
+def pytest_sessionfinish() -> None:
+    """Look through what is left once: pytest does it five times more."""
     garbage.settle()
 
 
@@ -218,8 +229,8 @@ def committed_beta(transactional_db: None, same_ids: None) -> Tenant:
 
 
 @pytest.fixture(autouse=True)
-def listeners_forgotten() -> None:
-    """Let no test remember another's listeners, breakers, prices, questions or words."""
+def nothing_remembered() -> None:
+    """Let no test meet what this process remembers of another's rows."""
     events.forget()
     examples.forget()
     breakers.forget()
