@@ -90,7 +90,7 @@ def _read(held: _Held, stamp: Stamp) -> None:
     held.n_stale += len(gone)
     for pk in gone:
         del held.read[pk]
-    # With nothing left of what was read, the schema may well be another tenant's by now.
+    # Where nothing of what was read is left, the schema may even be another tenant's by now.
     if not held.read or held.n_stale > max(8, len(held.read)):
         held.vocabulary, held.read, held.n_stale = Vocabulary(()), {}, 0
     new: list[int] = []

@@ -57,8 +57,8 @@ select setval(
     coalesce(before.last_value, before.first_value), before.last_value is not null
 )
 from as_new.sequences before
-join pg_sequences present using (schemaname, sequencename)
-where schemaname = any(of_schemas) and before.last_value is distinct from present.last_value;
+where schemaname = any(of_schemas) and before.last_value is distinct from
+    pg_sequence_last_value(format('%I.%I', before.schemaname, before.sequencename)::regclass);
 $$;
 
 create function as_new.restore() returns void language plpgsql as $$

@@ -1,4 +1,4 @@
-"""The tests' own database is as new after each test that commits, and gives ids as if new."""
+"""The tests' own database is as new after each test that commits, and its ids where asked."""
 
 from __future__ import annotations
 

@@ -52,17 +52,20 @@ def context(browser: Browser) -> BrowserContext:
 
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
-    """Closed with each test: one that is open goes on asking for news."""
+    """Closed with each test: one that is open goes on listening for news."""
     page = context.new_page()
     yield page
     page.close()
 
 
 def log_in(page: Page, stack: Stack, slug: str, *, username: str, password: str) -> str:
-    """Open a business's panel as one of its people; return its address, without a slash."""
+    """Open a business's panel; return its address, without a slash.
+
+    Who has logged in on another page of the file stays logged in.
+    """
     panel = f"http://{slug}.localhost:{stack.port}/admin"
     page.goto(f"{panel}/login/")
-    if page.locator("input[name=username]").is_visible():  # else another page has logged in
+    if page.locator("input[name=username]").is_visible():
         page.fill("input[name=username]", username)
         page.fill("input[name=password]", password)
         page.press("input[name=password]", "Enter")

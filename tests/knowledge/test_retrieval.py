@@ -213,11 +213,14 @@ def test_words_of_one_tenant_never_correct_those_of_another(alpha: Tenant, beta:
 def test_words_of_who_had_the_schema_before_are_forgotten(alpha: Tenant) -> None:
     former = ready("Fazemos clareamento com laser.", name="a.txt")
     before = retrieval.search(query="clareamneto", category_ids=None)
+    pk = former.pk
     former.delete()
-    ready("Fazemos pranchas de surfe.", name="a.txt")
+    number_next_document(pk)
+    later = ready("Fazemos pranchas de surfe.", name="a.txt", now=NOW + timedelta(days=1))
 
     after = retrieval.search(query="clareamneto", category_ids=None)
 
+    assert later.pk == pk
     assert before.normalised_query == "clareamento?"
     assert after.normalised_query == "clareamneto?"
 

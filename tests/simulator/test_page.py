@@ -21,7 +21,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--disable-background-networking",
     "--disable-component-update",
-    # One process for all pages: each costs a third of a second to start, and there are sixty.
+    # One process for all pages of a context: each takes a third of a second to start.
     "--disable-features=SpareRendererForSitePerProcess,IsolateOrigins,site-per-process",
     "--disable-site-isolation-trials",
     "--renderer-process-limit=1",
