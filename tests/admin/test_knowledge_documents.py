@@ -21,7 +21,6 @@ from tenants.models import Tenant
 from tests.admin.conftest import as_role
 from tests.admin.rows import make_document
 from tests.admin.test_hostile_texts import TEXTS, _Reader
-from tests.knowledge.factories import number_next_document
 
 LIST = "/admin/knowledge/document/"
 UPLOAD = f"{LIST}upload/"
@@ -308,7 +307,6 @@ def test_two_tenants_with_the_same_ids_do_not_meet(
 ) -> None:
     ours = make_document(name="nosso.md", text="nosso texto")
     with tenant_context(beta):
-        number_next_document(ours.pk)
         theirs = make_document(name="deles.md", text="texto deles")
         assert theirs.pk == ours.pk
         stranger = as_role("owner", username="eva")

@@ -17,7 +17,7 @@ from tenants.models import Tenant
 from tests.admin.conftest import as_role
 from tests.fakes.embeddings import FakeEmbeddings, Mode
 from tests.fakes.site import FakeSite
-from tests.knowledge.factories import number_next_document, ready
+from tests.knowledge.factories import ready
 from tests.knowledge.spaces import SMALL, choose, credential, switch_to
 from tests.knowledge.test_web import add, read
 
@@ -90,7 +90,6 @@ def test_all_documents_are_read_again_with_one_button(
 ) -> None:
     document = ready()
     with tenant_context(beta):
-        number_next_document(document.pk)
         theirs = ready()
 
     answer = owner.post(f"{MODELS}read-all/", follow=True).content.decode()

@@ -131,7 +131,7 @@ def site() -> Iterator[FakeSite]:
 
 
 def read_web_page(page: Page, stack: Stack, address: str) -> None:
-    """Give the address of a page, and wait until the list says that it was read."""
+    """Give the address of a page, and wait until the list says that it was read; logged in."""
     page.goto(f"http://mare.localhost:{stack.port}/admin/knowledge/websource/")
     page.fill("[name=url]", address)
     page.fill("[name=category]", "geral")

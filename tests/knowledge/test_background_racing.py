@@ -87,15 +87,6 @@ def read(found: Doorbell) -> Thread:
     )
 
 
-def number_next_space(pk: int) -> None:
-    """Give the next space of the current tenant this id: ids repeat across tenants."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select setval(pg_get_serial_sequence('knowledge_embeddingspace', 'id'), %s, false)",
-            [pk],
-        )
-
-
 def claimed(kind: str) -> Doorbell:
     found = bell(kind)
     assert found is not None
@@ -234,11 +225,9 @@ def test_two_tenants_fill_spaces_of_the_same_id(
     committed_alpha: Tenant, committed_beta: Tenant, server: FakeEmbeddings
 ) -> None:
     ready("nome;valor\nCoroa;1,00\nPino;2,00\n")
-    number_next_space(700)
     mine = choose(credential(server))
     with tenant_context(committed_beta):
         ready()
-        number_next_space(700)
         theirs = choose(credential(server))
         other = claimed(spaces.KIND)
     assert mine.pk == theirs.pk

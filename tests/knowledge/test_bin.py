@@ -15,7 +15,7 @@ from knowledge.models import Chunk, Document
 from knowledge.services import bin as paper_bin
 from knowledge.services import documents, ingesting, versions
 from tenants.models import Tenant
-from tests.knowledge.factories import NOW, PRICES, number_next_document, ready, store
+from tests.knowledge.factories import NOW, PRICES, ready, store
 
 QUESTION = "quanto custa a limpeza?"
 
@@ -174,7 +174,6 @@ def test_two_tenants_keep_bins_apart(committed_alpha: Tenant, committed_beta: Te
     with tenant_context(committed_beta):
         theirs = store()
     with tenant_context(committed_alpha):
-        number_next_document(theirs.pk)
         ours = store()
         assert ours.pk == theirs.pk
         paper_bin.throw_away(document=ours, now=NOW - timedelta(days=31))
@@ -209,7 +208,6 @@ def test_files_are_pruned_in_one_tenant_by_its_own_versions(alpha: Tenant, beta:
     for number in range(6):
         document = store(f"Texto {number}.", name="a.txt")
     with tenant_context(beta):
-        number_next_document(document.pk)
         theirs = store("Texto.", name="a.txt")
         assert theirs.pk == document.pk
         assert versions.prune_files(now=late) == 0

@@ -14,7 +14,7 @@ from knowledge.services import documents, ingesting, reasons
 from knowledge.services.ingesting import Outcome
 from knowledge.types import ChunkKind, Problem
 from tenants.models import Tenant
-from tests.knowledge.factories import NOW, PRICES, number_next_document, ready, store
+from tests.knowledge.factories import NOW, PRICES, ready, store
 from tests.knowledge.office import saved
 from tests.knowledge.pdfs import Put, build, lines, locked
 from tests.knowledge.test_extract_xlsx import book
@@ -377,7 +377,6 @@ def test_two_tenants_keep_documents_of_the_same_ids_apart(
     with tenant_context(committed_beta):
         theirs = ready(PRICES.replace("220,00", "999,00"))
     with tenant_context(committed_alpha):
-        number_next_document(theirs.pk)
         ours = ready()
 
         assert ours.pk == theirs.pk

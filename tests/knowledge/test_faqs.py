@@ -19,7 +19,7 @@ from knowledge.services import bin as paper_bin
 from knowledge.services import documents, faqs, ingesting, versions
 from knowledge.services.faqs import Line
 from tenants.models import Tenant
-from tests.knowledge.factories import NOW, number_next_document
+from tests.knowledge.factories import NOW
 
 QUESTION = "Vocês abrem aos sábados?"
 ANSWER = "Sim, das 8h às 12h."
@@ -238,7 +238,6 @@ def test_two_tenants_answer_the_same_question_each_in_its_words(
     with tenant_context(committed_beta):
         theirs = save(answer="Não.")
     with tenant_context(committed_alpha):
-        number_next_document(theirs.pk)
         ours = save()
         assert read(ours).answer == ANSWER
     with tenant_context(committed_beta):

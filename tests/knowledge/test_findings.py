@@ -17,7 +17,7 @@ from knowledge.services import bin as paper_bin
 from knowledge.services import documents, findings
 from knowledge.services.findings import Outcome
 from tenants.models import Tenant
-from tests.knowledge.factories import NOW, number_next_document, ready
+from tests.knowledge.factories import NOW, ready
 
 DEADLINE_S = 60.0
 TODAY = date(2026, 3, 2)
@@ -197,7 +197,6 @@ def test_a_document_in_the_bin_is_compared_for_when_it_comes_out(alpha: Tenant) 
 def test_the_same_documents_in_two_tenants_are_compared_apart(alpha: Tenant, beta: Tenant) -> None:
     prices, promo = both()
     with tenant_context(beta):
-        number_next_document(prices.pk)
         other = ready(LIST)
         assert other.pk == prices.pk
         compare(other)

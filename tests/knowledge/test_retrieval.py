@@ -187,7 +187,6 @@ def test_the_nearest_passage_of_another_tenant_is_never_found(
     with tenant_context(committed_alpha):
         ours = ready()
     with tenant_context(committed_beta):
-        number_next_document(ours.pk)
         theirs = ready(HOURS, name="precos.csv.md")
 
         result = retrieval.search(query="quanto custa a limpeza?", category_ids=None, k=50)
@@ -421,7 +420,6 @@ def test_two_tenants_with_the_same_documents_but_one_price_keep_their_own(
         ours = ready()
         vector_indexes.index_vectors(index_from=1)
     with tenant_context(committed_beta):
-        number_next_document(ours.pk)
         theirs = ready(dearer)
         vector_indexes.index_vectors(index_from=1)
     assert ours.pk == theirs.pk
