@@ -22,6 +22,10 @@ class TenantQuerySet(models.QuerySet["Tenant"]):
         """Those whose schema is complete and in use."""
         return self.filter(status=Tenant.Status.READY).exclude(schema_name="public")
 
+    def complete(self) -> TenantQuerySet:
+        """Those whose schema is complete, the suspended among them."""
+        return self.exclude(status=Tenant.Status.CREATING).exclude(schema_name="public")
+
 
 class Tenant(TenantMixin):
     """One business, in one PostgreSQL schema; the row of schema `public` is the platform's."""

@@ -12,7 +12,6 @@ from django_tenants.utils import tenant_context
 
 from agents.models import Agent, AgentVersion
 from config.blueprints import loading
-from integrations.models import WebhookEndpoint
 from knowledge.models import Document
 from knowledge.services import bin as paper_bin
 from knowledge.services import documents, faqs
@@ -157,22 +156,6 @@ def test_export_of_an_unknown_tenant_says_which_there_are(folder: Path) -> None:
 
     with pytest.raises(CommandError, match="gamma"):
         command("export_blueprint", "nobody")
-
-
-@pytest.mark.usefixtures("public")
-def test_every_stored_secret_follows_a_new_encryption_key(folder: Path) -> None:
-    tenant = apply(folder).tenant
-    with tenant_context(tenant):
-        before = WebhookEndpoint.objects.get(name="erp")
-
-    command("rotate_field_keys")
-
-    with tenant_context(tenant):
-        after = WebhookEndpoint.objects.get(name="erp")
-        assert after.secret_encrypted != before.secret_encrypted
-        assert after.headers_encrypted != before.headers_encrypted
-        assert after.secret() == "shhh-do-not-tell"
-    assert apply(folder).changes == []
 
 
 # The command

@@ -182,3 +182,14 @@ def test_a_template_that_lacks_a_migration_is_brought_up_before_it_is_copied(tra
             assert cursor.fetchone()[0] > 0
     finally:
         tenants.drop_tenant(tenant=tenant, actor="test")
+
+
+def test_a_suspended_tenant_is_brought_up_like_the_others(committed_beta):
+    Tenant.objects.exclude(schema_name="public").update(status=Tenant.Status.SUSPENDED)
+    with schema_context(committed_beta.schema_name):
+        Group.objects.get(name=staff.Role.OWNER.value).permissions.clear()
+
+    call_command("prepare", verbosity=0)
+
+    with schema_context(committed_beta.schema_name):
+        assert Group.objects.get(name=staff.Role.OWNER.value).permissions.exists()

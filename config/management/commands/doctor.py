@@ -10,14 +10,12 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
+from django.db.models import Model
 from django_tenants.utils import schema_context
 
-from channels_chatwoot.models import Inbox
-from channels_whatsapp.models import Device
-from integrations.models import Credential, WebhookEndpoint
-from tenants import checks, inbox
+from config import encrypted
+from tenants import checks, crypto, inbox
 from tenants.commands import QuickCommand
-from tenants.crypto import CannotDecrypt
 from tenants.models import InboxEntry, Tenant, Timer
 
 OLDEST_S = 60
@@ -79,7 +77,7 @@ class Command(QuickCommand):
         return []
 
     def _migrations(self) -> list[Problem]:
-        schemas = ["public", *Tenant.objects.ready().values_list("schema_name", flat=True)]
+        schemas = ["public", *Tenant.objects.complete().values_list("schema_name", flat=True)]
         problems = []
         for schema in schemas:
             with schema_context(schema):
@@ -89,7 +87,8 @@ class Command(QuickCommand):
                 problems.append(
                     (f"{schema} lacks {len(missing)} migration(s)", "run `manage.py prepare`")
                 )
-        for name in Tenant.objects.exclude(status="ready").values_list("slug", flat=True):
+        half_made = Tenant.objects.filter(status=Tenant.Status.CREATING)
+        for name in half_made.values_list("slug", flat=True):
             problems.append((f"tenant {name} is not ready", "create it again to complete it"))
         return problems
 
@@ -121,26 +120,20 @@ class Command(QuickCommand):
         return problems
 
     def _secrets(self) -> list[Problem]:
+        places = [("public", list(encrypted.of_platform()))]
+        of_tenant = list(encrypted.of_tenant())
+        names = Tenant.objects.complete().values_list("schema_name", flat=True)
+        places += [(name, of_tenant) for name in names]
         problems = []
-        for schema in Tenant.objects.ready().values_list("schema_name", flat=True):
+        for schema, fields in places:
             with schema_context(schema):
-                try:
-                    for credential in Credential.objects.all():
-                        credential.api_key()
-                    for endpoint in WebhookEndpoint.objects.all():
-                        endpoint.secret()
-                        endpoint.headers()
-                    for device in Device.objects.all():
-                        device.bridge_token()
-                    for inbox in Inbox.objects.all():
-                        inbox.token()
-                        inbox.reader_token()
-                except CannotDecrypt:
-                    problems.append(
-                        (
-                            f"secrets of {schema} cannot be read",
-                            "add the old key to"
-                            " FIELD_ENCRYPTION_KEYS, then run `manage.py rotate_field_keys`",
-                        )
-                    )
+                if not all(_are_readable(*field) for field in fields):
+                    cause = f"secrets of {schema} cannot be read"
+                    cure = "add the old key to FIELD_ENCRYPTION_KEYS, then run"
+                    problems.append((cause, f"{cure} `manage.py rotate_field_keys`"))
         return problems
+
+
+def _are_readable(model: type[Model], field: str) -> bool:
+    values = model._default_manager.exclude(**{field: ""}).values_list(field, flat=True)
+    return all(map(crypto.is_readable, values.iterator()))

@@ -37,7 +37,7 @@ class Command(QuickCommand):
         tenants.ensure_template()
         prices.ensure_shipped()
         servers.ensure_server(base_url=settings.BRIDGE_URL)
-        names = list(Tenant.objects.ready().values_list("schema_name", flat=True))
+        names = list(Tenant.objects.complete().values_list("schema_name", flat=True))
         if names:
             call_command("migrate_schemas", tenant=True, interactive=False, verbosity=verbosity)
         for schema_name in names:

@@ -9,32 +9,10 @@ from django.db import transaction
 from django.db.models import Model
 from django_tenants.utils import schema_context
 
-from channels_chatwoot.models import Inbox
-from channels_whatsapp.models import Device
-from channels_whatsapp.servers.models import BridgeServer
-from integrations.models import Credential, HttpTool, HttpToolCall, McpServer, WebhookEndpoint
+from config import encrypted
 from tenants import crypto
 from tenants.commands import QuickCommand
-from tenants.models import InboundRoute, Tenant
-
-_PUBLIC: tuple[tuple[type[Model], str], ...] = (
-    (InboundRoute, "hmac_key_encrypted"),
-    (InboundRoute, "previous_hmac_key_encrypted"),
-    (BridgeServer, "admin_token_encrypted"),
-)
-_TENANT: tuple[tuple[type[Model], str], ...] = (
-    (Credential, "api_key_encrypted"),
-    (WebhookEndpoint, "secret_encrypted"),
-    (WebhookEndpoint, "previous_secret_encrypted"),
-    (WebhookEndpoint, "headers_encrypted"),
-    (HttpTool, "secret_encrypted"),
-    (HttpTool, "headers_encrypted"),
-    (HttpToolCall, "arguments_encrypted"),
-    (McpServer, "secret_encrypted"),
-    (Device, "bridge_token_encrypted"),
-    (Inbox, "token_encrypted"),
-    (Inbox, "reader_token_encrypted"),
-)
+from tenants.models import Tenant
 
 
 class Command(QuickCommand):
@@ -44,12 +22,10 @@ class Command(QuickCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Rotate the platform's secrets, then each tenant's, a row at a time."""
-        n_rotated = sum(self._rotate(model, field) for model, field in _PUBLIC)
-        for tenant in Tenant.objects.exclude(schema_name="public"):
-            if tenant.status == Tenant.Status.CREATING:  # it has no schema yet
-                continue
-            with schema_context(tenant.schema_name):
-                n_rotated += sum(self._rotate(model, field) for model, field in _TENANT)
+        n_rotated = sum(self._rotate(*one) for one in encrypted.of_platform())
+        for schema_name in Tenant.objects.complete().values_list("schema_name", flat=True):
+            with schema_context(schema_name):
+                n_rotated += sum(self._rotate(*one) for one in encrypted.of_tenant())
         self.stdout.write(f"{n_rotated} secret(s) encrypted anew; the older keys may go.")
 
     def _rotate(self, model: type[Model], field: str) -> int:
@@ -57,7 +33,9 @@ class Command(QuickCommand):
         rows = model._default_manager.exclude(**{field: ""})
         for pk in rows.values_list("pk", flat=True):
             with transaction.atomic():
-                row = model._default_manager.select_for_update().get(pk=pk)
+                row = model._default_manager.select_for_update().filter(pk=pk).first()
+                if row is None:  # removed since
+                    continue
                 try:
                     setattr(row, field, crypto.rotate(getattr(row, field)))
                 except crypto.CannotDecrypt as error:
