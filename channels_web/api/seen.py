@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from channels_web.models import WebChat
+from channels_web.services import chats
 from conversations.api.paging import Shown
 from conversations.models import Conversation, InboundMessage, OutboundMessage
 from conversations.services import feed
@@ -22,9 +22,14 @@ _OF_PEOPLE = frozenset({OutboundMessage.Origin.PERSON, OutboundMessage.Origin.PH
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A visitor who listens; implements `conversations.api.listeners.Listener`."""
+    """A visitor who listens; implements `conversations.api.listeners.Listener`.
+
+    Args:
+        site: the origin of the page; empty for our own.
+    """
 
     chat_uuid: UUID
+    site: str = ""
 
     leaves_free = 200
     most_alike = 10
@@ -51,11 +56,9 @@ class Listener:
 
     @classmethod
     def good(cls, ones: Collection[Listener], *, now: datetime) -> Collection[Listener]:
-        """Return those whose chat is switched on."""
+        """Return those whose chat is switched on, and allowed on the page that shows it."""
         del now
-        chats = WebChat.objects.filter(uuid__in={one.chat_uuid for one in ones}, is_active=True)
-        active = set(chats.values_list("uuid", flat=True))
-        return [one for one in ones if one.chat_uuid in active]
+        return [one for one in ones if chats.may_be_shown(one.chat_uuid, site=one.site)]
 
 
 def hands(*, status: str, mode: str, claimed_by: str, **_: object) -> dict[str, Any]:

@@ -110,6 +110,8 @@ class Asked(ABC, View):
     """One address of a chat: the origin first, then whether it is switched on, then the rest."""
 
     chat: WebChat
+    site: str
+    """Where the page that asks is from; empty where it is our own."""
     key: str
     address: str
 
@@ -126,7 +128,7 @@ class Asked(ABC, View):
             if origin not in chat.allowed_origins and origin != _own(request):
                 logger.info("origin refused", extra={"chat_id": chat.pk})
                 return _varied(answer(OriginRefused()))
-            self.chat = chat
+            self.chat, self.site = chat, "" if origin == _own(request) else origin
             return _allowed(self._answer(request), origin)
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
@@ -240,7 +242,7 @@ class Events(Asked):
             ask=feed.Ask(conversation.pk, conversation.uuid, cursor),
             ready=seen.state(cursor),
             ready_id=cursor.text(conversation.uuid),
-            listener=seen.Listener(self.chat.uuid),
+            listener=seen.Listener(self.chat.uuid, self.site),
         )
         return streamed(request, follow)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -149,6 +150,16 @@ def remove_chat(*, chat: WebChat, actor: str) -> None:
 def find_chat(key: str) -> WebChat | None:
     """Return the chat of an address of this tenant, as it was a moment ago; not to be changed."""
     return _known.get().get(key)
+
+
+def may_be_shown(uuid: UUID, *, site: str) -> bool:
+    """Test whether a page may show a chat, as it was a moment ago.
+
+    Args:
+        site: the page's origin; empty for one of our own.
+    """
+    chat = next((one for one in _known.get().values() if one.uuid == uuid), None)
+    return chat is not None and chat.is_active and (not site or site in chat.allowed_origins)
 
 
 def key_of(chat: WebChat) -> str:

@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
+from channels_web.api import seen
 from channels_web.models import WebChat
 from channels_web.services import chats
 from channels_web.types import NoOrigin, origin_of
@@ -187,6 +188,28 @@ def test_only_allowed_pages_of_the_right_tenant_are_answered(alpha: Tenant, beta
     assert elsewhere.ask("GET", ".js").status_code == 404
     assert elsewhere.write("oi").status_code == 404
     assert not InboxEntry.objects.exists()
+
+
+def test_who_listens_may_go_on_as_long_as_the_page_may_show_the_chat(
+    alpha: Tenant, beta: Tenant
+) -> None:
+    chat = make_chat(allowed_origins=(SITE, "https://other.example"))
+    sites = (SITE, "https://other.example", "")
+
+    def heard() -> list[str]:
+        ones = [seen.Listener(chat.uuid, site) for site in sites]
+        return [one.site for one in seen.Listener.good(ones, now=timezone.now())]
+
+    assert heard() == [*sites]
+    with tenant_context(beta):
+        assert heard() == []
+    make_chat(chat.name, allowed_origins=(SITE,))
+    assert heard() == [SITE, ""]
+    Tenant.objects.filter(pk=alpha.pk).update(status=Tenant.Status.SUSPENDED)
+    assert heard() == []
+    Tenant.objects.filter(pk=alpha.pk).update(status=Tenant.Status.READY)
+    make_chat(chat.name, is_active=False)
+    assert heard() == []
 
 
 def test_what_cannot_be_taken_is_refused_and_who_writes_too_much_waits(
