@@ -44,6 +44,12 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Tenant
         fields = ("slug", "name", "status", "timezone", "language")
+        help_texts = {
+            "status": _(
+                "Of a suspended business no message is taken and none is sent; what stands in line"
+                " waits. Its people can still log in and read."
+            )
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

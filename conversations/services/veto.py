@@ -40,8 +40,9 @@ STALE_AFTER = timedelta(minutes=15)
 """An answer older than this goes to a person instead of the contact, who has moved on by then."""
 
 ASK_AGAIN = timedelta(seconds=30)
-"""How soon a number that WhatsApp has cut off is looked at again: bounds the wait once it is back,
-and one look costs a query for each waiting conversation."""
+"""How soon it is looked again whether WhatsApp takes anything from a number, or whether a business
+is suspended: bounds the wait once it is back, and one look costs a query for each waiting
+conversation."""
 
 LATE_SLOT = timedelta(seconds=10)
 """How late a place in a number's pace may be taken. After a longer outage all places lie in the
@@ -77,6 +78,7 @@ class Rule(StrEnum):
     TAKEN_OVER = "taken_over"
     TOO_OLD = "too_old"
     REPLIED = "replied"
+    SUSPENDED = "suspended"
     CUT_OFF = "cut_off"
     BRIDGE = OutboundMessage.HELD_BY_BRIDGE
     HOURS = "hours"
@@ -93,6 +95,7 @@ REASONS: Mapping[Rule, str] = {
     Rule.TAKEN_OVER: "a person has taken the conversation over",
     Rule.TOO_OLD: "it became too old to be sent",
     Rule.REPLIED: "the contact has written since",
+    Rule.SUSPENDED: "the business is suspended",
     Rule.CUT_OFF: "WhatsApp takes nothing from this number now",
     Rule.BRIDGE: "the bridge of this number fails, and one message at a time is tried",
     Rule.HOURS: "planned messages wait for the opening hours",
@@ -105,7 +108,9 @@ REASONS: Mapping[Rule, str] = {
 """What is stored with a message; `words.reason` translates it."""
 
 
-LEFT_TO_PEOPLE = frozenset({Rule.TOO_OLD, Rule.CUT_OFF, Rule.BRIDGE, Rule.DAY_CAP, Rule.PACE})
+LEFT_TO_PEOPLE = frozenset(
+    {Rule.TOO_OLD, Rule.SUSPENDED, Rule.CUT_OFF, Rule.BRIDGE, Rule.DAY_CAP, Rule.PACE}
+)
 """Rules that keep back an answer for which the contact still waits: a person has to know."""
 
 
@@ -167,6 +172,10 @@ _zone = Remembered(
     lambda: ZoneInfo(
         Tenant.objects.values_list("timezone", flat=True).get(schema_name=current_schema())
     )
+)
+
+_is_suspended = Remembered(
+    lambda: not Tenant.objects.ready().filter(schema_name=current_schema()).exists()
 )
 
 
@@ -255,7 +264,7 @@ class Judge:
         found: Wait | Refuse | None = _never(contact) if contact is not None else None
         if found is None and not isinstance(account, Permanent):
             rules = _slowed(account.number)
-            found = _cut_off(rules, self.now) or self._of_bridge(ref)
+            found = self._closed(rules) or self._of_bridge(ref)
             if found is None and _keeps_pace(rules):
                 self._lock({ref} - set(self._paces))
                 found = self._paced(rules, self._today(ref))
@@ -277,9 +286,7 @@ class Judge:
         if purpose is Purpose.EDIT:
             found = _never(conversation.contact)
         if found is None and not isinstance(account, Permanent):
-            found = _cut_off(account.number, self.now) or self._of_bridge(
-                message.channel_account_ref
-            )
+            found = self._closed(account.number) or self._of_bridge(message.channel_account_ref)
         if found is not None:
             self.count(message.channel_account_ref, found)
         return found or Allow(Leave(purpose))
@@ -288,6 +295,12 @@ class Judge:
         """Count what a rule has done; written by `close`."""
         key = (ref, found.rule, isinstance(found, Refuse))
         self._counted[key] = self._counted.get(key, 0) + 1
+
+    def _closed(self, rules: NumberRules) -> Wait | None:
+        """Return why nothing at all leaves a number now."""
+        if _is_suspended.get():
+            return Wait(self.now + ASK_AGAIN, Rule.SUSPENDED)
+        return _cut_off(rules, self.now)
 
     def _of_bridge(self, ref: uuid.UUID) -> Wait | None:
         until = troubles.wait(ref, now=self.now)
@@ -325,7 +338,7 @@ class Judge:
     def _of_number(
         self, message: OutboundMessage, rules: NumberRules, latest: datetime | None
     ) -> Wait | None:
-        if (found := _cut_off(rules, self.now)) is not None:
+        if (found := self._closed(rules)) is not None:
             return found
         if (until := self._troubles.until(message)) is not None:
             return Wait(until, Rule.BRIDGE)
@@ -349,8 +362,8 @@ class Judge:
 
     def _unasked(self, rules: NumberRules, pace: NumberPace) -> Wait | None:
         """Return why a message that nobody asked for is not sent now."""
-        if (cut := _cut_off(rules, self.now)) is not None:
-            return cut
+        if (closed := self._closed(rules)) is not None:
+            return closed
         if (opens_at := _opens_at(self.now, _zone.get())) is not None:
             return Wait(opens_at, Rule.HOURS)
         if rules.health < SICK:

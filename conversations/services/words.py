@@ -101,6 +101,7 @@ _REASONS = {
     "it became too old to be sent": gettext_lazy("it became too old to be sent"),
     # These are the rules of the veto point, and what becomes of planned and changed messages.
     "the contact has written since": gettext_lazy("the contact has written since"),
+    "the business is suspended": gettext_lazy("the business is suspended: nothing is sent"),
     "WhatsApp takes nothing from this number now": gettext_lazy(
         "the number was logged out or banned: WhatsApp takes nothing from it now"
     ),

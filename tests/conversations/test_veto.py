@@ -275,6 +275,28 @@ def test_a_number_that_is_cut_off_is_not_tried(alpha, server):
     assert send() == ["sent"]
 
 
+def test_of_a_suspended_business_nothing_leaves_until_it_is_back(alpha, beta, server):
+    conversation, now = open_conversation(server), database_now()
+    put(conversation, "um")
+    Tenant.objects.filter(pk=alpha.pk).update(status=Tenant.Status.SUSPENDED)
+    with transaction.atomic():
+        planned = veto.Judge(now=now).planned(conversation, written_at=now)
+
+    assert planned == Wait(now + veto.ASK_AGAIN, Rule.SUSPENDED)
+    assert send() == ["waiting"]
+    assert sends(server) == []
+    assert OutboundMessage.objects.get().held_by == "suspended"
+    with tenant_context(beta):
+        theirs = open_conversation(server)
+        assert isinstance(judge(*put(theirs, "um"), theirs, now=database_now()), Allow)
+        Timer.objects.filter(schema_name=beta.schema_name).delete()
+
+    Tenant.objects.filter(pk=alpha.pk).update(status=Tenant.Status.READY)
+    OutboundMessage.objects.update(next_attempt_at=None)
+    accept(server)
+    assert send() == ["sent"]
+
+
 def test_a_long_ban_leaves_answers_to_people_at_once(alpha, server):
     conversation = open_conversation(server)
     now = database_now()
