@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext
 
-from conversations.models import Contact, Conversation, InboundMessage, OutboundMessage
+from conversations.models import Contact, Conversation, InboundMessage, OutboundMessage, Thread
 from conversations.services import bursts, drafts, identity, takeover
 from tenants.audit.record import record
 from tenants.errors import DomainError
@@ -22,6 +22,21 @@ class NotTwo(DomainError):
 
     def __init__(self) -> None:
         super().__init__(gettext("Choose exactly two contacts; groups are joined with nobody."))
+
+
+class OfAProgram(DomainError):
+    """One of the contacts is a program's thread, which is forgotten with all that was said there
+    when its time is over; it is joined with nobody."""
+
+    code = "contact_of_a_program"
+
+    def __init__(self) -> None:
+        super().__init__(
+            gettext(
+                "One of them is a program's thread, which is forgotten when its time is over; it is"
+                " joined with nobody."
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +171,7 @@ def merge(*, first: Contact, second: Contact, actor: str) -> Contact:
 
     Raises:
         NotTwo: they are one already, or one of them is a group.
+        OfAProgram: one of them is.
     """
     with transaction.atomic():
         ids = {first.pk, second.pk}
@@ -163,6 +179,8 @@ def merge(*, first: Contact, second: Contact, actor: str) -> Contact:
         held = list(Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
         if len(held) != 2 or any(identity.address_of(one).group for one in held):
             raise NotTwo
+        if Thread.objects.filter(contact__in=ids).exists():
+            raise OfAProgram
         keep, twin = held
         identity.merge_contacts(keep=keep, twin=twin, actor=actor)
     return keep

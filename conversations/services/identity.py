@@ -24,7 +24,7 @@ from conversations.models import (
     StaffMessage,
     Turn,
 )
-from conversations.services import drafts, lead_merging
+from conversations.services import bursts, drafts, lead_merging
 from conversations.types import Address, Silence
 from tenants import timers
 from tenants.audit.record import record
@@ -45,6 +45,10 @@ _IN_HANDS = (
     "returns_at",
 )
 """What tells in whose hands a conversation is; of two that are joined, people's hands hold."""
+
+_OF_THE_LATEST = ("agent_id", "last_handoff_id", "recent_hops", "thread_ref", "last_message_at")
+"""What tells where a conversation stands; of two that are joined, the one that was last written in
+goes on."""
 
 
 def ensure_contact(*, address: Address, name: str, is_from_channel: bool = True) -> Contact:
@@ -251,25 +255,26 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     unhandled.filter(conversation=target).exclude(pk__in=pending).update(
         silence_reason=Silence.HUMAN_MODE
     )
+    _join_states(target, source)
     target.n_pending = len(pending)
+    # The target's running turn begins anew: its mark lies behind what waits on the source's side.
+    target.n_superseded = 0
     starts = [c.first_pending_at for c in (target, source) if c.first_pending_at is not None]
     target.first_pending_at = min(starts) if pending and starts else None
-    if source.mode == Conversation.Mode.HUMAN and target.mode != Conversation.Mode.HUMAN:
-        for name in _IN_HANDS:
-            setattr(target, name, getattr(source, name))
     target.handled_upto = (
         (min(pending) - 1) if pending else max(target.handled_upto, source.handled_upto)
     )
-    planned = [c.follow_up_at for c in (target, source) if c.follow_up_at is not None]
-    target.follow_up_at = min(planned, default=None)
     target.save(
         update_fields=[
-            "n_pending",
-            "first_pending_at",
+            *bursts.COUNTS,
             "handled_upto",
             "has_draft",
             "follow_up_at",
-            *_IN_HANDS,
+            "opened_at",
+            "summary",
+            "summarised_until",
+            "waits_until",
+            *(name.removesuffix("_id") for name in (*_OF_THE_LATEST, *_IN_HANDS)),
         ]
     )
     source.delete()
@@ -283,3 +288,22 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     if pending:
         # The source's timer finds nothing any more, and what led here may be no message that wakes.
         timers.arm(kind="turn", ref=target.pk, due_at=database_now())
+
+
+def _join_states(target: Conversation, source: Conversation) -> None:
+    """Write into `target`, which is not saved, where the two of them stand together."""
+    both = (target, source)
+    taken: tuple[str, ...] = ()
+    if source.last_message_at > target.last_message_at:
+        taken += _OF_THE_LATEST
+    if source.mode == Conversation.Mode.HUMAN and target.mode != Conversation.Mode.HUMAN:
+        taken += _IN_HANDS
+    for name in taken:
+        setattr(target, name, getattr(source, name))
+    target.opened_at = min(one.opened_at for one in both)
+    # Each summary tells of its own side up to some instant. They stay until the next one is made,
+    # from the beginning of both.
+    target.summary = "\n".join(one.summary for one in both if one.summary)
+    target.summarised_until = None
+    target.waits_until = max((one.waits_until for one in both if one.waits_until), default=None)
+    target.follow_up_at = min((one.follow_up_at for one in both if one.follow_up_at), default=None)

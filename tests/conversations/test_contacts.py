@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from django_tenants.utils import tenant_context
@@ -14,7 +15,7 @@ from conversations.models import (
     InboundMessage,
     OutboundMessage,
 )
-from conversations.services import contacts, identity
+from conversations.services import contacts, identity, triggering
 from conversations.types import Address
 from tenants.audit.models import AuditEntry
 from tenants.context import database_now
@@ -89,6 +90,21 @@ def test_people_join_two_records_and_nothing_is_lost(alpha, beta):
         contacts.merge(first=kept, second=kept, actor="ana")
     with tenant_context(beta):
         assert Contact.objects.count() == 1
+
+
+def test_a_programs_thread_which_will_be_forgotten_is_joined_with_nobody(alpha):
+    agent = make_agent()
+    receive(make_device(agent), message_body("pelo telefone", phone="5511988887777"))
+    now = database_now()
+    made = triggering.trigger(agent=agent, text="oi", thread_ref="pedido-7", now=now)
+    assert made.thread is not None
+    people = list(Contact.objects.order_by("pk"))
+
+    with pytest.raises(contacts.OfAProgram):
+        contacts.merge(first=people[0], second=people[1], actor="ana")
+    triggering.clear_expired(now=now + triggering.TTL + timedelta(seconds=1))
+
+    assert InboundMessage.objects.get().text == "pelo telefone"
 
 
 def test_who_is_blocked_is_stored_and_never_answered(alpha, bridge):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django_tenants.utils import tenant_context
 
-from conversations.models import Contact, Conversation, InboundMessage, Turn
+from conversations.models import Contact, Conversation, Handoff, InboundMessage, Turn
 from conversations.services import bursts, identity
 from conversations.types import Address
+from tenants.context import database_now
 from tenants.models import Timer
 from tests.factories import make_agent, make_device, message_body, receive
 from tests.workers import at_once
@@ -113,3 +114,44 @@ def test_merging_does_not_wake_what_a_person_dealt_with(alpha):
 
     conversation = Conversation.objects.get()
     assert [m.provider_ref for m in bursts.pending_messages(conversation)] == ["A1"]
+
+
+def test_of_two_that_are_joined_the_one_that_was_last_written_in_goes_on(alpha):
+    front, specialist = make_agent(), make_agent(name="Vendas")
+    device = make_device(front)
+    receive(device, message_body("pelo telefone", phone=PHONE, ref="A1"))
+    receive(device, message_body("pelo lid", phone="", lid=LID, ref="A2"))
+    older, newer = Conversation.objects.order_by("pk")
+    now = database_now()
+    handoff = Handoff.objects.create(
+        conversation=newer, cause="tool", from_agent=front, to_agent=specialist, created_at=now
+    )
+    hops = [[front.pk, specialist.pk, now.isoformat()]]
+    Conversation.objects.filter(pk=older.pk).update(
+        opened_at=now - timedelta(days=2),
+        last_message_at=now - timedelta(days=1),
+        n_superseded=3,
+        summary="Pediu o preço.",
+        summarised_until=now - timedelta(days=1),
+    )
+    Conversation.objects.filter(pk=newer.pk).update(
+        opened_at=now - timedelta(days=3),
+        last_message_at=now,
+        agent=specialist,
+        last_handoff=handoff,
+        recent_hops=hops,
+        summary="Quer comprar.",
+        waits_until=now + timedelta(seconds=5),
+    )
+
+    identity.ensure_contact(address=BOTH, name="")
+
+    joined = Conversation.objects.get()
+    assert (joined.pk, joined.agent, joined.recent_hops) == (older.pk, specialist, hops)
+    assert (joined.last_handoff, joined.last_message_at) == (handoff, now)
+    assert joined.opened_at == now - timedelta(days=3)
+    # What the newer one was told before the older one's summary is in neither: it is read again.
+    assert (joined.summary, joined.summarised_until) == ("Pediu o preço.\nQuer comprar.", None)
+    assert joined.waits_until == now + timedelta(seconds=5)
+    # Its running turn gives way, however often one did: behind its mark a message waits now.
+    assert joined.n_superseded == 0
