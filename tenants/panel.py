@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.db.models import Model, QuerySet
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -100,11 +103,21 @@ class PanelAdmin(ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show or take the form; what a service refuses is undone and told."""
+        """Show or take the form; what a service refuses is undone and told.
+
+        What somebody else saved after the form was checked is met by the database. The form is
+        checked once more then, and says so at its field.
+        """
+        view = partial(super().changeform_view, request, object_id, form_url, extra_context)
+        response: HttpResponse
         try:
-            response: HttpResponse = super().changeform_view(
-                request, object_id, form_url, extra_context
-            )
+            try:
+                response = view()
+            except (IntegrityError, ValidationError):
+                for _name, files in request.FILES.lists():
+                    for file in files:
+                        file.seek(0)
+                response = view()
         except DomainError as error:
             return self._refused(request, error)
         return response

@@ -44,6 +44,17 @@ def at_once(*works: Callable[[], Any]) -> list[Any]:
         return [future.result(DEADLINE_S) for future in begun]
 
 
+def n_waiting_for_a_lock() -> int:
+    """Return how many connections to the tests' database wait for another's lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_stat_clear_snapshot()")  # else one transaction sees one state
+        cursor.execute(
+            "select count(*) from pg_stat_activity"
+            " where datname = current_database() and wait_event_type = 'Lock'"
+        )
+        return int(cursor.fetchone()[0])
+
+
 def die_at(failpoint: str, run: Callable[..., Any], bell: Doorbell) -> None:
     """Let a process of its own work on a doorbell of the current tenant, and die at a place.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.contrib.auth.models import Group, User
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from agents.models import Agent, BusinessFacts
@@ -19,6 +20,8 @@ from tenants.audit.models import AuditEntry
 from tenants.models import Domain, InboundRoute, Tenant
 from tests.admin.conftest import PASSWORD, as_role, published
 from tests.admin.rows import make_agent, make_conversation, make_device
+from tests.fakes.http import wait_until
+from tests.workers import n_waiting_for_a_lock
 
 
 def trail(action: str) -> AuditEntry:
@@ -392,3 +395,29 @@ def test_an_admin_token_is_not_taken_to_another_bridge(operator: Client) -> None
     operator.post(page, {**form, "admin_token": "another"})
     server.refresh_from_db()
     assert (server.base_url, server.admin_token()) == ("https://thief.example", "another")
+
+
+def test_a_name_that_somebody_takes_at_the_same_moment_is_told_and_nothing_typed_is_lost(
+    committed_alpha: Tenant,
+) -> None:
+    agent, browser = make_agent(), as_role("owner")
+    form = agent_form(agent, name="Vendas", instructions="Venda com calma.")
+
+    def save() -> Any:
+        try:
+            return browser.post(f"/admin/agents/agent/{agent.pk}/change/", form)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other, transaction.atomic():
+        Agent.objects.create(name="Vendas")
+        saved = other.submit(save)
+        wait_until(lambda: n_waiting_for_a_lock() == 1, seconds=20)
+    answer = saved.result()
+
+    assert answer.status_code == 200
+    assert answer.context["adminform"].form.errors.keys() == {"name"}
+    assert "Venda com calma." in answer.content.decode()
+    connection.set_tenant(committed_alpha)
+    agent.refresh_from_db()
+    assert agent.name != "Vendas"

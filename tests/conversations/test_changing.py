@@ -20,6 +20,7 @@ from tests.conversations.test_outbox import open_conversation, put, send
 from tests.conversations.test_writing_out import asked, bridge, reply, take
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.http import json_answer, wait_until
+from tests.workers import n_waiting_for_a_lock
 
 __all__ = ["bridge"]
 EDIT, DELETE = "/chat/send/edit", "/chat/delete"
@@ -266,13 +267,3 @@ def test_who_wants_a_change_while_another_ends_is_in_no_deadlock(committed_alpha
 
         assert outcomes == ["done"]
         assert Timer.objects.filter(kind="change").exists()
-
-
-def n_waiting_for_a_lock() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_stat_clear_snapshot()")  # else one transaction sees one state
-        cursor.execute(
-            "select count(*) from pg_stat_activity"
-            " where datname = current_database() and wait_event_type = 'Lock'"
-        )
-        return int(cursor.fetchone()[0])
