@@ -60,7 +60,8 @@ class Asking:
     """On whose behalf a tool is called.
 
     Args:
-        burst: names the messages that are answered, the same when the turn is made again.
+        burst: names the messages that are answered, the same when the turn is made again; of no
+            other messages of the tenant.
     """
 
     burst: str = ""
@@ -366,7 +367,8 @@ def _new_row(
         started_at=timezone.now(),
     )
     if tool.changes:
-        row.burst_key = _digest([str(tool.ref), str(asking.conversation_uuid), asking.burst])
+        # Without the conversation: the messages move to another where two contacts are one person.
+        row.burst_key = _digest([str(tool.ref), asking.burst])
         plain = sorted((name, _alike(value)) for name, value in values.items())
         row.dedup_key = _digest([row.burst_key, json.dumps(plain)])
     return row
