@@ -35,6 +35,7 @@ class _NoWayOut(httpx2.AsyncBaseTransport):
 _NOBODY = httpx2.AsyncClient(transport=_NoWayOut(), trust_env=False)
 _TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
+_WRONG_KEY = "API_KEY_INVALID"
 _DELAY = re.compile(r'"retryDelay": "(\d{1,5}(?:\.\d+)?)s"')
 
 
@@ -98,7 +99,9 @@ def _from_answer(error: genai_errors.APIError) -> Temporary | Permanent:
         return Permanent(f"HTTP {status}")  # a redirect, which is never followed
     found = getattr(error.response, "headers", None) or {}
     headers = {str(name).lower(): str(value) for name, value in found.items()}
-    asked = _DELAY.search(json.dumps(error.details, default=str))  # google.rpc.RetryInfo
-    if asked is not None:
+    details = json.dumps(error.details, default=str)
+    if (asked := _DELAY.search(details)) is not None:  # google.rpc.RetryInfo
         headers.setdefault("retry-after", asked[1])
-    return wire.from_status(status, code=str(error.status or "").lower(), headers=headers)
+    # A wrong key comes as a bad request; google.rpc.ErrorInfo tells.
+    code = _WRONG_KEY if _WRONG_KEY in details else str(error.status or "")
+    return wire.from_status(status, code=code.lower(), headers=headers)

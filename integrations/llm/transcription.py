@@ -72,16 +72,28 @@ def transcribe(config: ChatConfig, sound: Sound, *, language: str) -> Transcript
         RuntimeError: a transaction is open.
     """
     release_connection()
-    kind = sound.media_type.partition(";")[0].strip().lower()
-    if kind not in _ENDINGS:
-        raise Permanent(f"sound of the kind {kind or 'unknown'} cannot be transcribed")
-    if not sound.data or len(sound.data) > MAX_BYTES:
-        raise Permanent("the recording is empty or larger than 25 MB")
+    if reason := refusal(config, sound):
+        raise Permanent(reason)
+    kind = _kind(sound)
     if config.provider == Provider.GEMINI:
         return _by_prompt(config, Sound(kind, sound.data, sound.seconds))
-    if config.provider in _OPENAI_LIKE:
-        return _by_form(config, sound, name=f"voice.{_ENDINGS[kind]}", language=language)
-    raise Permanent(f"{config.provider} cannot transcribe sound")
+    return _by_form(config, sound, name=f"voice.{_ENDINGS[kind]}", language=language)
+
+
+def refusal(config: ChatConfig, sound: Sound) -> str:
+    """Return why nobody need be asked; empty where a provider may hear it."""
+    kind = _kind(sound)
+    if kind not in _ENDINGS:
+        return f"sound of the kind {kind or 'unknown'} cannot be transcribed"
+    if not sound.data or len(sound.data) > MAX_BYTES:
+        return "the recording is empty or larger than 25 MB"
+    if config.provider != Provider.GEMINI and config.provider not in _OPENAI_LIKE:
+        return f"{config.provider} cannot transcribe sound"
+    return ""
+
+
+def _kind(sound: Sound) -> str:
+    return sound.media_type.partition(";")[0].strip().lower()
 
 
 def _by_form(config: ChatConfig, sound: Sound, *, name: str, language: str) -> Transcript:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -142,6 +143,14 @@ class Budget(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_level_display()} / {self.get_period_display()}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store it; what was told of other limits says nothing of these."""
+        limits = type(self).objects.filter(pk=self.pk).values_list("limit_usd", "limit_calls")
+        before = limits.first()
+        super().save(*args, **kwargs)
+        if before not in (None, (self.limit_usd, self.limit_calls)):
+            self.spends.exclude(warned_at_percent=0).update(warned_at_percent=0)
 
 
 class Spend(models.Model):

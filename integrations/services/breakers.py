@@ -106,14 +106,18 @@ def may_ask(config: Target) -> Verdict:
                     and model = %(model)s and state = 'open' and retry_at <= clock_timestamp()
                 returning id
             )
-            select state, reason, exists (select from probe) from integrations_breaker
+            select state, reason, exists (select from probe), n_failures
+            from integrations_breaker
             where provider = %(provider)s and credential = %(credential)s and model = %(model)s
             """,
             {**_params(config), "probe": PROBE_S},
         )
         row = cursor.fetchone()
     if row is None or row[0] == Breaker.State.CLOSED:
-        _remember(key)
+        if row is None or not row[3]:
+            _remember(key)
+        else:  # its next answer has to start the count anew
+            _forget(key)
         return Verdict(True)
     return (
         Verdict(True, is_probe=True)
@@ -164,8 +168,7 @@ def failed(config: Target, *, reason: str, is_probe: bool = False) -> bool:
 
     Calls that were under way when the pause began fail too; only a failed probe makes it longer.
     """
-    with _lock:
-        _closed_at.pop(_key(config), None)
+    _forget(_key(config))
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -235,6 +238,11 @@ def _remember(key: _Key) -> None:
         if len(_closed_at) >= MAX_REMEMBERED:
             _closed_at.clear()
         _closed_at[key] = time.monotonic()
+
+
+def _forget(key: _Key) -> None:
+    with _lock:
+        _closed_at.pop(key, None)
 
 
 def forget() -> None:

@@ -37,6 +37,7 @@ def tell_warned(*, budget: Budget, spend: Spend, percent: int, now: datetime) ->
         values={"percent": percent, "whose": Budget.Level(budget.level).label},
         page=PAGE,
         now=now,
+        is_event=True,
     )
 
 
@@ -74,6 +75,7 @@ def tell_exhausted(*, spend_id: int | None, now: datetime) -> None:
             values={"whose": Budget.Level(budget.level).label},
             page=PAGE,
             now=now,
+            is_event=True,
         )
 
 

@@ -107,18 +107,19 @@ def reserve(
     raise BudgetExhausted(budget.level, spend_id=None if is_told else spend.pk)
 
 
-def settle(*, reservation: uuid.UUID | None, usd: Decimal | None) -> None:
+def settle(*, reservation: uuid.UUID | None, usd: Decimal | None, n_unused: int = 0) -> None:
     """Book what a call really cost in place of what was set aside; safe to repeat.
 
     Args:
         usd: None where it is not known; then the estimate counts.
+        n_unused: how many of its calls were never made.
     """
     if reservation is None:
         return
     with transaction.atomic():
         held = Reservation.objects.select_for_update().filter(uuid=reservation).first()
         if held is not None:
-            _settle(held, spent=held.usd if usd is None else usd)
+            _settle(held, spent=held.usd if usd is None else usd, n_unused=n_unused)
 
 
 def settle_abandoned(*, now: datetime) -> int:
@@ -134,11 +135,13 @@ def settle_abandoned(*, now: datetime) -> int:
     return len(expired)
 
 
-def _settle(held: Reservation, *, spent: Decimal) -> None:
+def _settle(held: Reservation, *, spent: Decimal, n_unused: int = 0) -> None:
     # In the order of their ids, like every other writer: two calls cannot block each other.
     list(Spend.objects.select_for_update().filter(pk__in=held.spend_ids).order_by("pk"))
     Spend.objects.filter(pk__in=held.spend_ids).update(
-        reserved_usd=F("reserved_usd") - held.usd, spent_usd=F("spent_usd") + spent
+        reserved_usd=F("reserved_usd") - held.usd,
+        spent_usd=F("spent_usd") + spent,
+        n_calls=F("n_calls") - n_unused,
     )
     held.delete()
 

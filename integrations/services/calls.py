@@ -54,16 +54,18 @@ LONGEST_NOTE_S = 300.0
 """A voice note whose length nobody told is reckoned as this long before the call, in seconds."""
 
 
+_OF_ONE_REQUEST = ("HTTP 400", "HTTP 413", "HTTP 415", "HTTP 422")
+"""How a provider refuses one request: what a contact sent, or that a model cannot see. It says
+nothing of the answers to others, so that nobody can have a model paused for all."""
+
+_WRONG_KEY = "api_key_invalid"
+"""Gemini's word for it comes with status 400."""
+
+
 @dataclass(slots=True)
 class _BreakerGate:
-    """The breakers of this tenant, asked between the calls of a chain.
+    """The breakers of this tenant, asked between the calls of a chain."""
 
-    Args:
-        shows: the request holds an image. A model that cannot see refuses it as a bad request,
-            which says nothing of the answers that the same model writes.
-    """
-
-    shows: bool = False
     probes: set[int] = field(default_factory=set)
 
     def refusal(self, config: ChatConfig) -> str:
@@ -79,7 +81,7 @@ class _BreakerGate:
             breakers.succeeded(config)
 
     def failed(self, config: ChatConfig, error: Temporary | Permanent) -> None:
-        if self.shows and error.reason.startswith("HTTP 400"):
+        if error.reason.startswith(_OF_ONE_REQUEST) and _WRONG_KEY not in error.reason:
             return
         if config.provider != Provider.OFFLINE:
             breakers.failed(config, reason=error.reason, is_probe=id(config) in self.probes)
@@ -102,7 +104,7 @@ def chat(config: ChatConfig, request: ChatRequest, *, caller: Caller) -> ChatRes
     cost: Cost = prices.UNKNOWN
     tries: Sequence[Try] = ()
     try:
-        gate = _BreakerGate(shows=request.purpose is Purpose.VISION)
+        gate = _BreakerGate()
         result = factory.chat(chosen, request, gate=gate)
         tries = result.tries
         answered = Answered(
@@ -122,7 +124,7 @@ def chat(config: ChatConfig, request: ChatRequest, *, caller: Caller) -> ChatRes
         raise
     finally:
         ledger.record_tries(tries, purpose=request.purpose, caller=caller, now=now)
-        budgets.settle(reservation=promise.reservation, usd=cost.usd)
+        _settle(promise, cost, tries)
     return replace(result, degraded="budget") if chosen is not config else result
 
 
@@ -205,7 +207,7 @@ def transcribe(config: ChatConfig, sound: Sound, *, language: str, caller: Calle
     cost: Cost = prices.UNKNOWN
     try:
         for one in (chosen, *chosen.fallbacks):
-            if refusal := gate.refusal(one):
+            if refusal := transcription.refusal(one, sound) or gate.refusal(one):
                 tries.append(Try(one.provider, one.model, "refused", refusal, 0, one.credential))
                 continue
             began = time.monotonic()
@@ -236,7 +238,13 @@ def transcribe(config: ChatConfig, sound: Sound, *, language: str, caller: Calle
         raise NoProviderAnswered(tuple(tries))
     finally:
         ledger.record_tries(tries, purpose=Purpose.TRANSCRIBE, caller=caller, now=now)
-        budgets.settle(reservation=promise.reservation, usd=cost.usd)
+        _settle(promise, cost, tries)
+
+
+def _settle(promise: Promise, cost: Cost, tries: Sequence[Try]) -> None:
+    """Book what was asked for; where all were paused nobody was, and it is no call."""
+    is_unused = cost is NOTHING and all(one.error == "refused" for one in tries)
+    budgets.settle(reservation=promise.reservation, usd=cost.usd, n_unused=int(is_unused))
 
 
 def _sound_cost(config: ChatConfig, sound: Sound, now: datetime) -> Decimal | None:

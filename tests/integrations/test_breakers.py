@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from django.db import connection
 from django_tenants.utils import tenant_context
 
@@ -36,6 +37,22 @@ def test_an_answer_in_between_starts_the_count_anew(alpha: Tenant) -> None:
     fail(breakers.MAX_FAILURES - 1)
 
     assert breakers.may_ask(CONFIG).allowed
+
+
+def test_single_failures_between_answers_pause_nobody(
+    alpha: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breakers, "FRESH_S", 0.0)  # as if there were a second between calls
+
+    for _ in range(breakers.MAX_FAILURES):
+        assert breakers.may_ask(CONFIG).allowed
+        fail(1)
+        for _ in range(2):
+            assert breakers.may_ask(CONFIG).allowed
+            breakers.succeeded(CONFIG)
+
+    assert breakers.may_ask(CONFIG).allowed
+    assert Breaker.objects.get().n_failures == 0
 
 
 def test_after_the_pause_one_probe_is_let_through_and_closes_it(alpha: Tenant) -> None:

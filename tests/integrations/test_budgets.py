@@ -10,8 +10,8 @@ from django.db import connection
 from django_tenants.utils import tenant_context
 
 from integrations.llm.errors import BudgetExhausted
-from integrations.models import Budget, Reservation, Spend
-from integrations.services import budgets
+from integrations.models import Budget, Notice, Reservation, Spend
+from integrations.services import budget_marks, budgets
 from integrations.services.budgets import Promise, Subject
 from tenants.models import Tenant
 
@@ -87,6 +87,27 @@ def test_each_mark_is_told_once(alpha: Tenant) -> None:
     told = [reserve(usd).warned for usd in ("8", "0.5", "1", "0.1")]
 
     assert told == [(("tenant", 80),), (), (("tenant", 95),), ()]
+
+
+def test_the_marks_of_a_raised_limit_are_told_anew(alpha: Tenant) -> None:
+    limit()
+    reserve("9.6")
+    with pytest.raises(BudgetExhausted) as full:
+        reserve("1")
+    budget_marks.tell_exhausted(spend_id=full.value.spend_id, now=NOW)
+    Notice.objects.update(seen_at=NOW)
+
+    budget = Budget.objects.get()
+    budget.save()
+    assert Spend.objects.get().warned_at_percent == 100
+    budget.limit_usd = Decimal("20")
+    budget.save()
+
+    assert [reserve(usd).warned for usd in ("1", "8.6")] == [(), (("tenant", 95),)]
+    with pytest.raises(BudgetExhausted) as again:
+        reserve("2")
+    budget_marks.tell_exhausted(spend_id=again.value.spend_id, now=NOW)
+    assert Notice.objects.get(kind="budget.exhausted").seen_at is None
 
 
 def test_a_contact_does_not_use_up_what_another_one_has(alpha: Tenant) -> None:

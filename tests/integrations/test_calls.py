@@ -120,6 +120,29 @@ def test_a_provider_that_dies_is_paused_and_the_fallback_answers_meanwhile(
     assert Breaker.objects.get(model="fake-1").state == Breaker.State.OPEN
 
 
+def test_requests_that_are_refused_one_by_one_pause_nobody(alpha: Tenant, llm: FakeLLM) -> None:
+    llm.mode = Mode.BAD_REQUEST
+    for _ in range(breakers.MAX_FAILURES + 1):
+        with pytest.raises(NoProviderAnswered):
+            ask(config(llm))
+    llm.mode = Mode.SCRIPTED
+    llm.say("Sim.")
+
+    assert ask(config(llm)).text == "Sim."
+    assert not Breaker.objects.exists()
+
+
+def test_calls_that_nobody_made_use_up_no_limit(alpha: Tenant, llm: FakeLLM) -> None:
+    Budget.objects.create(level="tenant", limit_calls=breakers.MAX_FAILURES + 2)
+    llm.mode = Mode.UNAUTHORIZED
+
+    for _ in range(breakers.MAX_FAILURES + 4):
+        with pytest.raises(NoProviderAnswered):
+            ask(config(llm))
+
+    assert Spend.objects.get().n_calls == len(llm.received) == breakers.MAX_FAILURES
+
+
 def test_nobody_left_to_ask_is_said_so(alpha: Tenant, llm: FakeLLM) -> None:
     llm.mode = Mode.UNAUTHORIZED
     for _ in range(breakers.MAX_FAILURES):

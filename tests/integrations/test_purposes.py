@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -85,6 +86,20 @@ def price(model: str, *, usd: str = "1", minute: str | None = None) -> None:
 def hear(chosen: ChatConfig) -> str:
     caller = calls.caller_of(ModelCall.Origin.CUSTOMER)
     return calls.transcribe(chosen, NOTE, language="pt-br", caller=caller).text
+
+
+def test_a_recording_that_nobody_could_hear_pauses_nobody(alpha: Tenant) -> None:
+    with FakeLLM() as llm:
+        chosen = ChatConfig("openai_compatible", "fake-1", "k", llm.base_url, credential="c")
+        caller = calls.caller_of(ModelCall.Origin.CUSTOMER)
+        for sound in [replace(NOTE, media_type="audio/amr"), replace(NOTE, data=b"")] * 3:
+            with pytest.raises(NoProviderAnswered) as told:
+                calls.transcribe(chosen, sound, language="pt-br", caller=caller)
+            assert [one.error for one in told.value.tries] == ["refused"]
+        assert llm.received == []
+
+    assert breakers.may_ask(chosen).allowed
+    assert not Breaker.objects.exists()
 
 
 def embedder(vectors: FakeEmbeddings, origin: ModelCall.Origin) -> Embedder:
