@@ -57,8 +57,8 @@ class Address:
 
     Attributes:
         external: a person's id in another system, with that system's name before it.
-        thread: the channel's own id of a conversation, where it has one; says where to write, and
-            not to whom.
+        thread: where the conversation goes on, as the channel names it: its own id of it, or the
+            one of a contact's phones; says where to write, and not to whom.
     """
 
     phone: str = ""

@@ -140,6 +140,7 @@ def _contact_message(*, device: Device, event: ContactMessage, now: datetime) ->
             media=facts,
             file=event.file,
             rules=device.rules,
+            thread_ref=event.sender.phone,
         ),
         now=now,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from django.db import IntegrityError, transaction
@@ -30,7 +31,7 @@ from tenants import timers
 from tenants.audit.record import record
 from tenants.context import database_now
 
-PHONE = ContactAddress.Kind.PHONE
+PHONE, LID = ContactAddress.Kind.PHONE, ContactAddress.Kind.LID
 
 _IN_HANDS = (
     "mode",
@@ -93,21 +94,30 @@ def find_contact(address: Address) -> Contact | None:
 
 def address_of(contact: Contact) -> Address:
     """Return all that is known of where a contact can be reached."""
-    # Sorted here, so that addresses that were fetched with the contact are used. Of two phones the
-    # newest counts: it came from WhatsApp itself, which knows a number in one form only.
-    oldest_first = sorted(contact.addresses.all(), key=lambda one: one.pk)
-    known = {one.kind: one.value for one in oldest_first}
-    return Address(
-        phone=known.get(ContactAddress.Kind.PHONE, ""),
-        lid=known.get(ContactAddress.Kind.LID, ""),
-        group=known.get(ContactAddress.Kind.GROUP, ""),
-        external=known.get(ContactAddress.Kind.EXTERNAL, ""),
-    )
+    return _address(contact.addresses.all())
 
 
 def address_in(conversation: Conversation) -> Address:
-    """Return where the contact of a conversation is written to in it."""
-    return replace(address_of(conversation.contact), thread=conversation.thread_ref)
+    """Return where the contact of a conversation is written to in it.
+
+    Of several phones it is the one that was last written from, where the channel says so.
+    """
+    addresses, thread = list(conversation.contact.addresses.all()), conversation.thread_ref
+    found = replace(_address(addresses), thread=thread)
+    is_phone = any(one.kind == PHONE and one.value == thread for one in addresses)
+    return replace(found, phone=thread) if is_phone else found
+
+
+def _address(rows: Iterable[ContactAddress]) -> Address:
+    # Sorted here, so that addresses that were fetched with the contact are used. Of two phones the
+    # newest counts: it came from WhatsApp itself, which knows a number in one form only.
+    known = {one.kind: one.value for one in sorted(rows, key=lambda one: one.pk)}
+    return Address(
+        phone=known.get(PHONE, ""),
+        lid=known.get(LID, ""),
+        group=known.get(ContactAddress.Kind.GROUP, ""),
+        external=known.get(ContactAddress.Kind.EXTERNAL, ""),
+    )
 
 
 def _wanted(address: Address) -> dict[str, str]:
@@ -131,7 +141,13 @@ def _either(wanted: dict[str, str]) -> Q:
 def _find_or_create(*, wanted: dict[str, str], name: str, adds: bool) -> Contact:
     found: dict[int, Contact] = {}
     known: set[str] = set()
-    for row in ContactAddress.objects.select_related("contact").filter(_either(wanted)):
+    rows = list(ContactAddress.objects.select_related("contact").filter(_either(wanted)))
+    others = _of_other_accounts(rows) if adds and wanted.keys() >= {PHONE, LID} else set()
+    if others:
+        _take_number(wanted[PHONE], of=others)
+    for row in rows:
+        if row.contact_id in others:
+            continue
         found[row.contact_id] = row.contact
         if row.value == wanted[row.kind]:
             known.add(row.kind)
@@ -152,6 +168,34 @@ def _find_or_create(*, wanted: dict[str, str], name: str, adds: bool) -> Contact
     for kind in unknown:
         ContactAddress.objects.create(contact=contact, kind=kind, value=wanted[kind])
     return contact
+
+
+def _of_other_accounts(rows: Sequence[ContactAddress]) -> set[int]:
+    """Return the contacts of some addresses that WhatsApp knows as others than who writes now.
+
+    A LID names an account for good; a phone number is given to somebody else once its owner has
+    given it up.
+    """
+    by_phone = {row.contact_id for row in rows} - {
+        row.contact_id for row in rows if row.kind == LID
+    }
+    if not by_phone:
+        return set()
+    found = ContactAddress.objects.filter(contact__in=by_phone, kind=LID)
+    return set(found.values_list("contact_id", flat=True))
+
+
+def _take_number(phone: str, *, of: Collection[int]) -> None:
+    """Take a number from who had it before; their conversations stay theirs."""
+    Conversation.objects.hold_of(of)
+    ContactAddress.objects.filter(contact__in=of, kind=PHONE, value__in=phone_forms(phone)).delete()
+    for contact in Contact.objects.filter(pk__in=of).order_by("pk"):
+        record(
+            action="contact.number_taken",
+            actor="channel",
+            target=f"contact {contact.uuid}",
+            data={},
+        )
 
 
 def phone_forms(phone: str) -> list[str]:

@@ -149,6 +149,7 @@ def open_conversation(
         account_ref=account_ref,
         entry_agent_id=entry_agent_id,
         now=now,
+        thread_ref=thread_ref,
     )
     if thread_ref and conversation.thread_ref != thread_ref:
         conversation.thread_ref = thread_ref
@@ -163,6 +164,7 @@ def _open_conversation(
     account_ref: uuid.UUID,
     entry_agent_id: int | None,
     now: datetime,
+    thread_ref: str,
 ) -> Conversation:
     wanted = {
         "contact": contact,
@@ -184,6 +186,7 @@ def _open_conversation(
                 agent_id=entry_agent_id,
                 opened_at=now,
                 last_message_at=now,
+                thread_ref=thread_ref,
             )
     except IntegrityError:
         return Conversation.objects.select_for_update().get(**wanted)

@@ -225,7 +225,7 @@ def _identity(conversation: Conversation, messages: Sequence[InboundMessage]) ->
     return Identity(
         contact_uuid=str(conversation.contact.uuid),
         conversation_uuid=str(conversation.uuid),
-        phone=identity.address_of(conversation.contact).phone,
+        phone=identity.address_in(conversation).phone,
         # The oldest stays in the burst until it is answered, however often that is begun anew.
         burst=str(min(messages, key=lambda one: one.pk).uuid),
     )

@@ -10,6 +10,7 @@ from django_tenants.utils import tenant_context
 from conversations.models import Contact, Conversation, Handoff, InboundMessage, Turn
 from conversations.services import bursts, identity
 from conversations.types import Address
+from tenants.audit.models import AuditEntry
 from tenants.context import database_now
 from tenants.models import Timer
 from tests.factories import make_agent, make_device, message_body, receive
@@ -155,3 +156,36 @@ def test_of_two_that_are_joined_the_one_that_was_last_written_in_goes_on(alpha):
     assert joined.waits_until == now + timedelta(seconds=5)
     # Its running turn gives way, however often one did: behind its mark a message waits now.
     assert joined.n_superseded == 0
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["stranger", "known under another number"])
+def test_a_number_that_was_given_to_somebody_else_brings_nothing_of_who_had_it(
+    alpha, beta, is_known
+):
+    device = make_device(make_agent())
+    receive(device, message_body("estou com dor", phone=PHONE, lid=LID, ref="A1"))
+    with tenant_context(beta):
+        identity.ensure_contact(address=BOTH, name="Ana")
+    before = Contact.objects.get()
+    if is_known:
+        receive(device, message_body("oi", phone="5521977776666", lid="777", ref="B1"))
+
+    receive(device, message_body("quanto custa?", phone=PHONE, lid="777", ref="B2"))
+
+    now = Contact.objects.exclude(pk=before.pk).get()
+    assert identity.address_of(before) == BY_LID
+    assert (identity.address_of(now).phone, identity.address_of(now).lid) == (PHONE, "777")
+    asked = InboundMessage.objects.get(provider_ref="B2")
+    assert asked.conversation.contact == now
+    assert list(before.conversations.values_list("inbound__text", flat=True)) == ["estou com dor"]
+    assert AuditEntry.objects.get(action="contact.number_taken").target == f"contact {before.uuid}"
+    with tenant_context(beta):
+        assert identity.address_of(Contact.objects.get()) == BOTH
+
+
+def test_who_has_two_numbers_is_answered_where_they_wrote_last(alpha):
+    device, other = make_device(make_agent()), "5521977776666"
+    for phone, ref in ((PHONE, "A1"), (other, "A2"), (PHONE, "A3")):
+        receive(device, message_body("oi", phone=phone, lid=LID, ref=ref))
+
+        assert identity.address_in(Conversation.objects.get()).phone == phone

@@ -168,14 +168,14 @@ def test_of_two_phones_a_tool_is_told_the_one_that_is_written_to(
     device = device_of(llm, shop, bridge)
     llm.call("book", day="2026-11-23")
     llm.say("Seu horário foi agendado para segunda, 23/11, às 15h.")
-    receive(device, message_body("marca dia 23 por favor"))
+    receive(device, message_body("marca dia 23 por favor", phone="5511977776666"))
     contact = Conversation.objects.get().contact
-    ContactAddress.objects.create(contact=contact, kind="phone", value="551188887777")
+    ContactAddress.objects.create(contact=contact, kind="phone", value="5521988887777")
 
     work()
 
-    assert [one.phone for one in bridge.sent] == ["551188887777"]
-    assert [one.json()["phone"] for one in shop.received] == ["551188887777"]
+    assert [one.phone for one in bridge.sent] == ["5511977776666"]
+    assert [one.json()["phone"] for one in shop.received] == ["5511977776666"]
 
 
 def test_a_tool_that_is_off_or_not_allowed_is_not_offered(
