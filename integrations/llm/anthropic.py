@@ -46,18 +46,6 @@ _REASONS = {
 }
 
 
-class _WireDetails(BaseModel):
-    thinking_tokens: int | None = None
-
-
-class _WireUsage(BaseModel):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    output_tokens_details: _WireDetails | None = None
-
-
 class _WireBlock(BaseModel):
     """A piece of content; only texts and tool calls are read, thoughts are passed over."""
 
@@ -72,7 +60,7 @@ class _WireMessage(BaseModel):
     model: str = ""
     content: list[_WireBlock] = []
     stop_reason: str | None = None
-    usage: _WireUsage | None = None
+    usage: object = None
 
 
 class _WireDelta(BaseModel):
@@ -89,7 +77,7 @@ class _WireEvent(BaseModel):
     message: _WireMessage | None = None
     content_block: _WireBlock | None = None
     delta: _WireDelta | None = None
-    usage: _WireUsage | None = None
+    usage: object = None
 
 
 class Anthropic:
@@ -248,7 +236,7 @@ class _Answer:
         self.texts: list[str] = []
         self.calls: dict[int, ToolCall] = {}
         self.finish: str | None = None
-        self.usage: _WireUsage | None = None
+        self.usage: object = None
 
     def add_block(self, index: int, block: _WireBlock) -> str:
         """Take in one block of content and return its text."""
@@ -265,8 +253,10 @@ class _Answer:
         if event.message is not None:
             self.model = event.message.model or self.model
             self.usage = event.message.usage
-        if event.usage is not None:
-            self._count(event.usage)
+        if isinstance(event.usage, dict):
+            # The counts of a later event are totals and not steps.
+            known = self.usage if isinstance(self.usage, dict) else {}
+            self.usage = {**known, **event.usage}
         if event.content_block is not None:
             return self.add_block(event.index, event.content_block)
         if event.delta is None:
@@ -278,12 +268,6 @@ class _Answer:
         if event.delta.text:
             self.texts.append(event.delta.text)
         return event.delta.text
-
-    def _count(self, later: _WireUsage) -> None:
-        """Take over the counts of a later event, which are totals and not steps."""
-        known = self.usage or _WireUsage()
-        update = {name: getattr(later, name) for name in later.model_fields_set}
-        self.usage = known.model_copy(update=update)
 
     def result(self, provider: str, began: float) -> ChatResult:
         """Return the whole answer.
@@ -312,17 +296,18 @@ class _Answer:
         )
 
 
-def _usage(counted: _WireUsage | None) -> Usage:
+def _usage(counted: object) -> Usage:
     """Return the counts; this provider counts what its cache gave beside the input, not in it."""
-    if counted is None or counted.input_tokens is None:
+    n_input = wire.count_of(counted, "input_tokens")
+    if n_input is None:
         return NOT_MEASURED
-    cached = counted.cache_read_input_tokens
-    details = counted.output_tokens_details
+    cached = wire.count_of(counted, "cache_read_input_tokens")
+    kept = wire.count_of(counted, "cache_creation_input_tokens")
     return Usage(
-        counted.input_tokens + (cached or 0) + (counted.cache_creation_input_tokens or 0),
-        counted.output_tokens,
+        wire.count_of(n_input + (cached or 0) + (kept or 0)),
+        wire.count_of(counted, "output_tokens"),
         cached,
-        details.thinking_tokens if details else None,
+        wire.count_of(counted, "output_tokens_details", "thinking_tokens"),
     )
 
 

@@ -227,13 +227,16 @@ class _Answer:
 
 def _usage(counted: types.GenerateContentResponseUsageMetadata) -> Usage:
     """Return the counts; this provider counts thoughts beside the output, not in it."""
-    if counted.prompt_token_count is None:
+    n_input = wire.count_of(counted.prompt_token_count)
+    if n_input is None:
         return NOT_MEASURED
-    thoughts = counted.thoughts_token_count
-    output = counted.candidates_token_count
+    thoughts = wire.count_of(counted.thoughts_token_count)
+    output = wire.count_of(counted.candidates_token_count)
     return Usage(
-        counted.prompt_token_count + (counted.tool_use_prompt_token_count or 0),
-        None if output is None and thoughts is None else (output or 0) + (thoughts or 0),
-        counted.cached_content_token_count,
+        wire.count_of(n_input + (wire.count_of(counted.tool_use_prompt_token_count) or 0)),
+        None
+        if output is None and thoughts is None
+        else wire.count_of((output or 0) + (thoughts or 0)),
+        wire.count_of(counted.cached_content_token_count),
         thoughts,
     )

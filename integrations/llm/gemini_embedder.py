@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from google.genai import types as genai_types
 
 from integrations import http
-from integrations.llm import embedding, gemini_sdk
+from integrations.llm import embedding, gemini_sdk, wire
 from integrations.llm.types import EmbedConfig, Embedded
 from tenants.errors import Permanent
 
@@ -88,7 +88,9 @@ class GeminiEmbedder:
                 rows, n_texts=len(batch), dimensions=self._config.dimensions
             )
             usage = answer.usage_metadata
-            n_tokens = embedding.add(n_tokens, usage.prompt_token_count if usage else None)
+            n_tokens = embedding.add(
+                n_tokens, wire.count_of(usage.prompt_token_count if usage else None)
+            )
         return Embedded(vectors, n_tokens)
 
     def _options(self, task: str, timeout_s: float) -> genai_types.EmbedContentConfig:

@@ -54,27 +54,12 @@ class _WireChoice(BaseModel):
     finish_reason: str | None = None
 
 
-class _WirePromptDetails(BaseModel):
-    cached_tokens: int | None = None
-
-
-class _WireCompletionDetails(BaseModel):
-    reasoning_tokens: int | None = None
-
-
-class _WireUsage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _WirePromptDetails | None = None
-    completion_tokens_details: _WireCompletionDetails | None = None
-
-
 class _WireCompletion(BaseModel):
     """An answer or a streamed piece of one, as far as we read it."""
 
     model: str = ""
     choices: list[_WireChoice] = []
-    usage: _WireUsage | None = None
+    usage: object = None
 
 
 class OpenAICompatible:
@@ -260,15 +245,12 @@ class _Answer:
         return FinishReason.LENGTH if self.finish == "length" else FinishReason.STOP
 
 
-def _usage(counted: _WireUsage | None) -> Usage:
-    if counted is None:
-        return NOT_MEASURED
-    prompt, completion = counted.prompt_tokens_details, counted.completion_tokens_details
+def _usage(counted: object) -> Usage:
     return Usage(
-        counted.prompt_tokens,
-        counted.completion_tokens,
-        prompt.cached_tokens if prompt else None,
-        completion.reasoning_tokens if completion else None,
+        wire.count_of(counted, "prompt_tokens"),
+        wire.count_of(counted, "completion_tokens"),
+        wire.count_of(counted, "prompt_tokens_details", "cached_tokens"),
+        wire.count_of(counted, "completion_tokens_details", "reasoning_tokens"),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from integrations import http
-from integrations.llm import embedding, openai_sdk
+from integrations.llm import embedding, openai_sdk, wire
 from integrations.llm.types import EmbedConfig, Embedded, Provider
 from tenants.errors import Permanent, Temporary
 
@@ -116,7 +116,7 @@ def _read(answer: Any) -> tuple[list[object], int | None]:
     if places != list(range(len(places))):
         raise Temporary("the vectors are not numbered as the texts")
     counted = getattr(getattr(answer, "usage", None), "total_tokens", None)
-    return rows, counted if isinstance(counted, int) and counted >= 0 else None
+    return rows, wire.count_of(counted)
 
 
 def _row(value: object) -> object:

@@ -10,6 +10,7 @@ import time
 from pydantic import BaseModel
 
 from integrations import http
+from integrations.llm import wire
 from integrations.llm.types import (
     NOT_MEASURED,
     ChatConfig,
@@ -47,17 +48,10 @@ _ORDER = (
 _OPENAI_LIKE = frozenset({Provider.OPENAI, Provider.OPENAI_COMPATIBLE})
 
 
-class _WireUsage(BaseModel):
-    type: str = ""
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    seconds: float | None = None
-
-
 class _WireTranscript(BaseModel):
     text: str = ""
-    duration: float | None = None
-    usage: _WireUsage | None = None
+    duration: object = None
+    usage: object = None
 
 
 def transcribe(config: ChatConfig, sound: Sound, *, language: str) -> Transcript:
@@ -112,14 +106,17 @@ def _by_form(config: ChatConfig, sound: Sound, *, name: str, language: str) -> T
             timeout=config.timeout_s,
         )
         heard = _WireTranscript.model_validate_json(raw.content)
-    counted = heard.usage or _WireUsage()
     return Transcript(
         text=heard.text.strip(),
-        usage=Usage(counted.input_tokens, counted.output_tokens),
+        usage=Usage(
+            wire.count_of(heard.usage, "input_tokens"), wire.count_of(heard.usage, "output_tokens")
+        ),
         model=config.model,
         provider=config.provider,
         latency_ms=round((time.monotonic() - began) * 1000),
-        seconds=counted.seconds or heard.duration or sound.seconds,
+        seconds=wire.seconds_of(heard.usage, "seconds")
+        or wire.seconds_of(heard.duration)
+        or sound.seconds,
     )
 
 

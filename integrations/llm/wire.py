@@ -1,4 +1,4 @@
-"""What the clients of all providers share about the wire: errors, waits, arguments."""
+"""What the clients of all providers share about the wire: errors, waits, arguments, counts."""
 
 from __future__ import annotations
 
@@ -21,6 +21,39 @@ _BUSY = frozenset({"overloaded_error", "api_error", "rate_limit_error"})
 _CODE = re.compile(r"[A-Za-z_]{1,40}")
 """What a provider's error code looks like. Narrow on purpose: a hostile server could send the key
 back in this place, and the reason is stored."""
+
+MAX_COUNT = 2**31 - 1
+"""The most tokens that one call may have taken, and the most that a row of the ledger holds."""
+
+MAX_SECONDS = 86_400.0
+"""The longest sound that one call may have heard; the largest file that is sent has less."""
+
+
+def count_of(counted: object, *names: str) -> int | None:
+    """Return how many tokens a provider counted; None, "not measured", for what can be no count.
+
+    Args:
+        counted: a number, or the part of an answer that holds it; unchecked, so that an odd figure
+            does not take the answer with it.
+        names: under which the number stands there, from the outside to the inside.
+    """
+    value = _at(counted, names)
+    # By its exact type, for a truth value is a number too.
+    return value if type(value) is int and 0 <= value <= MAX_COUNT else None
+
+
+def seconds_of(counted: object, *names: str) -> float | None:
+    """Return how long a sound is, in seconds; as `count_of`."""
+    value = _at(counted, names)
+    if isinstance(value, int | float) and 0 <= value <= MAX_SECONDS:
+        return float(value)
+    return None
+
+
+def _at(value: object, names: Iterable[str]) -> object:
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def from_status(

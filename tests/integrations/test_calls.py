@@ -16,6 +16,7 @@ from integrations.prices.models import ModelPrice
 from integrations.services import breakers, calls
 from integrations.services.calls import Caller
 from tenants.models import Tenant
+from tests.fakes.http import json_answer
 from tests.fakes.llm import FakeLLM, Mode, count
 
 PROMPT = (ChatMessage("system", "You answer."), ChatMessage("user", "quanto é a limpeza?"))
@@ -90,6 +91,20 @@ def test_without_a_price_the_cost_is_not_measured(alpha: Tenant, llm: FakeLLM) -
 
     row = ModelCall.objects.get()
     assert (row.cost_kind, row.cost_usd, row.output_tokens) == ("unknown", None, 1)
+
+
+def test_a_count_that_can_be_none_is_estimated_and_the_answer_stands(
+    alpha: Tenant, llm: FakeLLM
+) -> None:
+    priced()
+    message = {"role": "assistant", "content": "Sim."}
+    usage = {"prompt_tokens": -1, "completion_tokens": 2**31}
+    llm.script(json_answer({"choices": [{"message": message}], "usage": usage}))
+
+    assert ask(config(llm)).text == "Sim."
+
+    row = ModelCall.objects.get()
+    assert (row.input_tokens, row.output_tokens, row.cost_kind) == (None, None, "estimated")
 
 
 def test_each_hop_of_a_fallback_stands_in_the_ledger(

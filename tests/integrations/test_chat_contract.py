@@ -11,6 +11,7 @@ import pytest
 
 from integrations.llm import factory
 from integrations.llm.types import (
+    NOT_MEASURED,
     ChatClient,
     ChatConfig,
     ChatMessage,
@@ -20,10 +21,12 @@ from integrations.llm.types import (
     Image,
     ToolCall,
     ToolSpec,
+    Usage,
 )
 from tenants.errors import Permanent, Temporary
 from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.gemini import FakeGemini
+from tests.fakes.http import json_answer
 from tests.fakes.llm import FakeLLM, Mode, count
 
 Server = FakeLLM | FakeAnthropic | FakeGemini
@@ -96,6 +99,66 @@ def test_an_answer_comes_with_its_usage(provider: str, server: Server, stream: b
     assert result.usage.input_tokens == sum(count(message.text) for message in PROMPT)
     assert result.usage.output_tokens == count(result.text)
     assert (result.usage.cached_input_tokens, result.usage.reasoning_tokens) == (3, 0)
+
+
+def answer_of(provider: str, usage: object) -> dict[str, object]:
+    """Return a whole answer, "oi", as the provider writes it."""
+    if provider == "anthropic":
+        content = [{"type": "text", "text": "oi"}]
+        return {"type": "message", "content": content, "stop_reason": "end_turn", "usage": usage}
+    if provider == "gemini":
+        candidate = {"content": {"role": "model", "parts": [{"text": "oi"}]}}
+        return {"candidates": [{**candidate, "finishReason": "STOP"}], "usageMetadata": usage}
+    message = {"role": "assistant", "content": "oi"}
+    return {"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage}
+
+
+@pytest.mark.parametrize("n", [-1, 2**31, 2**70])
+def test_what_can_be_no_count_is_not_measured(provider: str, server: Server, n: int) -> None:
+    inputs = {"input_tokens": n, "prompt_tokens": n, "promptTokenCount": n}
+    outputs = {"output_tokens": n, "completion_tokens": n, "candidatesTokenCount": n}
+    server.script(json_answer(answer_of(provider, {**inputs, **outputs})))
+
+    result = ask(provider, server)
+
+    assert (result.text, result.usage) == ("oi", NOT_MEASURED)
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"], indirect=True)
+@pytest.mark.parametrize(
+    "usage",
+    [[], "many", {"prompt_tokens": 5.5, "input_tokens": 5.5}, {"prompt_tokens": "x"}],
+    ids=str,
+)
+def test_an_answer_stands_whatever_is_said_of_its_usage(
+    provider: str, server: Server, usage: object
+) -> None:
+    server.script(json_answer(answer_of(provider, usage)))
+
+    result = ask(provider, server)
+
+    assert (result.text, result.usage) == ("oi", NOT_MEASURED)
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"], indirect=True)
+def test_an_odd_detail_takes_no_count_with_it(provider: str, server: Server) -> None:
+    counts = {"prompt_tokens": 7, "completion_tokens": 2, "input_tokens": 7, "output_tokens": 2}
+    details = {"prompt_tokens_details": [], "output_tokens_details": []}
+    server.script(json_answer(answer_of(provider, {**counts, **details})))
+
+    assert ask(provider, server).usage == Usage(7, 2)
+
+
+def test_counts_that_are_too_many_together_are_not_measured(server: Server, provider: str) -> None:
+    most = 2**31 - 1
+    inputs = {"input_tokens": most, "cache_read_input_tokens": 1, "promptTokenCount": most}
+    outputs = {"candidatesTokenCount": most, "thoughtsTokenCount": 1}
+    server.script(json_answer(answer_of(provider, {**inputs, **outputs})))
+
+    usage = ask(provider, server).usage
+
+    assert usage.input_tokens in {None, most}
+    assert usage.output_tokens is None
 
 
 def test_a_stream_comes_in_pieces(provider: str, server: Server) -> None:

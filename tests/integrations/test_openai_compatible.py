@@ -140,6 +140,18 @@ def test_usage_that_nobody_measured_is_not_zero(llm: FakeLLM) -> None:
     assert ask(llm).usage == NOT_MEASURED
 
 
+@pytest.mark.parametrize("usage", ["[]", '"many"', '{"prompt_tokens": -1}'])
+def test_a_streamed_answer_stands_whatever_is_said_of_its_usage(llm: FakeLLM, usage: str) -> None:
+    piece = '{"model": "m", "choices": [{"delta": {"content": "oi"}, "finish_reason": "stop"}]}'
+    end = f'{{"model": "m", "choices": [], "usage": {usage}}}'
+    body = f"data: {piece}\n\ndata: {end}\n\ndata: [DONE]\n\n".encode()
+    llm.script(Answer(headers={"content-type": "text/event-stream"}, body=body))
+
+    result = ask(llm, stream=True)
+
+    assert (result.text, result.usage) == ("oi", NOT_MEASURED)
+
+
 TEMPORARY = [
     Mode.BROKEN,
     Mode.CUT,

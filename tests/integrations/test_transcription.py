@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from integrations.llm.transcription import transcribe
-from integrations.llm.types import ChatConfig, Sound
+from integrations.llm.types import NOT_MEASURED, ChatConfig, Sound
 from tenants.errors import Permanent, Temporary
 from tests.fakes.gemini import FakeGemini
+from tests.fakes.http import json_answer
 from tests.fakes.llm import FakeLLM, Mode
 
 VOICE = Sound("audio/ogg; codecs=opus", b"OggS sound", 3.0)
@@ -42,6 +45,35 @@ def test_gemini_hears_by_prompt() -> None:
 def test_silence_is_an_empty_text(provider: str, kind: type[FakeLLM | FakeGemini]) -> None:
     with kind(Mode.EMPTY) as server:
         assert transcribe(config(server, provider), VOICE, language="pt-br").text == ""
+
+
+@pytest.mark.parametrize(
+    ("usage", "seconds"),
+    [
+        ({"seconds": 12}, 12.0),
+        ({"seconds": -30}, 3.0),
+        ({"seconds": math.nan}, 3.0),
+        ({"seconds": 1e12}, 3.0),
+        ({"seconds": "long"}, 3.0),
+        ([], 3.0),
+    ],
+    ids=str,
+)
+def test_what_can_be_no_length_is_not_believed(usage: object, seconds: float) -> None:
+    with FakeLLM() as server:
+        server.script(json_answer({"text": "oi", "usage": usage, "duration": -5.0}))
+        heard = transcribe(config(server), VOICE, language="pt-br")
+
+    assert (heard.text, heard.seconds) == ("oi", seconds)
+
+
+def test_what_can_be_no_count_of_a_sound_is_not_measured() -> None:
+    with FakeLLM() as server:
+        usage = {"input_tokens": -4, "output_tokens": 2**31}
+        server.script(json_answer({"text": "oi", "usage": usage}))
+        heard = transcribe(config(server), VOICE, language="pt-br")
+
+    assert heard.usage == NOT_MEASURED
 
 
 @pytest.mark.parametrize("mode", [Mode.BUSY, Mode.BROKEN, Mode.SLOW, Mode.NOT_JSON])
