@@ -253,6 +253,6 @@ class Toolbox:
 def _arguments(text: str) -> dict[str, object] | None:
     try:
         value = json.loads(text or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):  # nested too deep to be read
         return None
     return value if isinstance(value, dict) else None

@@ -109,9 +109,9 @@ class Anthropic:
         with _mapped(), http.deadline(self._timeout_s(request)):
             raw = self._sdk.messages.with_raw_response.create(**self._payload(request))
             message = _WireMessage.model_validate_json(raw.http_response.content)
-        answer = _Answer(message.model or self._model(request))
-        for index, block in enumerate(message.content):
-            answer.add_block(index, block)
+            answer = _Answer(message.model or self._model(request))
+            for index, block in enumerate(message.content):
+                answer.add_block(index, block)
         answer.finish = message.stop_reason
         answer.usage = message.usage
         return answer.result(self._config.provider, began)
@@ -135,8 +135,8 @@ class Anthropic:
                 raw = next(events, None)
                 if raw is None:
                     break
-                event = _WireEvent.model_validate(raw.to_dict(warnings=False))
-            if text := answer.add_event(event):
+                text = answer.add_event(_WireEvent.model_validate(raw.to_dict(warnings=False)))
+            if text:
                 yield ChatDelta(text)
         if answer.finish is None:
             raise Temporary("the stream ended early")
@@ -324,7 +324,7 @@ def _mapped() -> Iterator[None]:
         raise wire.from_status(
             error.status_code, code=_code(error.body), headers=error.response.headers
         ) from error
-    except (anthropic.AnthropicError, ValidationError, ValueError) as error:
+    except (anthropic.AnthropicError, ValidationError, ValueError, RecursionError) as error:
         raise Temporary("the answer cannot be read") from error
     except httpx2.TimeoutException as error:
         raise Temporary("timed out") from error

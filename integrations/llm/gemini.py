@@ -53,8 +53,8 @@ class Gemini:
         began = time.monotonic()
         with gemini_sdk.errors(), http.deadline(self._timeout_s(request)):
             response = self._sdk.models.generate_content(**self._payload(request))
-        answer = _Answer(self._model(request))
-        answer.add(response)
+            answer = _Answer(self._model(request))
+            answer.add(response)
         return answer.result(self._config.provider, began)
 
     def stream(self, request: ChatRequest) -> Iterator[ChatDelta]:
@@ -74,9 +74,10 @@ class Gemini:
                 if pieces is None:
                     pieces = self._sdk.models.generate_content_stream(**self._payload(request))
                 piece = next(pieces, None)
-            if piece is None:
-                break
-            if text := answer.add(piece):
+                if piece is None:
+                    break
+                text = answer.add(piece)
+            if text:
                 yield ChatDelta(text)
         if not answer.finish:
             raise Temporary("the stream ended early")

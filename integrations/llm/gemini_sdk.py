@@ -84,6 +84,7 @@ def errors() -> Iterator[None]:
         AttributeError,
         KeyError,
         TypeError,
+        RecursionError,
     ) as error:
         # The SDK takes the answer apart without looking at its shape first.
         raise Temporary("the answer cannot be read") from error

@@ -64,7 +64,7 @@ def errors() -> Iterator[None]:
         raise wire.from_status(
             error.status_code, code=str(error.code or ""), headers=error.response.headers
         ) from error
-    except (openai.OpenAIError, ValidationError, ValueError) as error:
+    except (openai.OpenAIError, ValidationError, ValueError, RecursionError) as error:
         raise Temporary("the answer cannot be read") from error
     except httpx2.TimeoutException as error:
         raise Temporary("timed out") from error

@@ -76,7 +76,7 @@ def arguments_of(call: ToolCall) -> dict[str, object]:
     """Return the arguments of an earlier call; nothing where they are no object."""
     try:
         value = json.loads(call.arguments or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):  # nested too deep to be read
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -55,6 +55,23 @@ def test_a_reply_may_rest_on_what_a_tool_found(world: World, llm: FakeLLM) -> No
     assert "<result" in str(llm.prompts[1][-1])
 
 
+@pytest.mark.parametrize("arguments", ["[" * 1500, '{"product": ' * 1500], ids=["list", "object"])
+def test_arguments_that_are_nested_too_deep_are_asked_for_again(
+    world: World, llm: FakeLLM, arguments: str
+) -> None:
+    tool = Stock()
+    world.tools = {1: (tool,)}
+    llm.call_raw("stock", arguments)
+    llm.call("stock", product="310")
+    llm.say("Temos 7 unidades do produto 310.")
+
+    result = run(world, "quantos tem do 310?", agent=integration(llm))
+
+    assert result.outcome == Reply("Temos 7 unidades do produto 310.")
+    assert tool.calls == [{"product": "310"}]
+    assert "no JSON object" in str(llm.prompts[1][-1])
+
+
 def test_what_no_tool_found_is_held_back(world: World, llm: FakeLLM) -> None:
     world.tools = {1: (Stock(),)}
     llm.call("stock", product="310")

@@ -120,7 +120,11 @@ class FakeLLM(FakeModel):
 
     def call(self, tool: str, **arguments: object) -> None:
         """Answer the next request by asking for a tool."""
-        self._texts.append(Calls(tool, json.dumps(arguments)))
+        self.call_raw(tool, json.dumps(arguments))
+
+    def call_raw(self, tool: str, arguments: str) -> None:
+        """Answer the next request by asking for a tool with arguments that may be no JSON."""
+        self._texts.append(Calls(tool, arguments))
 
     @property
     def offered(self) -> list[list[str]]:

@@ -26,7 +26,7 @@ from integrations.llm.types import (
 from tenants.errors import Permanent, Temporary
 from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.gemini import FakeGemini
-from tests.fakes.http import json_answer
+from tests.fakes.http import Answer, json_answer
 from tests.fakes.llm import FakeLLM, Mode, count
 
 Server = FakeLLM | FakeAnthropic | FakeGemini
@@ -200,6 +200,56 @@ def test_what_the_tools_gave_goes_back_to_the_model(provider: str, server: Serve
     sent = json.dumps(payload_of(server), ensure_ascii=False)
     assert "livre às 9h" in sent
     assert "find_slot" in sent
+
+
+def test_earlier_arguments_that_cannot_be_read_are_passed_over(
+    provider: str, server: Server
+) -> None:
+    server.say("Sábado às 9h.")
+    messages = (
+        *PROMPT,
+        ChatMessage("assistant", "", (ToolCall("call_1", "find_slot", "[" * 1500),)),
+        ChatMessage("tool", "no JSON object", tool_call_id="call_1"),
+    )
+
+    assert ask(provider, server, messages=messages, tools=TOOLS).text == "Sábado às 9h."
+
+
+def nested_call(provider: str, *, stream: bool, depth: int) -> Answer:
+    """Return a call of a tool whose argument is a list in lists."""
+    deep = "[" * depth + "]" * depth
+    if provider == "gemini":
+        part = {"functionCall": {"name": "price", "args": {"day": "deep"}}}
+        candidate = {"content": {"role": "model", "parts": [part]}, "finishReason": "STOP"}
+        events: list[dict[str, Any]] = [{"candidates": [candidate]}]
+        whole = events[0]
+    else:
+        block = {"type": "tool_use", "id": "c", "name": "price", "input": {"day": "deep"}}
+        whole = {"type": "message", "content": [block], "stop_reason": "tool_use"}
+        events = [
+            {"type": "content_block_start", "index": 0, "content_block": block},
+            {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {}},
+        ]
+    if not stream:
+        body = json.dumps(whole).replace('"deep"', deep)
+        return Answer(headers={"content-type": "application/json"}, body=body.encode())
+    body = "".join(
+        (f"event: {one['type']}\n" if "type" in one else "") + f"data: {json.dumps(one)}\n\n"
+        for one in events
+    ).replace('"deep"', deep)
+    return Answer(headers={"content-type": "text/event-stream"}, body=body.encode())
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "gemini"], indirect=True)
+def test_an_answer_that_is_nested_too_deep_cannot_be_read(
+    provider: str, server: Server, stream: bool
+) -> None:
+    server.script(nested_call(provider, stream=stream, depth=50))
+    server.script(nested_call(provider, stream=stream, depth=3_000))
+
+    assert ask(provider, server, stream=stream, tools=TOOLS).tool_calls
+    with pytest.raises(Temporary, match="cannot be read"):
+        ask(provider, server, stream=stream, tools=TOOLS)
 
 
 def test_an_image_is_shown(provider: str, server: Server) -> None:
