@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from integrations import http
 from integrations.egress import check_url
-from integrations.llm import wire
+from integrations.llm import errors, wire
 from integrations.llm.types import (
     NOT_MEASURED,
     ChatConfig,
@@ -273,7 +273,8 @@ class _Answer:
         """Return the whole answer.
 
         Raises:
-            Temporary: it is empty.
+            EmptyAnswer: it is empty.
+            LimitUsedUp: it is, for want of tokens.
         """
         text = "".join(self.texts).strip()
         calls = tuple(
@@ -284,7 +285,7 @@ class _Answer:
         if calls and reason is FinishReason.STOP:
             reason = FinishReason.TOOL_CALLS
         if not text and not calls and reason is not FinishReason.REFUSED:
-            raise Temporary("the answer is empty")
+            raise errors.empty(reason, _usage(self.usage))
         return ChatResult(
             text=text,
             finish_reason=reason,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from integrations.llm.types import Try
+from integrations.llm.types import NOT_MEASURED, FinishReason, Try, Usage
 from tenants.errors import Permanent, Temporary
 
 
@@ -17,6 +17,35 @@ class NoProviderAnswered(Temporary):
     def __init__(self, tries: tuple[Try, ...], *, retry_after_s: float | None = None) -> None:
         super().__init__("no provider answered", retry_after_s=retry_after_s)
         self.tries = tries
+
+
+class EmptyAnswer(Temporary):
+    """The provider answered nothing, and counted what it took all the same."""
+
+    def __init__(self, usage: Usage) -> None:
+        super().__init__("the answer is empty")
+        self.usage = usage
+
+
+class LimitUsedUp(Permanent):
+    """The limit of tokens was used up before the first word, mostly by thinking.
+
+    The same model would use up the same limit again; another may not think. It is no outage.
+    """
+
+    def __init__(self, usage: Usage) -> None:
+        super().__init__("the limit of tokens was used up before the answer")
+        self.usage = usage
+
+
+def empty(reason: FinishReason, usage: Usage) -> EmptyAnswer | LimitUsedUp:
+    """Return the error for an answer without a word, which is paid for like any other."""
+    return LimitUsedUp(usage) if reason is FinishReason.LENGTH else EmptyAnswer(usage)
+
+
+def usage_of(error: Temporary | Permanent) -> Usage:
+    """Return what a call took that failed; mostly nobody says so."""
+    return error.usage if isinstance(error, EmptyAnswer | LimitUsedUp) else NOT_MEASURED
 
 
 class BudgetExhausted(Permanent):

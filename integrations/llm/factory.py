@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from importlib import import_module
 from typing import Protocol
 
-from integrations.llm.errors import NoProviderAnswered
+from integrations.llm.errors import NoProviderAnswered, usage_of
 from integrations.llm.local_embedder import LocalEmbedder
 from integrations.llm.types import (
     ChatClient,
@@ -272,6 +272,7 @@ class _Run:
                 reason=error.reason,
                 latency_ms=round((self.clock() - began) * 1000),
                 credential=config.credential,
+                usage=usage_of(error),
             )
         )
         if isinstance(error, Temporary):

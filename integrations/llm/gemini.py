@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from google.genai import types
 
 from integrations import http
-from integrations.llm import gemini_sdk, wire
+from integrations.llm import errors, gemini_sdk, wire
 from integrations.llm.types import (
     NOT_MEASURED,
     ChatConfig,
@@ -32,6 +33,14 @@ from tenants.errors import Temporary
 _REFUSALS = frozenset(
     {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR"}
 )
+
+_LITTLE = 1_000
+"""Tokens of an answer below which a model is not left to think as long as it likes: thoughts count
+against the same limit, and an answer of this size would mostly not begin."""
+
+_THINKERS = re.compile(r"gemini-2\.5-(?P<kind>flash|flash-lite|pro)(-preview)?(-[\d-]+)?")
+_LEAST_THOUGHTS = {"flash": 0, "flash-lite": 0, "pro": 128}
+"""The least budget that each takes, in tokens. Source: Google, "Gemini thinking"."""
 
 
 class Gemini:
@@ -97,6 +106,11 @@ class Gemini:
             # Never run by the SDK: a model may ask, code decides.
             "automatic_function_calling": {"disable": True},
         }
+        thinker = _THINKERS.fullmatch(self._model(request))
+        if thinker and request.max_output_tokens < _LITTLE:
+            least = _LEAST_THOUGHTS[thinker["kind"]]
+            config["thinking_config"] = {"thinking_budget": least}
+            config["max_output_tokens"] += least
         if rules:
             config["system_instruction"] = "\n\n".join(rules)
         if request.tools:
@@ -202,12 +216,13 @@ class _Answer:
         """Return the whole answer.
 
         Raises:
-            Temporary: it is empty.
+            EmptyAnswer: it is empty.
+            LimitUsedUp: it is, for want of tokens.
         """
         text = "".join(self.texts).strip()
         reason = self._reason()
         if not text and not self.calls and reason is not FinishReason.REFUSED:
-            raise Temporary("the answer is empty")
+            raise errors.empty(reason, self.usage)
         return ChatResult(
             text=text,
             finish_reason=reason,

@@ -14,7 +14,7 @@ import httpx2
 from pydantic import BaseModel
 
 from integrations import http
-from integrations.llm import openai_sdk, wire
+from integrations.llm import errors, openai_sdk, wire
 from integrations.llm.types import (
     NOT_MEASURED,
     ChatConfig,
@@ -220,13 +220,14 @@ class _Answer:
         """Return the whole answer.
 
         Raises:
-            Temporary: it is empty.
+            EmptyAnswer: it is empty.
+            LimitUsedUp: it is, for want of tokens.
         """
         text = "".join(self.texts).strip()
         calls = tuple(self.calls[index] for index in sorted(self.calls))
         reason = self._reason(bool(calls))
         if not text and not calls and reason is not FinishReason.REFUSED:
-            raise Temporary("the answer is empty")
+            raise errors.empty(reason, self.usage)
         return ChatResult(
             text=text,
             finish_reason=reason,

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 from integrations import http
 from integrations.llm import wire
+from integrations.llm.errors import EmptyAnswer
 from integrations.llm.types import (
-    NOT_MEASURED,
     ChatConfig,
     ChatMessage,
     ChatRequest,
@@ -24,7 +24,7 @@ from integrations.llm.types import (
     Usage,
 )
 from tenants.context import release_connection
-from tenants.errors import Permanent, Temporary
+from tenants.errors import Permanent
 
 MAX_BYTES = 25 * 1024 * 1024
 """The largest file that the providers take (source: OpenAI, "Speech to text")."""
@@ -128,10 +128,8 @@ def _by_prompt(config: ChatConfig, sound: Sound) -> Transcript:
     request = ChatRequest((message,), max_output_tokens=4_000, timeout_s=config.timeout_s)
     try:
         result = Gemini(config).chat(request)
-    except Temporary as error:
-        if error.reason != "the answer is empty":
-            raise
-        return Transcript("", NOT_MEASURED, config.model, config.provider, 0, sound.seconds)
+    except EmptyAnswer as error:
+        return Transcript("", error.usage, config.model, config.provider, 0, sound.seconds)
     text = "" if result.finish_reason is FinishReason.REFUSED else result.text
     return Transcript(
         text=text,

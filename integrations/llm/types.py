@@ -180,6 +180,7 @@ class Try:
         error: ``"temporary"``, ``"permanent"``, or ``"refused"`` where nobody was asked.
         reason: a short cause without any secret.
         credential: the uuid of the key's row; empty where there is none.
+        usage: what it took all the same, where the provider said so.
     """
 
     provider: str
@@ -188,6 +189,7 @@ class Try:
     reason: str
     latency_ms: int
     credential: str = ""
+    usage: Usage = NOT_MEASURED
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from decimal import Decimal
 from django.utils import timezone
 
 from integrations.llm import factory, transcription
-from integrations.llm.errors import BudgetExhausted, NoProviderAnswered
+from integrations.llm.errors import BudgetExhausted, LimitUsedUp, NoProviderAnswered, usage_of
 from integrations.llm.types import (
     ChatConfig,
     ChatRequest,
@@ -81,7 +81,8 @@ class _BreakerGate:
             breakers.succeeded(config)
 
     def failed(self, config: ChatConfig, error: Temporary | Permanent) -> None:
-        if error.reason.startswith(_OF_ONE_REQUEST) and _WRONG_KEY not in error.reason:
+        is_of_one = error.reason.startswith(_OF_ONE_REQUEST) and _WRONG_KEY not in error.reason
+        if is_of_one or isinstance(error, LimitUsedUp):
             return
         if config.provider != Provider.OFFLINE:
             breakers.failed(config, reason=error.reason, is_probe=id(config) in self.probes)
@@ -123,8 +124,8 @@ def chat(config: ChatConfig, request: ChatRequest, *, caller: Caller) -> ChatRes
         tries, cost = error.tries, NOTHING
         raise
     finally:
-        ledger.record_tries(tries, purpose=request.purpose, caller=caller, now=now)
-        _settle(promise, cost, tries)
+        lost = ledger.record_tries(tries, purpose=request.purpose, caller=caller, now=now)
+        _settle(promise, cost, tries, lost=lost)
     return replace(result, degraded="budget") if chosen is not config else result
 
 
@@ -237,14 +238,19 @@ def transcribe(config: ChatConfig, sound: Sound, *, language: str, caller: Calle
         cost = NOTHING
         raise NoProviderAnswered(tuple(tries))
     finally:
-        ledger.record_tries(tries, purpose=Purpose.TRANSCRIBE, caller=caller, now=now)
-        _settle(promise, cost, tries)
+        lost = ledger.record_tries(tries, purpose=Purpose.TRANSCRIBE, caller=caller, now=now)
+        _settle(promise, cost, tries, lost=lost)
 
 
-def _settle(promise: Promise, cost: Cost, tries: Sequence[Try]) -> None:
-    """Book what was asked for; where all were paused nobody was, and it is no call."""
+def _settle(promise: Promise, cost: Cost, tries: Sequence[Try], *, lost: Decimal) -> None:
+    """Book a call with the tries before it; where all were paused nobody was asked.
+
+    Args:
+        lost: what those tries cost.
+    """
     is_unused = cost is NOTHING and all(one.error == "refused" for one in tries)
-    budgets.settle(reservation=promise.reservation, usd=cost.usd, n_unused=int(is_unused))
+    usd = None if cost.usd is None else lost + cost.usd
+    budgets.settle(reservation=promise.reservation, usd=usd, n_unused=int(is_unused))
 
 
 def _sound_cost(config: ChatConfig, sound: Sound, now: datetime) -> Decimal | None:
@@ -263,6 +269,7 @@ def _failed(config: ChatConfig, error: Temporary | Permanent, began: float) -> T
         reason=error.reason,
         latency_ms=round((time.monotonic() - began) * 1000),
         credential=config.credential,
+        usage=usage_of(error),
     )
 
 

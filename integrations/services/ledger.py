@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -102,17 +103,26 @@ def record_answer(answered: Answered, *, purpose: Purpose, caller: Caller, now: 
     return cost
 
 
-def record_tries(tries: Sequence[Try], *, purpose: Purpose, caller: Caller, now: datetime) -> None:
-    """Write down the calls that failed; who was not asked at all is none of them."""
+def record_tries(
+    tries: Sequence[Try], *, purpose: Purpose, caller: Caller, now: datetime
+) -> Decimal:
+    """Write down the calls that failed; return what they cost, as far as that is known.
+
+    Who was not asked at all is none of them.
+    """
+    on = now.astimezone(ZoneInfo(caller.zone)).date()
     rows = []
     for hop, one in enumerate(tries):
         if one.error == "refused":
             continue
+        price = None
+        if one.usage != NOT_MEASURED:
+            price = prices.price_of(provider=one.provider, model=one.model, on=on)
         row = _row(
             provider=one.provider,
             model=one.model,
-            usage=NOT_MEASURED,
-            cost=prices.UNKNOWN,
+            usage=one.usage,
+            cost=prices.cost_of(usage=one.usage, price=price),
             caller=caller,
             purpose=purpose,
             now=now,
@@ -121,9 +131,12 @@ def record_tries(tries: Sequence[Try], *, purpose: Purpose, caller: Caller, now:
             credential=one.credential,
         )
         row.failure = one.reason[:200]
+        if price is not None:
+            row.price, row.usd_brl = price.as_json(), prices.rate_on(on)
         rows.append(row)
     if rows:
         _ledger.do(_Entry(tuple(rows)))
+    return sum((row.cost_usd for row in rows if row.cost_usd is not None), Decimal(0))
 
 
 def _row(

@@ -18,6 +18,7 @@ _FAILURES: Mapping[str, object] = {
     "the server hung up": gettext_lazy("ended the connection"),
     "the stream ended early": gettext_lazy("stopped in the middle of an answer"),
     "the answer is empty": gettext_lazy("answered nothing"),
+    "the limit of tokens was used up before the answer": gettext_lazy("answered nothing"),
     "the answer has no choices": gettext_lazy("answered nothing"),
     "the answer cannot be read": gettext_lazy("gave an answer that cannot be read"),
     "the answer is not JSON": gettext_lazy("gave an answer that cannot be read"),

@@ -228,6 +228,60 @@ def test_what_failed_gives_its_money_back(alpha: Tenant, llm: FakeLLM) -> None:
     assert not Reservation.objects.exists()
 
 
+def thought_only(llm: FakeLLM) -> None:
+    """Answer the next request with nothing: its 100 tokens went into thoughts."""
+    usage = {"prompt_tokens": 10, "completion_tokens": 100}
+    choice = {"message": {"role": "assistant", "content": None}, "finish_reason": "length"}
+    llm.script(json_answer({"model": "fake-1", "choices": [choice], "usage": usage}))
+
+
+def test_a_limit_that_thinking_used_up_is_paid_for_once_and_the_fallback_answers(
+    alpha: Tenant, llm: FakeLLM, other: FakeLLM
+) -> None:
+    priced("fake-1")
+    priced("fake-2")
+    Budget.objects.create(level="tenant", limit_usd=Decimal("10"))
+    thought_only(llm)
+
+    result = ask(config(llm, fallbacks=(config(other, "fake-2"),)))
+
+    assert result.model == "fake-2"
+    lost, paid = ModelCall.objects.order_by("hop")
+    assert (lost.input_tokens, lost.output_tokens) == (10, 100)
+    assert (lost.cost_kind, lost.cost_usd) == ("exact", Decimal("0.11"))
+    assert lost.price["source"] == "own"
+    spend = Spend.objects.get()
+    assert (spend.spent_usd, spend.reserved_usd) == (lost.cost_usd + paid.cost_usd, 0)
+
+
+def test_a_limit_that_thinking_used_up_is_no_outage(alpha: Tenant, llm: FakeLLM) -> None:
+    priced()
+    Budget.objects.create(level="tenant", limit_usd=Decimal("10"))
+    n_calls = breakers.MAX_FAILURES + 1
+    for _ in range(n_calls):
+        thought_only(llm)
+        with pytest.raises(NoProviderAnswered):
+            ask(config(llm))
+
+    assert len(llm.received) == n_calls
+    assert not Breaker.objects.exists()
+    assert Spend.objects.get().spent_usd == n_calls * Decimal("0.11")
+
+
+def test_answers_without_a_word_are_paid_for_each(alpha: Tenant, llm: FakeLLM) -> None:
+    priced()
+    Budget.objects.create(level="tenant", limit_usd=Decimal("10"))
+    llm.mode = Mode.EMPTY
+    llm.say("um dois", "um dois")
+
+    with pytest.raises(NoProviderAnswered):
+        ask(config(llm))
+
+    rows = ModelCall.objects.all()
+    assert [(row.output_tokens, row.cost_kind) for row in rows] == [(2, "exact")] * 2
+    assert Spend.objects.get().spent_usd == sum(row.cost_usd or 0 for row in rows)
+
+
 def test_two_tenants_keep_their_own_ledgers(alpha: Tenant, beta: Tenant, llm: FakeLLM) -> None:
     llm.say("Sim.", "Não.")
     ask(config(llm))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from integrations.llm import factory
+from integrations.llm.errors import EmptyAnswer, LimitUsedUp
 from integrations.llm.types import (
     NOT_MEASURED,
     ChatClient,
@@ -278,6 +279,61 @@ def test_an_answer_that_was_cut_off_says_so(provider: str, server: Server, strea
     server.say("A limpeza custa")
 
     assert ask(provider, server, stream=stream).finish_reason is FinishReason.LENGTH
+
+
+def test_an_answer_without_a_word_tells_what_it_took(
+    provider: str, server: Server, stream: bool
+) -> None:
+    server.mode = Mode.EMPTY
+    server.say("um dois")
+
+    with pytest.raises(EmptyAnswer) as caught:
+        ask(provider, server, stream=stream)
+
+    assert caught.value.usage == Usage(sum(count(one.text) for one in PROMPT), 2, 3, 0)
+    assert caught.value.is_outage
+
+
+def test_a_limit_used_up_before_the_first_word_is_not_asked_for_again(
+    provider: str, server: Server, stream: bool
+) -> None:
+    server.mode = Mode.LENGTH
+    server.say(" ")
+
+    with pytest.raises(LimitUsedUp) as caught:
+        ask(provider, server, stream=stream)
+
+    assert caught.value.usage.input_tokens == sum(count(one.text) for one in PROMPT)
+    assert not caught.value.is_outage
+
+
+@pytest.mark.parametrize("provider", ["gemini"], indirect=True)
+@pytest.mark.parametrize(
+    ("model", "budget"),
+    [
+        ("gemini-2.5-flash", 0),
+        ("gemini-2.5-flash-preview-09-2025", 0),
+        ("gemini-2.5-flash-lite", 0),
+        ("gemini-2.5-pro", 128),
+        ("gemini-2.5-flash-image", None),
+        ("gemini-2.0-flash", None),
+    ],
+)
+def test_thoughts_leave_room_for_a_short_answer(
+    provider: str, server: Server, model: str, budget: int | None
+) -> None:
+    server.say("ok", "ok")
+
+    ask(provider, server, model=model, max_output_tokens=80)
+    short = payload_of(server)["generationConfig"]
+    ask(provider, server, model=model, max_output_tokens=4_000)
+    long = payload_of(server)["generationConfig"]
+
+    thoughts = None if budget is None else {"thinking_budget": budget}  # as the SDK writes it
+    assert short.get("thinkingConfig") == thoughts
+    assert short["maxOutputTokens"] == 80 + (budget or 0)
+    assert "thinkingConfig" not in long
+    assert long["maxOutputTokens"] == 4_000
 
 
 def test_a_refusal_is_no_error(provider: str, server: Server, stream: bool) -> None:

@@ -76,6 +76,13 @@ def test_what_can_be_no_count_of_a_sound_is_not_measured() -> None:
     assert heard.usage == NOT_MEASURED
 
 
+def test_silence_is_paid_for() -> None:
+    with FakeGemini(Mode.EMPTY) as server:
+        heard = transcribe(config(server, "gemini"), VOICE, language="pt-br")
+
+    assert heard.usage.input_tokens
+
+
 @pytest.mark.parametrize("mode", [Mode.BUSY, Mode.BROKEN, Mode.SLOW, Mode.NOT_JSON])
 def test_what_another_try_may_help_is_temporary(mode: Mode) -> None:
     timeout_s = 0.5 if mode is Mode.SLOW else 30.0
