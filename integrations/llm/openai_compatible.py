@@ -6,6 +6,7 @@ Imported only when such a provider is used: the SDK is large.
 from __future__ import annotations
 
 import base64
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -29,6 +30,10 @@ from integrations.llm.types import (
     Usage,
 )
 from tenants.errors import Temporary
+
+_REASONERS = re.compile(r"(?:[\w.-]+/)?(?:gpt-5(?!.*-chat)|o[134](?![^-]))")
+"""OpenAI's models that reason, also as a gateway names them: they refuse every temperature but
+their own, and the older name of the limit of tokens."""
 
 
 class _WireFunction(BaseModel):
@@ -145,15 +150,15 @@ class OpenAICompatible:
 
     def _payload(self, request: ChatRequest) -> dict[str, Any]:
         # OpenAI's newer models refuse the name that every compatible server knows.
-        limit = (
-            "max_completion_tokens" if self._config.provider == Provider.OPENAI else "max_tokens"
-        )
+        reasons = _REASONERS.match(self._model(request)) is not None
+        newer = reasons or self._config.provider == Provider.OPENAI
         payload: dict[str, Any] = {
             "model": self._model(request),
             "messages": [_message(message) for message in request.messages],
-            "temperature": request.temperature,
-            limit: request.max_output_tokens,
+            "max_completion_tokens" if newer else "max_tokens": request.max_output_tokens,
         }
+        if not reasons:
+            payload["temperature"] = request.temperature
         if request.tools:
             payload["tools"] = [
                 {

@@ -307,6 +307,33 @@ def test_a_limit_used_up_before_the_first_word_is_not_asked_for_again(
     assert not caught.value.is_outage
 
 
+@pytest.mark.parametrize("provider", ["openai", "openai_compatible"], indirect=True)
+@pytest.mark.parametrize(
+    "model", ["gpt-5", "gpt-5-mini", "gpt-5.1-2025-11-13", "o1", "o3-mini", "openai/o4-mini"]
+)
+def test_models_that_reason_are_sent_no_temperature(
+    provider: str, server: Server, stream: bool, model: str
+) -> None:
+    server.say("ok")
+
+    ask(provider, server, stream=stream, model=model, max_output_tokens=80)
+
+    payload = payload_of(server)
+    assert "temperature" not in payload
+    assert (payload["max_completion_tokens"], payload.get("max_tokens")) == (80, None)
+
+
+@pytest.mark.parametrize("provider", ["openai", "openai_compatible"], indirect=True)
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-5-chat-latest", "gpt-5.1-chat", "o3d-local"])
+def test_other_models_are_sent_their_temperature(provider: str, server: Server, model: str) -> None:
+    server.say("ok")
+
+    ask(provider, server, model=model, temperature=0.2, max_output_tokens=80)
+
+    limit = "max_completion_tokens" if provider == "openai" else "max_tokens"
+    assert (payload_of(server)["temperature"], payload_of(server)[limit]) == (0.2, 80)
+
+
 @pytest.mark.parametrize("provider", ["gemini"], indirect=True)
 @pytest.mark.parametrize(
     ("model", "budget"),
