@@ -6,6 +6,7 @@ Imported only when such a provider is used: the SDK is large.
 from __future__ import annotations
 
 import base64
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -171,7 +172,13 @@ class OpenAICompatible:
                 }
                 for tool in request.tools
             ]
-        if request.response_schema is not None:
+        if request.response_schema is not None and self._config.provider == Provider.DEEPSEEK:
+            # It refuses schemas, and objects too where the prompt does not hold the word "json".
+            schema = json.dumps(dict(request.response_schema), ensure_ascii=False)
+            rule = f"Answer in json, with one object that follows this JSON schema:\n{schema}"
+            payload["messages"].append({"role": "system", "content": rule})
+            payload["response_format"] = {"type": "json_object"}
+        elif request.response_schema is not None:
             payload["response_format"] = {
                 "type": "json_schema",
                 "json_schema": {

@@ -271,7 +271,25 @@ def test_a_schema_is_asked_for(provider: str, server: Server) -> None:
     result = ask(provider, server, response_schema=schema)
 
     assert json.loads(result.text) == {"answer": "sim"}
-    assert '"answer"' in json.dumps(payload_of(server))
+    assert '"answer"' in json.dumps(payload_of(server)).replace("\\", "")
+
+
+@pytest.mark.parametrize("provider", ["deepseek"], indirect=True)
+def test_who_knows_no_schemas_reads_it_in_the_prompt(
+    provider: str, server: Server, stream: bool
+) -> None:
+    server.say('{"answer": "sim"}')
+    schema = {"type": "object", "properties": {"answer": {"enum": ["sim", "não"]}}}
+
+    ask(provider, server, stream=stream, response_schema=schema)
+
+    payload = payload_of(server)
+    assert payload["response_format"] == {"type": "json_object"}
+    assert [one["content"] for one in payload["messages"][:-1]] == [one.text for one in PROMPT]
+    rule = payload["messages"][-1]
+    assert rule["role"] == "system"
+    assert "json" in rule["content"]
+    assert json.dumps(schema, ensure_ascii=False) in rule["content"]
 
 
 def test_an_answer_that_was_cut_off_says_so(provider: str, server: Server, stream: bool) -> None:
