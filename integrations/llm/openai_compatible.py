@@ -199,7 +199,8 @@ class _Answer:
         self.refused = False
         self.finish: str | None = None
         self.usage = NOT_MEASURED
-        self.calls: dict[int, ToolCall] = {}
+        self.calls: list[ToolCall] = []
+        self.places: dict[int, int] = {}  # where in `calls` stands what the server numbers so
 
     def add_piece(self, piece: _WireCompletion) -> str:
         """Take in one streamed piece and return its text."""
@@ -218,15 +219,26 @@ class _Answer:
             self.texts.append(message.content)
         self.refused = self.refused or bool(message.refusal)
         self.finish = finish or self.finish
-        for place, called in enumerate(message.tool_calls or []):
-            index = place if called.index is None else called.index
-            known = self.calls.get(index, ToolCall("", "", ""))
-            function = called.function or _WireFunction()
-            self.calls[index] = ToolCall(
-                known.call_id or called.id or "",
-                known.name or function.name or "",
-                known.arguments + (function.arguments or ""),
-            )
+        for position, called in enumerate(message.tool_calls or []):
+            self._add_call(called, position if called.index is None else called.index)
+
+    def _add_call(self, called: _WireToolCall, index: int) -> None:
+        """Take in a call, or a piece of one that was begun."""
+        function = called.function or _WireFunction()
+        place = self.places.get(index)
+        # Some servers number no call, or all alike: a new id begins a new one. It has a name then,
+        # for other servers give every piece an id of its own, but only the first one a name.
+        if place is None or (
+            called.id and function.name and called.id != self.calls[place].call_id
+        ):
+            place = self.places[index] = len(self.calls)
+            self.calls.append(ToolCall("", "", ""))
+        known = self.calls[place]
+        self.calls[place] = ToolCall(
+            known.call_id or called.id or "",
+            known.name or function.name or "",
+            known.arguments + (function.arguments or ""),
+        )
 
     def result(self, provider: str, began: float) -> ChatResult:
         """Return the whole answer.
@@ -236,7 +248,7 @@ class _Answer:
             LimitUsedUp: it is, for want of tokens.
         """
         text = "".join(self.texts).strip()
-        calls = tuple(self.calls[index] for index in sorted(self.calls))
+        calls = tuple(self.calls)
         reason = self._reason(bool(calls))
         if not text and not calls and reason is not FinishReason.REFUSED:
             raise errors.empty(reason, self.usage)

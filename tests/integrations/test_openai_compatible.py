@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -107,6 +109,30 @@ def test_tool_calls_are_put_together(llm: FakeLLM, stream: bool) -> None:
     assert result.tool_calls == (
         ToolCall("call_1", "find_slot", '{"day": "sábado"}'),
         ToolCall("call_2", "price", "{}"),
+    )
+
+
+FIRST = {"id": "a", "function": {"name": "find_slot", "arguments": '{"x":'}}
+SECOND = {"id": "b", "function": {"name": "price", "arguments": '{"y":'}}
+
+
+@pytest.mark.parametrize("number", [{}, {"index": 0}], ids=["unnumbered", "all alike"])
+@pytest.mark.parametrize("more", [{}, {"id": "other"}], ids=["no id", "an id each"])
+def test_streamed_calls_stay_apart_however_they_are_numbered(
+    llm: FakeLLM, number: dict[str, Any], more: dict[str, Any]
+) -> None:
+    ends = [{**more, "function": {"arguments": f"{n}}}"}} for n in (1, 2)]
+    pieces = [
+        {"choices": [{"delta": {"tool_calls": [{**number, **piece}]}}]}
+        for piece in (FIRST, ends[0], SECOND, ends[1])
+    ]
+    events = [*pieces, {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}]
+    body = "".join(f"data: {json.dumps(one)}\n\n" for one in events) + "data: [DONE]\n\n"
+    llm.script(Answer(headers={"content-type": "text/event-stream"}, body=body.encode()))
+
+    assert ask(llm, stream=True).tool_calls == (
+        ToolCall("a", "find_slot", '{"x":1}'),
+        ToolCall("b", "price", '{"y":2}'),
     )
 
 
