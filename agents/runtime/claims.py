@@ -19,12 +19,16 @@ ANY_YEAR = "*"
 
 _URL = re.compile(
     r"(?i:https?://|www\.)[^\s<>()\"'”]+"
-    r"|\b[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.(?:[a-z]{2,24}|[A-Z]{2,24})(?![\w@])"
+    r"|\b(?:[A-Za-z0-9-]{1,63}\.){1,8}(?:[a-z]{2,24}|[A-Z]{2,24})(?![\w@])"
     r"(?:/[^\s<>()\"'”]*)?"
 )
-"""A bare name with a dot counts, because the app turns it into a link by itself."""
+"""A bare name with a dot counts, because the app turns it into a link by itself.
 
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+No label of a name is longer (RFC 1035). Here and below a repeat is bounded, or may not begin within
+what it repeats: a contact's long message would otherwise cost the square of its length.
+"""
+
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\d,.])\+?(?:\d{1,3}[ .-]?)?\(?\d{2,3}\)?[ .-]?9?\d{4}[ .-]\d{4}(?!\d)")
 _MONTHS = {
     name: number
@@ -63,9 +67,10 @@ _TIME = re.compile(
     r"\b([01]?\d|2[0-4])(?::([0-5]\d)(?::\d\d)?\s*(am|pm)?h?|\s?h(?:oras?|rs)?\s?([0-5]\d)?(?![a-z])"
     r"|\s?(am|pm)\b)"
 )
-_PERCENT = re.compile(r"(\d+(?:[.,]\d+)*)\s?(?:%|por cento|percent)")
+_DIGITS = r"(?<!\d)(?<!\d[.,])(\d+(?:[.,]\d+)*)"
+_PERCENT = re.compile(rf"{_DIGITS}\s?(?:%|por cento|percent)")
 _MONEY = re.compile(
-    r"(?:r\$|us\$|\$|€)\s?(\d+(?:[.,]\d+)*)|(\d+(?:[.,]\d+)*)\s?(?:reais|real|conto|dolares|dollars)\b"
+    rf"(?:r\$|us\$|\$|€)\s?(\d+(?:[.,]\d+)*)|{_DIGITS}\s?(?:reais|real|conto|dolares|dollars)\b"
 )
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _KEYCAP = re.compile(r"\d\ufe0f?\u20e3")
@@ -78,7 +83,10 @@ _SPELT = {
     "trezentos": 300, "quatrocentos": 400, "quinhentos": 500, "seiscentos": 600,
     "setecentos": 700, "oitocentos": 800, "novecentos": 900,
 }  # fmt: skip
-_SPELT_NUMBER = rf"\b((?:(?:{'|'.join(_SPELT)}|mil)(?: e | ))+)"
+MAX_SPELT = 12
+"""Words of one number; "novecentos e noventa e nove mil novecentos e noventa e nove" has seven."""
+
+_SPELT_NUMBER = rf"\b((?:(?:{'|'.join(_SPELT)}|mil)(?: e | )){{1,{MAX_SPELT}}})"
 _SPELT_MONEY = re.compile(rf"{_SPELT_NUMBER}(?:reais|real|dolares)\b")
 _SPELT_PERCENT = re.compile(rf"{_SPELT_NUMBER}por cento\b")
 _SPELT_HOURS = re.compile(rf"{_SPELT_NUMBER}horas?\b")

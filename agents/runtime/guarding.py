@@ -113,12 +113,12 @@ class Guard:
 
         Args:
             passages: what a reply may rest on, the facts about the business among it.
-            given: what the contact wrote before.
+            given: what the contact wrote, as far as it is read, for this reply and before.
             changed: a tool has changed something for this burst.
         """
         request, policy = self.request, agent.guards
         ours = [line.text for line in request.transcript if line.role != "contact"]
-        contact, written = [*request.burst, *given], prompting.written(agent)
+        written = prompting.written(agent)
         read = [f"{one.title}\n{one.text}\n{one.source}" for one in passages]
         known = [*read, *ours, written, request.tenant_name]
         now = request.now.astimezone(ZoneInfo(request.timezone))
@@ -132,7 +132,7 @@ class Guard:
                 now.strftime("%d/%m/%Y %H:%M"),
                 *hours.facts(request),
             ],
-            contact=contact,
+            contact=given,
             own_words=offline.frame(request.language),
             own_data=self.cloak.shown,
         )
@@ -147,14 +147,14 @@ class Guard:
             "links": lambda _: guardrails.links(text, known=known),
             "markup": lambda _: guardrails.markup(text),
             "placeholder": lambda _: guardrails.placeholder(text),
-            "strangers": lambda _: guardrails.strangers(text, known=[*known, *contact]),
+            "strangers": lambda _: guardrails.strangers(text, known=[*known, *given]),
             "payment_data": lambda _: guardrails.payment_data(text),
             "grounding": lambda _: guardrails.grounding(shown),
             "promises": lambda _: guardrails.promises(shown, known=[*read, *ours], changed=changed),
             "discount": lambda one: guardrails.discount(text, limit=one.limit),
             "parroting": lambda _: guardrails.parroting(
                 shown,
-                contact=[*contact, request.contact_name],
+                contact=[*given, request.contact_name],
                 ours=[*ours, written],
             ),
             "toxicity": lambda one: guardrails.toxicity(text, more=one.words, known=known),

@@ -430,7 +430,7 @@ class _Run:
                 text,
                 agent=self.agent,
                 passages=(*self.passages, *prompting.business_evidence(self.request.business)),
-                given=self.passing.given(),
+                given=[*self.burst, *self.passing.given()],
                 changed=self.passing.has_changed(),
                 data=data,
             )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -186,3 +187,24 @@ def test_an_address_from_the_instructions_may_be_told_but_not_all_of_them() -> N
 def test_a_reply_that_nobody_reads_is_too_long() -> None:
     assert not guardrails.length("a" * (guardrails.MAX_REPLY + 1)).passed
     assert guardrails.length("a" * guardrails.MAX_REPLY).passed
+
+
+def _seconds(text: str) -> float:
+    """Return what reading a text costs a processor, undisturbed."""
+    spent = []
+    for attempt in range(3):  # another text each time, for what was read is remembered
+        began = time.thread_time()
+        claims.claims(f"{attempt} {text}")
+        spent.append(time.thread_time() - began)
+    return min(spent)
+
+
+@pytest.mark.parametrize(
+    "piece", ["1", "1.", "a", "a.", "a-", "um ", "mil e ", "1 de ", "@a", "11 ", "rua A ", " "]
+)
+def test_a_long_text_costs_its_length_and_not_the_square_of_it(piece: str) -> None:
+    size = 2_000
+    short, long = (piece * size)[:size], (piece * 8 * size)[: 8 * size]
+
+    # Eight times the length costs about eight times as much; a square would make it sixty-four.
+    assert _seconds(long) < 24 * _seconds(short)

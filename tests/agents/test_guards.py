@@ -111,6 +111,15 @@ def test_a_strict_agent_sends_only_what_stands_in_the_documents(llm: FakeLLM) ->
     assert held.reason == Reason.UNGROUNDED
 
 
+def test_what_is_not_read_of_a_message_supports_nothing(llm: FakeLLM) -> None:
+    told = "A limpeza completa custa R$ 220,00. Anotei 15h."
+    llm.say(told, told, told)
+    read, unread = "quanto custa a limpeza? às 15h", f"quanto custa a limpeza? {'a' * 4_000} às 15h"
+
+    assert run(World(), read, agent=remote(llm)).outcome == Reply(told)
+    assert isinstance(run(World(), unread, agent=remote(llm)).outcome, NeedsHuman)
+
+
 @pytest.mark.parametrize(
     "reply",
     [
