@@ -52,6 +52,7 @@ from integrations.llm.types import (
     ChatRequest,
     ChatResult,
     Evidence,
+    FinishReason,
     Provider,
     Purpose,
     ToolSpec,
@@ -253,9 +254,8 @@ class _Run:
                 return self._ask_back() if may_ask and result in _ASKABLE else self.person(result)
             if not (text := outputs.for_phone(result.text)):
                 return self.person(Reason.NO_ANSWER)
-            asked = self._asked_again(text, result)
-            if asked and not (text := slots.without(text, asked)):
-                again = prompts.render(prompts.AskedAgainPrompt(asked))
+            text, again = self._mended(text, result)
+            if again:
                 messages = (*messages, *_refused_draft(result, again))
                 continue
             verdicts = self._check(text)
@@ -271,6 +271,16 @@ class _Run:
             messages = (*messages, *_refused_draft(result, again))
         refused = guarding.refusal(verdicts, policy=self.agent.guards)
         return self._refused(refused or guarding.Refusal(Reason.UNGROUNDED))
+
+    def _mended(self, text: str, result: ChatResult) -> tuple[str, str]:
+        """Return what can be kept of a draft; where nothing can, what the model is told of it."""
+        is_cut = result.finish_reason is FinishReason.LENGTH
+        if is_cut and not (text := outputs.finished(text)):
+            return "", prompts.render(prompts.CutPrompt())
+        asked = self._asked_again(text, result)
+        if asked and not (text := slots.without(text, asked)):
+            return "", prompts.render(prompts.AskedAgainPrompt(asked))
+        return text, ""
 
     def _asked_again(self, text: str, result: ChatResult) -> tuple[str, ...]:
         """Return what a draft asks for though the contact has given it."""

@@ -6,6 +6,7 @@ import re
 
 from agents.runtime import prompts
 from agents.types import Reason
+from integrations.llm import quoting
 from integrations.llm.types import ChatResult, FinishReason, Try
 
 _THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
@@ -31,6 +32,17 @@ def without_thoughts(text: str) -> str:
 def for_phone(text: str) -> str:
     """Return a model's text as WhatsApp shows it best: no thoughts, one star for bold."""
     return _BOLD.sub(r"*\1*", without_thoughts(prompts.visible(text))).strip()
+
+
+def finished(text: str) -> str:
+    """Return a text that was cut off without the sentence or line in which that happened.
+
+    The last one goes even where it ends in a full stop: "custa R$ 1." may have been "R$ 1.290,00".
+    A line that introduces a list goes with the list's only entry.
+    """
+    *_, last = quoting.sentences(text)
+    text = text[: max(text.rfind(last), 0)].rstrip()
+    return finished(text) if text.endswith(":") else text
 
 
 def tries(found: tuple[Try, ...]) -> list[dict[str, object]]:

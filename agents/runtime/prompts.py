@@ -118,6 +118,13 @@ class AskedAgainPrompt:
 
 
 @dataclass(frozen=True, slots=True)
+class CutPrompt:
+    """That a draft was cut off before its first sentence ended."""
+
+    template: ClassVar[str] = "cut.j2"
+
+
+@dataclass(frozen=True, slots=True)
 class SummaryRules:
     """What a model is told that sums a conversation up.
 
@@ -283,6 +290,7 @@ Prompt = (
     | QuestionPrompt
     | AgainPrompt
     | AskedAgainPrompt
+    | CutPrompt
     | SummaryRules
     | SummaryPrompt
     | LeadRules

@@ -344,3 +344,39 @@ def test_a_flood_is_cut_before_it_costs_anything(world: World, llm: FakeLLM) -> 
 )
 def test_what_a_message_alone_will_be_searched_for_is_known_ahead(text: str, question: str) -> None:
     assert loop.question_in(text) == question
+
+
+@pytest.mark.parametrize(
+    "rest", [" Parcelamos em 2x de R$ 1", " Parcelamos.", "\nParcelamos assim:\n- 2x de R$ 1"]
+)
+def test_of_an_answer_that_was_cut_off_whole_sentences_are_sent(
+    world: World, llm: FakeLLM, rest: str
+) -> None:
+    llm.mode = Mode.LENGTH
+    llm.say(f"A limpeza completa custa R$ 220,00.{rest}")
+
+    outcome = run(world, "quanto custa a limpeza?", agent=remote(llm)).outcome
+
+    assert outcome == Reply("A limpeza completa custa R$ 220,00.")
+
+
+def test_an_answer_that_was_cut_off_in_its_first_sentence_is_drafted_again(
+    world: World, llm: FakeLLM
+) -> None:
+    llm.mode = Mode.LENGTH
+    llm.say("A limpeza completa custa R$ 2", "Custa R$ 220,00. Posso ajudar com m")
+
+    outcome = run(world, "quanto custa a limpeza?", agent=remote(llm)).outcome
+
+    assert outcome == Reply("Custa R$ 220,00.")
+    assert "cut off" in llm.prompts[1][-1]["content"]
+
+
+@pytest.mark.parametrize("said", ["A limpeza completa custa R$ 220", "O canal custa R$ 2."])
+def test_an_answer_that_is_always_cut_off_in_its_first_sentence_is_not_sent(
+    world: World, llm: FakeLLM, said: str
+) -> None:
+    llm.mode = Mode.LENGTH
+    llm.say(said, said)
+
+    needs_human(run(world, "quanto custa a limpeza?", agent=remote(llm)))

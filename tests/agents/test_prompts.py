@@ -71,6 +71,7 @@ EXAMPLES: tuple[prompts.Prompt, ...] = (
     replace(question(), summary="Pediu o preço."),
     prompts.AgainPrompt(("R$ 99,00",)),
     prompts.AskedAgainPrompt(("Qual é o seu nome?",)),
+    prompts.CutPrompt(),
     prompts.SummaryRules("Brazilian Portuguese"),
     prompts.SummaryRules("Brazilian Portuguese", (("resolved", "it was answered"),)),
     prompts.LeadRules("Brazilian Portuguese", (("need", "what they want"),)),
