@@ -80,6 +80,7 @@ _PROMISES = tuple(
 )
 """Families of promises. A reply may use one where the business's own texts use it too."""
 
+_BOOKED = r"(?:(?:re)?agendad|(?:re|des)?marcad|reservad|cancelad|confirmad)[oa]s?"
 _DONE = tuple(
     re.compile(pattern)
     for pattern in (
@@ -87,8 +88,17 @@ _DONE = tuple(
         r"remarquei|enviei|"
         r"processei|solicitei|abri (?:um|o) chamado|i(?: have|ve)? (?:booked|cancelled|"
         r"scheduled))\b",
-        r"\b(?:esta|foi|fica|ficou|estao|foram) (?:agendad|marcad|reservad|cancelad|"
-        r"confirmad|remarcad)[oa]s?\b",
+        rf"\b(?:esta|ta|foi|fica|ficou|estao|foram) (?:ja |tudo )?{_BOOKED}\b",
+        r"\b(?:agendad|marcad|reservad|confirmad)issim[oa]s?\b",
+        rf"(?<!\bfor )(?<!\bforem )(?<!\bser )(?<!\bseja ){_BOOKED} com sucesso\b",
+        rf"\bdeix(?:ei|amos)\b[^.!?]{{0,40}}\b{_BOOKED}\b",
+        r"\b(?:coloquei|colocamos|botei|pus|encaixei|encaixamos|adicionei|te inclui|inclui voce)\b"
+        r"[^.!?]{0,30}\b(?:agenda|lista)\b",
+        # A participle on its own states that it is done; within a sentence it may describe:
+        # "Sua consulta agendada para segunda" and "sua consulta agendada pode ser remarcada".
+        rf"(?:^|[!,;:.–—-] ?|\b(?:pronto|prontinho|feito|certo|ok|entao) )(?:ja )?"
+        rf"(?:(?:a |o )?(?:sua|seu|tua|teu) (?:\w+ ){{1,3}})?(?:ja )?{_BOOKED}"
+        r"(?=\W*$|[!.]| (?:para|pra) )(?! (?:para|pra)\b[^.!?]*\b(?:pode|precisa|deve|so|sera)\b)",
     )
 )
 """Families of what is said to have been done. Only a tool does anything: a reply may use one where

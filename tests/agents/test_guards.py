@@ -176,6 +176,53 @@ def test_a_promise_needs_a_document_that_promises(reply: str, passed: bool) -> N
 
 
 @pytest.mark.parametrize(
+    "reply",
+    [
+        "Sua limpeza foi agendada com sucesso!",
+        "Limpeza agendada com sucesso!",
+        "Pronto! Sua consulta agendada para segunda.",
+        "Prontinho, seu horário marcado para segunda!",
+        "Agendado!",
+        "Tudo certo, agendado para segunda.",
+        "Já deixei seu horário marcado.",
+        "Deixamos a sua consulta reservada.",
+        "Coloquei você na agenda.",
+        "Te incluí na agenda de segunda.",
+        "Sua consulta está confirmadíssima.",
+        "Seu horário tá marcado.",
+        "Sua vaga já foi cancelada e está tudo remarcado.",
+    ],
+)
+def test_nothing_was_booked_that_no_tool_has_booked(reply: str) -> None:
+    assert not guardrails.promises(examined(reply), known=KNOWN).passed
+    assert guardrails.promises(examined(reply), known=KNOWN, changed=True).passed
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Consultas agendadas podem ser remarcadas até 24 horas antes.",
+        "Sua consulta agendada pode ser remarcada.",
+        "Sua consulta agendada para segunda pode ser remarcada pelo telefone.",
+        "Para remarcar sua consulta agendada, ligue para nós.",
+        "O atendimento é com hora marcada.",
+        "Atendemos só com horário agendado, de segunda a sexta.",
+        "Quer que eu deixe marcado?",
+        "Quer deixar seu horário reservado?",
+        "Assim que a consulta for agendada com sucesso, você recebe um aviso.",
+        "Ainda não deixei nada marcado.",
+        "Não coloquei você na agenda.",
+        "Confirmado o pagamento, enviamos o recibo.",
+        "Cancelada com 24 horas de antecedência, a consulta não é cobrada.",
+        "A equipe olha a agenda e confirma o seu horário.",
+        "O plano inclui a agenda e a lista de clientes.",
+    ],
+)
+def test_bookings_may_be_spoken_of(reply: str) -> None:
+    assert guardrails.promises(examined(reply), known=KNOWN).passed
+
+
+@pytest.mark.parametrize(
     ("reply", "passed"),
     [
         ("Veja clinica.example", True),
