@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 
 from integrations.llm import words
@@ -69,11 +70,27 @@ _TIME = re.compile(
 )
 _DIGITS = r"(?<!\d)(?<!\d[.,])(\d+(?:[.,]\d+)*)"
 _PERCENT = re.compile(rf"{_DIGITS}\s?(?:%|por cento|percent)")
+_CURRENCIES = {
+    "r$": "", "reais": "", "real": "", "conto": "", "contos": "", "$": "$", "us$": "usd",
+    "u$": "usd", "usd": "usd", "dolar": "usd", "dolares": "usd", "dollar": "usd", "dollars": "usd",
+    "€": "eur", "eur": "eur", "euro": "eur", "euros": "eur", "£": "gbp",
+}  # fmt: skip
+"""How a currency is written and what stands for it in a price: nothing for the real, and a bare
+dollar sign for whichever currency has one."""
+
+_CURRENCY = r"reais|real|contos?|dolar(?:es)?|dollars?|euros?|usd|eur"
+_TIMES = {"mil": 1_000, "k": 1_000, "mi": 1_000_000, "milhao": 1_000_000, "milhoes": 1_000_000}
+_MANY = rf"(?:\s?({'|'.join(_TIMES)})\b)?"
 _MONEY = re.compile(
-    rf"(?:r\$|us\$|\$|€)\s?(\d+(?:[.,]\d+)*)|{_DIGITS}\s?(?:reais|real|conto|dolares|dollars)\b"
+    rf"(r\$|us\$|u\$|\$|€|£|\busd|\beur)\s?(\d+(?:[.,]\d+)*){_MANY}"
+    rf"|{_DIGITS}{_MANY}\s?(?:de )?({_CURRENCY})\b"
 )
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_KEYCAP = re.compile(r"\d\ufe0f?\u20e3")
+_NUMBER = re.compile(rf"(\d+(?:[.,]\d+)*){_MANY}")
+_KEYCAP = re.compile(
+    rf"(?P<sign>[$€£]\s?)?(?P<digits>\d\ufe0f?\u20e3(?:\s?\d\ufe0f?\u20e3)*)"
+    rf"(?P<unit>(?=[.,]?\d|\s?(?:%|(?:por cento|mil|{_CURRENCY}|dólar)\b)))?",
+    re.IGNORECASE,
+)
 _SPELT = {
     "zero": 0, "um": 1, "uma": 1, "dois": 2, "duas": 2, "tres": 3, "quatro": 4, "cinco": 5,
     "seis": 6, "sete": 7, "oito": 8, "nove": 9, "dez": 10, "onze": 11, "doze": 12, "treze": 13,
@@ -84,10 +101,20 @@ _SPELT = {
     "setecentos": 700, "oitocentos": 800, "novecentos": 900,
 }  # fmt: skip
 MAX_SPELT = 12
-"""Words of one number; "novecentos e noventa e nove mil novecentos e noventa e nove" has seven."""
+"""Words of one number; "novecentos e noventa e nove mil novecentos e noventa e nove" has seven.
+The word that multiplies a figure, as in "5 mil reais", is no number of its own."""
 
-_SPELT_NUMBER = rf"\b((?:(?:{'|'.join(_SPELT)}|mil)(?: e | )){{1,{MAX_SPELT}}})"
-_SPELT_MONEY = re.compile(rf"{_SPELT_NUMBER}(?:reais|real|dolares)\b")
+_SPELT_WORD = rf"(?:{'|'.join(_SPELT)}|mil|milhao|milhoes)"
+_SPELT_NUMBER = rf"\b(?!(?<=\d )mil)((?:{_SPELT_WORD}(?: e | )){{1,{MAX_SPELT}}})"
+_SPELT_MONEY = re.compile(rf"{_SPELT_NUMBER}(?:de )?({_CURRENCY})\b")
+_SPELT_PRICE = re.compile(
+    r"\b(?:cust(?:a|am|aria)|cobr(?:a|am|amos)|sa(?:i|em|indo)|fica(?:m|ndo)?|valem?|(?:valor|preco) e|"
+    r"(?:faco|fazemos|deixo|deixamos)(?= por))(?: a partir de| de| por| a| em)?(?: so| apenas| somente)? "
+    rf"({_SPELT_WORD}(?:(?: e | ){_SPELT_WORD}){{0,{MAX_SPELT}}})"
+    r"(?=\s*(?:[.,;:!?)\n]|$)| (?:a vista|n[oa]|cada|por|em|com|ou|par?a|pra|so|e)\b)"
+)
+"""An amount without its currency, as it is said: "sai por cento e cinquenta"."""
+
 _SPELT_PERCENT = re.compile(rf"{_SPELT_NUMBER}por cento\b")
 _SPELT_HOURS = re.compile(rf"{_SPELT_NUMBER}horas?\b")
 _UNITS = {
@@ -134,7 +161,7 @@ class Claim:
 @lru_cache(maxsize=1024)  # several checks read one reply, and the same lines stand in many
 def claims(text: str) -> tuple[Claim, ...]:
     """Return what a text states that can be checked, each kind cut out before the next is read."""
-    rest = _KEYCAP.sub(" ", text)
+    rest = _KEYCAP.sub(_without_keycaps, text)
     found: list[Claim] = []
 
     def take(pattern: re.Pattern[str], kind: str, value: object) -> None:
@@ -157,11 +184,12 @@ def claims(text: str) -> tuple[Claim, ...]:
     rest = words.fold(rest)
     take(_DATE, "date", _date)
     take(_WORDED_DATE, "date", _worded_date)
-    take(_SPELT_MONEY, "money", _spelt)
+    take(_SPELT_MONEY, "money", lambda match: _priced(_spelt(match), match[2]))
     take(_SPELT_PERCENT, "percent", _spelt)
     take(_SPELT_HOURS, "time", _spelt_hours)
     take(_SPELT_COUNT, "count", _spelt_count)
-    take(_MONEY, "money", lambda match: canonical_number(match[1] or match[2]))
+    take(_SPELT_PRICE, "money", _spelt_price)
+    take(_MONEY, "money", _money)
     take(_PERCENT, "percent", lambda match: canonical_number(match[1]))
     for match in _TIME_RANGE.finditer(rest):
         found += [Claim("time", f"{int(hour)}:00", match[0]) for hour in match.groups()]
@@ -169,7 +197,7 @@ def claims(text: str) -> tuple[Claim, ...]:
     take(_TIME, "time", _time)
     take(_CODE, "code", lambda match: match[0].replace("-", ""))
     take(_COUNT, "count", lambda match: _counted(canonical_number(match[1]), match[2]))
-    take(_NUMBER, "number", lambda match: canonical_number(match[0]))
+    take(_NUMBER, "number", lambda match: _multiplied(match[1], match[2]))
     return tuple(found)
 
 
@@ -188,6 +216,32 @@ def canonical_number(text: str) -> str:
         whole, decimals = "".join(parts[:-1]), parts[-1]
     whole, decimals = whole.lstrip("0") or "0", decimals.rstrip("0")
     return f"{whole}.{decimals}" if decimals else whole
+
+
+def _without_keycaps(match: re.Match[str]) -> str:
+    """Return the digits of keycaps that write an amount, and nothing for those that mark a line."""
+    digits = match["digits"]
+    is_amount = match["sign"] or match["unit"] is not None
+    starts = not match.string[: match.start()].rpartition("\n")[2].strip()
+    is_number = len(_digits(digits)) > 1 and not starts and not re.search(r"\s", digits)
+    return f"{match['sign'] or ''}{_digits(digits)}" if is_amount or is_number else " "
+
+
+def _money(match: re.Match[str]) -> str:
+    number = _multiplied(match[2] or match[4], match[3] or match[5])
+    return _priced(number, match[1] or match[6])
+
+
+def _priced(number: str, currency: str) -> str:
+    return f"{number} {_CURRENCIES[currency]}".rstrip()
+
+
+def _multiplied(number: str, times: str | None) -> str:
+    """Return the canonical form of a number and the word for thousands after it."""
+    canonical = canonical_number(number)
+    if times is None:
+        return canonical
+    return format((Decimal(canonical) * _TIMES[times]).normalize(), "f")
 
 
 def _address(text: str) -> str:
@@ -235,8 +289,8 @@ def _time(match: re.Match[str]) -> str:
 def _spelt(match: re.Match[str]) -> str:
     total = part = 0
     for word in match[1].split():
-        if word == "mil":
-            total, part = total + (part or 1) * 1000, 0
+        if word in _TIMES:
+            total, part = total + (part or 1) * _TIMES[word], 0
         elif word != "e":
             part += _SPELT[word]
     return str(total + part)
@@ -245,6 +299,11 @@ def _spelt(match: re.Match[str]) -> str:
 def _spelt_hours(match: re.Match[str]) -> str | None:
     hours = _spelt(match)  # "uma hora" is said of anything
     return None if hours in ("0", "1") else f"{hours}:00"
+
+
+def _spelt_price(match: re.Match[str]) -> str | None:
+    price = _spelt(match)  # "custa um pouco mais"
+    return None if price in ("0", "1") else price
 
 
 def _spelt_count(match: re.Match[str]) -> str | None:
@@ -292,6 +351,8 @@ class Index:
         if any(claim.value in self._of(kind) for kind in _SUPPORTED_BY[claim.kind]):
             return True
         match claim.kind:
+            case "money":
+                return self._holds_foreign(claim.value)
             case "number":
                 return claim.value in self._of("day") or claim.value in self._of("spelt")
             case "count":  # "prazo em dias: 18" and "de 10 a 18 dias" name the unit once
@@ -310,6 +371,24 @@ class Index:
                 return f" {claim.value} " in self.text
             case _:
                 return False
+
+    def _holds_foreign(self, price: str) -> bool:
+        """Test a price for a dollar sign alone, and for a table's number whose head names dollars.
+
+        Nothing turns one currency into another.
+        """
+        number, _, currency = price.partition(" ")
+        prices = self._of("money")
+        if currency in ("", "$"):
+            return f"{number} $" in prices or (
+                currency == "$"
+                and (number in prices or f"{number} usd" in prices or number in self._of("number"))
+            )
+        if currency == "usd" and f"{number} $" in prices:
+            return True
+        names = [name for name, code in _CURRENCIES.items() if code == currency]
+        is_named = any(f" {name.rstrip('$')} " in self.text for name in names)
+        return is_named and number in self._of("number")
 
     def _of(self, kind: str) -> frozenset[str]:
         return self.values.get(kind, frozenset())
@@ -331,7 +410,7 @@ def _index(text: str) -> Index:
     values: dict[str, set[str]] = defaultdict(set)
     for claim in claims(text):
         values[claim.kind].add(claim.value)
-        if claim.kind == "count":
+        if claim.kind in ("count", "money"):
             values["counted"].add(claim.value.split(" ")[0])
         if claim.kind == "date":  # "31/03" is also said as "dia 31"
             values["day"].add(claim.value.split("/")[0])

@@ -65,6 +65,20 @@ def grounded(
         "O retorno é em doze meses.",
         "Parcelamos em 10 vezes.",
         "Em dez parcelas.",
+        "Custa 1,29 mil reais.",
+        "São R$ 8,9 mil em 12 meses.",
+        "O canal custa mil duzentos e noventa à vista.",
+        "Sai por cento e vinte e nove no plano.",
+        "Custa $ 1.290,00.",
+        "R$ 1️⃣2️⃣9️⃣0️⃣",
+        "1️⃣ R$ 1.290,00\n2️⃣ 10x de R$ 129,00",
+        "1️⃣0️⃣ Canal de molar",
+        "Digite 1️⃣ 2️⃣ ou 3️⃣ para escolher.",
+        "Custa um pouco mais.",
+        "Fica a duzentos metros da praça.",
+        "A sala fica em um prédio.",
+        "Fica uma delícia!",
+        "Faço por você!",
     ],
 )
 def test_what_stands_in_a_passage_passes(reply: str) -> None:
@@ -105,10 +119,45 @@ def test_what_stands_in_a_passage_passes(reply: str) -> None:
         "Rua Barão de Jaguara, 32",
         "Custa R$\n1.300,00",
         "Peça o C130",
+        "Custa R$ 1.290 mil.",
+        "Custa R$ 1.290k.",
+        "Custa 129 mil.",
+        "Custa um milhão de reais.",
+        "Custa 1,29 milhão de reais.",
+        "Custa US$ 1.290,00.",
+        "Custa € 1.290,00.",
+        "São 1.290 dólares.",
+        "São 129 euros.",
+        "São cento e vinte e nove euros.",
+        "São 1️⃣5️⃣0️⃣ reais.",
+        "1️⃣ 5️⃣ 0️⃣ reais",
+        "Custa 1️⃣5️⃣0️⃣.",
+        "R$ 5️⃣",
+        "1️⃣0️⃣% mais barato",
+        "Sai por cento e cinquenta.",
+        "O canal custa duzentos!",
+        "Fica por apenas oitenta à vista.",
+        "Custa mil e duzentos no Pix.",
+        "Faço por cento e cinquenta.",
+        "Custa a partir de duzentos e vinte.",
     ],
 )
 def test_what_stands_in_no_passage_is_found(reply: str) -> None:
     assert not passes(reply)
+
+
+@pytest.mark.parametrize(
+    "passage", ["Diária: US$ 50,00", "Diária: 50 dólares", "Diária: $ 50", "valor (dólares): 50,00"]
+)
+def test_a_price_stays_in_its_currency(passage: str) -> None:
+    assert grounded("A diária custa US$ 50.", [passage]).passed
+    assert grounded("São cinquenta dólares.", [passage]).passed
+    assert not grounded("A diária custa € 50.", [passage]).passed
+
+
+@pytest.mark.parametrize("passage", ["Diária: US$ 50,00", "Diária: 50 euros"])
+def test_a_price_in_another_currency_is_none_in_reais(passage: str) -> None:
+    assert not grounded("A diária custa R$ 50,00.", [passage]).passed
 
 
 def test_the_finding_names_what_is_wrong() -> None:
