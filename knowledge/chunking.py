@@ -35,6 +35,15 @@ _MONEY_NAME = re.compile(
     r"taxa|taxas|tarifa|tarifas|parcela|parcelas|custo|custos|cost|frete)\b|r\$|^reais$"
 )
 _OTHER_MONEY = re.compile(r"\b(?:usd|eur|gbp|dolar|dolares|euro|euros)\b|us\$|[€£%]|percentual")
+_PRICE_NAME = re.compile(r"\b(?:preco|precos|price|prices|reais)\b|r\$")
+# Weighed, counted or measured, although "valor", "taxa" or "frete" may name money as well. A unit
+# says so unless the money is for one, or for so many, of it: "frete por kg", "entrega até 3 km".
+_QUANTITY_NAME = re.compile(
+    r"\bvalor(?:es)? (?:de )?(?:ref(?:erencia)?\b|energetic|caloric|nutriciona)|"
+    r"\btaxas? (?:ao (?:mes|ano)|d[aeo]s? (?:juros|ocupacao|conversao|desconto|aprovacao|sucesso|"
+    r"crescimento))\b|"
+    r"(?<!por )(?<!do )(?<!pelo )(?<![\d/])(?<![\d/] )\b(?:kg|g|mg|mcg|ml|km|kcal)\b"
+)
 _AMOUNT = re.compile(
     r"(?<![\w.,/$%])(\d{1,3}(?:\.\d{3})+,\d{2}|\d+,\d{2}|\d+\.\d{2})(?![\w.,/%]|\s*%)"
 )
@@ -237,7 +246,9 @@ def _row_parts(row: Row) -> list[str]:
 def names_money(column: str) -> bool:
     """Test whether a column's name says that it holds amounts in reais."""
     folded = text.fold(column).replace("_", " ").strip()
-    return bool(_MONEY_NAME.search(folded)) and not _OTHER_MONEY.search(folded)
+    if not _MONEY_NAME.search(folded) or _OTHER_MONEY.search(folded):
+        return False
+    return bool(_PRICE_NAME.search(folded)) or not _QUANTITY_NAME.search(folded)
 
 
 def with_currency(value: str) -> str:

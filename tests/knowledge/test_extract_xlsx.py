@@ -32,6 +32,15 @@ def test_a_sheet_is_a_title_and_its_rows_have_the_names_of_their_columns() -> No
     )
 
 
+@pytest.mark.parametrize("name", ["Valor de referência", "Valor energético kcal"])
+def test_what_is_no_price_gets_no_cents(name: str) -> None:
+    workbook, _ = book(("Item", name), ("Glicose", 99))
+
+    row = xlsx.extract(saved(workbook)).blocks[-1]
+
+    assert row == Row(columns=("Item", name), cells=("Glicose", "99"))
+
+
 def test_values_are_shown_as_people_write_them() -> None:
     workbook, sheet = book(("Nome", "A", "B", "C", "D", "E"))
     half_past_two = datetime(2026, 3, 2, 14, 30)  # noqa: DTZ001 - a workbook's dates have no zone
