@@ -247,7 +247,7 @@ class _Reader:
         paragraph.number = number or ""
 
     def _write(self, words: str) -> None:
-        if not self._texts or self._run.is_hidden:
+        if not self._texts or not self._run.is_read:
             return
         paragraph = self._texts[-1]
         paragraph.parts.append(words)

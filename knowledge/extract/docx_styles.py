@@ -28,7 +28,14 @@ class Look:
 
     is_bold: bool = False
     is_hidden: bool = False
+    is_struck: bool = False
+    is_struck_twice: bool = False
     size: float = 0.0
+
+    @property
+    def is_read(self) -> bool:
+        """What is crossed out, such as the price of last year, no longer holds."""
+        return not (self.is_hidden or self.is_struck or self.is_struck_twice)
 
     def changed(self, name: str, attributes: dict[str, str]) -> Look:
         """Return the look after a property of a run."""
@@ -36,6 +43,10 @@ class Look:
             return replace(self, is_bold=is_on(attributes))
         if name == "vanish":
             return replace(self, is_hidden=is_on(attributes))
+        if name == "strike":
+            return replace(self, is_struck=is_on(attributes))
+        if name == "dstrike":
+            return replace(self, is_struck_twice=is_on(attributes))
         if name == "sz" and attributes.get("val", "").isdigit():
             return replace(self, size=int(attributes["val"]) / 2)
         return self
@@ -136,7 +147,7 @@ def _add(held: _Written, name: str, attributes: dict[str, str]) -> None:
             held.num_id = value
         case "ilvl" if value.isdigit():
             held.num_level = int(value)
-        case "b" | "sz" | "vanish":
+        case "b" | "sz" | "vanish" | "strike" | "dstrike":
             held.changes = (*held.changes[-50:], (name, attributes))
 
 

@@ -22,7 +22,7 @@ BLOCKS = frozenset(
 )
 _SKIPPED = frozenset(
     """script style noscript template nav footer svg canvas iframe object embed video audio select
-    textarea input map math dialog head title link meta""".split()  # noqa: SIM905
+    textarea input map math dialog head title link meta del s strike""".split()  # noqa: SIM905
 )
 _SKIPPED_ROLES = frozenset({"navigation", "contentinfo", "banner", "search", "dialog", "menu"})
 _SKIPPED_NAMES = re.compile(

@@ -17,6 +17,7 @@ _FENCE = re.compile(r"^\s{0,3}(```|~~~)")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _IMAGE = re.compile(r"!\[([^\]\n]*)\]\([^)\n]*\)")
 _LINK = re.compile(r"\[([^\]\n]+)\]\(([^)\s]+)[^)\n]*\)")
+_STRUCK = re.compile(r"~~(?=\S)[^~]+(?<=\S)~~")
 _MARKS = re.compile(r"\*\*|__|`|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)")
 
 # A bold line that asks something stands one below the heading that it follows.
@@ -76,7 +77,8 @@ class _Reader:
         if not level:
             return False
         self.flush()
-        self.blocks.append(Heading(level=level, text=text.one_line(_plain(title))))
+        if words := text.one_line(_plain(title)):
+            self.blocks.append(Heading(level=level, text=words))
         return True
 
     def flush(self) -> None:
@@ -111,6 +113,7 @@ def _cells(line: str) -> list[str]:
 
 
 def _plain(marked: str) -> str:
+    marked = _STRUCK.sub("", marked)
     marked = _IMAGE.sub(r"\1", marked)
     marked = _LINK.sub(r"\1 (\2)", marked)
     return _MARKS.sub("", marked)

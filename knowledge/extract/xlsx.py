@@ -60,17 +60,30 @@ def extract(content: bytes) -> Extracted:
 
 
 @dataclass(slots=True)
+class _Font:
+    is_bold: bool = False
+    is_struck: bool = False
+
+    def take(self, name: str, attributes: dict[str, str]) -> None:
+        """Take over what the file says of it."""
+        if name == "b":
+            self.is_bold = _is_on(attributes)
+        elif name == "strike":
+            self.is_struck = _is_on(attributes)
+
+
+@dataclass(slots=True)
 class _Book:
     """What all sheets share.
 
     Args:
         sheets: name, part, and whether it is hidden.
-        formats: of each style, the code of its number format and whether it is bold.
+        formats: of each style, the code of its number format and its letters.
     """
 
     sheets: list[tuple[str, str, bool]] = field(default_factory=list)
     strings: list[str] = field(default_factory=list)
-    formats: list[tuple[str, bool]] = field(default_factory=list)
+    formats: list[tuple[str, _Font]] = field(default_factory=list)
     is_1904: bool = False
 
     @classmethod
@@ -99,18 +112,23 @@ class _Book:
 
 
 def _strings(package: Package, part: str) -> Iterator[str]:
-    """Return the texts that cells refer to; how to pronounce them (rPh) is left out."""
+    """Return the texts that cells refer to, without what is crossed out in them.
+
+    How to pronounce them (rPh) is left out.
+    """
     pieces: list[str] = []
     n_strings = n_phonetic = 0
-    is_text = False
-    for what, name, _ in package.events(part) if package.has(part) else ():
+    is_text = is_struck = False
+    for what, name, attributes in package.events(part) if package.has(part) else ():
         if what == "text":
-            if is_text and not n_phonetic:
+            if is_text and not n_phonetic and not is_struck:
                 pieces.append(name)
             continue
         is_start = what == "start"
         if name == "t":
             is_text = is_start
+        elif name in ("r", "strike") and is_start:
+            is_struck = name == "strike" and _is_on(attributes)
         elif name == "rPh":
             n_phonetic += 1 if is_start else -1
         elif name == "si" and is_start:
@@ -122,9 +140,9 @@ def _strings(package: Package, part: str) -> Iterator[str]:
             yield "".join(pieces)
 
 
-def _formats(package: Package, part: str) -> Iterator[tuple[str, bool]]:
+def _formats(package: Package, part: str) -> Iterator[tuple[str, _Font]]:
     codes = dict(number_format.BUILT_IN)
-    fonts: list[bool] = []
+    fonts: list[_Font] = []
     where = ""
     n_styles = 0
     for what, name, attributes in package.events(part) if package.has(part) else ():
@@ -137,15 +155,19 @@ def _formats(package: Package, part: str) -> Iterator[tuple[str, bool]]:
         elif name == "numFmt" and attributes.get("numFmtId", "").isdigit():
             codes[int(attributes["numFmtId"])] = attributes.get("formatCode", "General")
         elif name == "font" and where == "fonts":
-            fonts.append(False)
-        elif name == "b" and fonts and where == "fonts":
-            fonts[-1] = attributes.get("val", "1") not in ("0", "false")
+            fonts.append(_Font())
+        elif fonts and where == "fonts":
+            fonts[-1].take(name, attributes)
         elif name == "xf" and where == "cellXfs":
             n_styles += 1
             if n_styles > MAX_STYLES:
                 raise Unreadable(Problem.TOO_COMPLEX)
             font, code = _number(attributes.get("fontId")), _number(attributes.get("numFmtId"))
-            yield codes.get(code, "General"), font < len(fonts) and fonts[font]
+            yield codes.get(code, "General"), fonts[font] if font < len(fonts) else _Font()
+
+
+def _is_on(attributes: dict[str, str]) -> bool:
+    return attributes.get("val", "1") not in ("0", "false")
 
 
 def _number(written: str | None) -> int:
@@ -241,12 +263,13 @@ class _SheetReader:
         self._column = -1
         self._cell: dict[str, str] = {}
         self._words: list[str] | None = None
+        self._is_struck = False
         self._value = ""
 
     def feed(self, what: str, name: str, attributes: dict[str, str]) -> None:
         """Take the next event."""
         if what == "text":
-            if self._words is not None:
+            if self._words is not None and not self._is_struck:
                 self._words.append(name)
         elif what == "start":
             self._start(name, attributes)
@@ -268,7 +291,9 @@ class _SheetReader:
             case "c":
                 place = _place(attributes.get("r", ""))
                 self._row, self._column = place or (self._row, self._column + 1)
-                self._cell, self._value = attributes, ""
+                self._cell, self._value, self._is_struck = attributes, "", False
+            case "r" | "strike":
+                self._is_struck = name == "strike" and _is_on(attributes)
             case "v" | "t":
                 self._words = []
             case "mergeCell" if len(self._sheet.merges) < MAX_MERGES:
@@ -287,14 +312,16 @@ class _SheetReader:
             return
         style = _number(self._cell.get("s"))
         formats = self._book.formats
-        code, is_bold = formats[style] if style < len(formats) else ("General", False)
+        code, font = formats[style] if style < len(formats) else ("General", _Font())
+        if font.is_struck:
+            return
         words = text.one_line(text.clean(self._shown(self._cell.get("t", "n"), code)))
         if not words:
             return
         self.n_cells += 1
         if self.n_cells > MAX_CELLS:
             raise Unreadable(Problem.TOO_LONG)
-        self._sheet.cells.setdefault(self._row, {})[self._column] = _Value(words, is_bold)
+        self._sheet.cells.setdefault(self._row, {})[self._column] = _Value(words, font.is_bold)
 
     def _shown(self, kind: str, code: str) -> str:
         value = self._value.strip()

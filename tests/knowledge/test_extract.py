@@ -113,6 +113,24 @@ def test_markdown_keeps_what_only_looks_like_a_mark() -> None:
     )
 
 
+def test_markdown_without_what_is_crossed_out() -> None:
+    source = """# Corte
+
+## ~~Antigo~~
+Custa ~~R$ 99,00~~ R$ 50,00, ~10 minutos, ~~ a pé.
+
+| Item | Valor |
+|---|---|
+| Barba | ~~R$ 40,00~~ R$ 30,00 |
+"""
+
+    assert markdown.extract(source.encode()).blocks == (
+        Heading(level=1, text="Corte"),
+        Paragraph(text="Custa R$ 50,00, ~10 minutos, ~~ a pé."),
+        Row(columns=("Item", "Valor"), cells=("Barba", "R$ 30,00")),
+    )
+
+
 def test_markdown_with_hard_wrapped_lines_is_joined() -> None:
     line = "palavra palavra palavra palavra palavra palavra palavra palavra palavra"
     source = f"{line}\n{line}\n{line}\n{line} fim."

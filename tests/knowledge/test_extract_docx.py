@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import docx
 import pytest
+from docx.enum.style import WD_STYLE_TYPE
 from docx.shared import Pt
 
 from knowledge.extract import docx as reading
@@ -45,6 +46,22 @@ def test_what_is_not_meant_for_readers_is_left_out() -> None:
     document.add_comment(paragraph.runs, text="COMENTÁRIO", author="a", initials="a")
 
     assert reading.extract(saved(document)).blocks == (Paragraph(text="Aberto às 9h."),)
+
+
+def test_what_is_crossed_out_is_not_read() -> None:
+    document = docx.Document()
+    document.styles.add_style("Antigo", WD_STYLE_TYPE.PARAGRAPH).font.strike = True
+    document.add_paragraph("Fechado às 18h.", style="Antigo")
+    paragraph = document.add_paragraph("Custa ")
+    paragraph.add_run("R$ 99 ").font.strike = True
+    run = paragraph.add_run("R$ 80 ")
+    run.font.strike, run.font.double_strike = False, True
+    run = paragraph.add_run("R$ 70 ")
+    run.font.strike, run.font.double_strike = True, False
+    run = paragraph.add_run("R$ 50")
+    run.font.strike, run.font.double_strike = False, False
+
+    assert reading.extract(saved(document)).blocks == (Paragraph(text="Custa R$ 50"),)
 
 
 def test_titles_that_only_look_so_are_titles() -> None:

@@ -89,6 +89,19 @@ def test_questions_that_open_their_answer_are_titles(body: str) -> None:
     assert read(body) == (Heading(level=7, text="Tem vaga?"), Paragraph(text="Sim."))
 
 
+@pytest.mark.parametrize("tag", ["del", "s", "strike"])
+def test_what_is_crossed_out_is_not_read(tag: str) -> None:
+    blocks = read(
+        f"<h1>Corte</h1><p>Preço: <{tag}>R$ 99</{tag}> <ins>R$ 50</ins></p>"
+        f"<table><tr><th>Item<th>Preço<tr><td>Barba<td><{tag}>R$ 40</{tag}> R$ 30</table>"
+    )
+
+    assert blocks[1:] == (
+        Paragraph(text="Preço: R$ 50"),
+        Row(columns=("Item", "Preço"), cells=("Barba", "R$ 30")),
+    )
+
+
 def test_links_and_numbers_are_written_out() -> None:
     (paragraph,) = read(
         "<p>Agende <a href='https://x.example/agenda'>aqui</a> ou <a href='tel:+551135550140'>"

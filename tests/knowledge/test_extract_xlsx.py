@@ -4,6 +4,8 @@ from datetime import date, datetime, time
 
 import openpyxl
 import pytest
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
 from openpyxl.styles import Font
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -146,9 +148,25 @@ def test_what_its_writer_has_hidden_is_not_read() -> None:
     assert (extracted.hidden_sheets, extracted.n_hidden) == (("Margens",), 2)
 
 
-def test_a_formula_is_its_last_result() -> None:
+def test_what_is_crossed_out_is_not_read() -> None:
+    workbook, sheet = book(("Item", "Antes", "Valor"), ("Corte", 99, 50), ("Barba", 40, 30))
+    for place in ("B2", "B3"):
+        sheet[place].font = Font(strike=True)
+    struck = TextBlock(InlineFont(strike=True), "até maio ")
+    sheet["A4"] = CellRichText("Vale ", struck, TextBlock(InlineFont(), "até junho"))
+
+    blocks = xlsx.extract(saved(workbook)).blocks
+
+    assert [b.cells for b in blocks if isinstance(b, Row)] == [
+        ("Corte", "", "50,00"),
+        ("Barba", "", "30,00"),
+    ]
+    assert blocks[-1] == Paragraph(text="Vale até junho")
+
+
+def test_a_formula_is_its_last_result_and_a_text_what_is_not_crossed_out_in_it() -> None:
     sheet = (
-        '<worksheet><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>Total</t></is></c>'
+        '<worksheet><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c>'
         '<c r="B1"><f>1+2</f><v>3</v></c><c r="C1" t="e"><v>#REF!</v></c></row>'
         "</sheetData></worksheet>"
     )
@@ -159,7 +177,10 @@ def test_a_formula_is_its_last_result() -> None:
             '<sheet name="S" r:id="r1"/></sheets></workbook>',
             "xl/_rels/workbook.xml.rels": "<Relationships>"
             f'<Relationship Id="r1" Type="{relation}/worksheet" Target="sheet1.xml"/>'
+            f'<Relationship Id="r2" Type="{relation}/sharedStrings" Target="strings.xml"/>'
             "</Relationships>",
+            "xl/strings.xml": "<sst><si><r><rPr><strike/></rPr><t>Soma</t></r>"
+            '<r><rPr><strike val="0"/></rPr><t>Total</t></r></si></sst>',
             "xl/sheet1.xml": sheet,
         }
     )
