@@ -45,5 +45,10 @@ def _decode(content: bytes) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
+        damaged = content.decode("utf-8", errors="replace")
+        n_bad = damaged.count("\ufffd")
+        # An older program's text is hardly ever UTF-8 by chance, a byte of ours may get lost.
+        if sum(1 for c in damaged if not c.isascii()) - n_bad > 2 * n_bad:
+            return damaged
         # cp1252 leaves five bytes undefined; they come out as one sign and count as controls.
         return content.decode("cp1252", errors="replace").replace("\ufffd", "\x81")

@@ -31,6 +31,23 @@ def test_text_is_read_whatever_program_saved_it(content: bytes) -> None:
     assert block == Paragraph(text="Ação às 9h")
 
 
+def test_one_lost_byte_does_not_change_the_other_letters() -> None:
+    content = "item;Preço\nAção;10,00\nPão;2,00\n".encode() + b"P\xff;1,00\n"
+
+    rows = table.extract(content).blocks
+
+    assert rows == tuple(
+        Row(columns=("item", "Preço"), cells=cells)
+        for cells in (("Ação", "10,00"), ("Pão", "2,00"), ("P\ufffd", "1,00"))
+    )
+
+
+def test_one_letter_that_looks_like_utf_8_does_not_change_the_others() -> None:
+    content = "Preço em Ã©: não há ação".encode("cp1252")
+
+    assert plain.extract(content).blocks == (Paragraph(text="Preço em Ã©: não há ação"),)
+
+
 @pytest.mark.parametrize("kind", ["md", "txt", "csv", "pdf"])
 @pytest.mark.parametrize(
     ("content", "problems"),
