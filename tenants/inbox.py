@@ -13,7 +13,8 @@ from django.db import connection, transaction
 from tenants import owners
 
 LEASE_S = 5
-"""How long a claimed batch may take, in seconds, before another worker gets it."""
+"""How long a claimed batch may take, in seconds, before another worker gets it; doubled by each try
+that failed before, so that a trouble of some minutes parks nothing."""
 
 MAX_CLAIMED = 2000
 """How many entries may be claimed at once, over all tenants: enough for every worker thread, and a
@@ -115,6 +116,8 @@ def _claim(*, token: uuid.UUID, limit: int) -> list[tuple[Any, ...]]:
         with claimed as (
             select count(*) as n from public.tenants_inboxentry
             where done_at is null and parked_reason = '' and lease_until > clock_timestamp()
+                -- What is only kept back until its next try is no doorbell.
+                and lease_until <= clock_timestamp() + make_interval(secs => %(lease)s)
         ), head as (
             select id, schema_name, n_attempts, route_id,
                 case when line = '' then id::text else line end as line,
@@ -122,7 +125,7 @@ def _claim(*, token: uuid.UUID, limit: int) -> list[tuple[Any, ...]]:
             from public.tenants_inboxentry where done_at is null and parked_reason = ''
             order by id limit 20000
         ), lined_up as (
-            select id, schema_name, is_held, coalesce(
+            select id, schema_name, n_attempts, is_held, coalesce(
                 bool_or(is_held or n_attempts > 0) over (
                     partition by route_id, line order by id
                     rows between unbounded preceding and 1 preceding
@@ -131,6 +134,7 @@ def _claim(*, token: uuid.UUID, limit: int) -> list[tuple[Any, ...]]:
         ), waiting as (
             select id, row_number() over (partition by schema_name order by id) as place
             from lined_up where not is_held and not must_wait
+                and n_attempts < %(most)s -- else the clean-up would never find its lease expired
         ), locked as (
             select e.id from public.tenants_inboxentry e
             join (
@@ -147,7 +151,13 @@ def _claim(*, token: uuid.UUID, limit: int) -> list[tuple[Any, ...]]:
         from locked where e.id = locked.id
         returning e.schema_name, e.id, e.n_attempts, e.route_id, e.line
         """,
-        {"limit": limit, "token": token, "lease": LEASE_S, "max": MAX_CLAIMED},
+        {
+            "limit": limit,
+            "token": token,
+            "lease": LEASE_S,
+            "max": MAX_CLAIMED,
+            "most": MAX_ATTEMPTS,
+        },
     )
 
 
@@ -197,7 +207,8 @@ def begin(*, entry_ids: Sequence[int], token: uuid.UUID) -> Held | None:
         """
         update public.tenants_inboxentry
         set lease_token = %(own)s, n_attempts = least(n_attempts + 1, 1000),
-            lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+            lease_until = clock_timestamp()
+                + make_interval(secs => %(lease)s * 2 ^ least(n_attempts, 4))
         where id = any(%(ids)s) and lease_token = %(token)s and done_at is null
         returning id, line
         """,

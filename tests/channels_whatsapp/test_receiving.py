@@ -22,6 +22,7 @@ from conversations.models import (
     OutboundMessage,
 )
 from tenants import inbox, receiving
+from tenants.context import database_now
 from tenants.models import InboxEntry, Timer
 from tests.factories import make_agent, make_device, message_body, receive, work
 
@@ -222,6 +223,31 @@ def test_an_entry_that_fails_again_and_again_is_parked(alpha):
 
     assert inbox.park_hopeless() == 1
     assert inbox.claim_batches(limit=10, per_batch=10) == []
+
+
+def test_the_tries_of_an_entry_get_further_apart(alpha):
+    device = make_device(make_agent())
+    receive_row(device, message_body("oi"))
+    pauses = []
+    for _ in range(inbox.MAX_ATTEMPTS):
+        InboxEntry.objects.update(lease_until=datetime.now(UTC) - timedelta(seconds=1))
+        (batch,) = inbox.claim_batches(limit=10, per_batch=10)
+        inbox.begin(entry_ids=batch.entry_ids, token=batch.token)
+        pauses.append(InboxEntry.objects.get().lease_until - database_now())
+
+    assert [round(pause.total_seconds()) for pause in pauses] == [5, 10, 20, 40, 80]
+
+
+def test_what_is_kept_back_until_its_next_try_takes_no_claim_from_others(alpha, monkeypatch):
+    monkeypatch.setattr(inbox, "MAX_CLAIMED", 1)
+    device = make_device(make_agent())
+    receive_row(device, message_body("oi", ref="A1"))
+    InboxEntry.objects.update(n_attempts=3)
+    (batch,) = inbox.claim_batches(limit=10, per_batch=10)
+    inbox.begin(entry_ids=batch.entry_ids, token=batch.token)
+    receive_row(device, message_body("oi", ref="A2"))
+
+    assert len(inbox.claim_batches(limit=10, per_batch=10)) == 1
 
 
 def test_the_key_of_a_written_entry_goes_after_its_time(alpha):

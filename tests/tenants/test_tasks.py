@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -17,6 +18,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django_tenants.utils import schema_context, tenant_context
 
+from channels_whatsapp.models import Device
 from config.celery import app
 from config.processes import BASE_DIR
 from conversations import tasks as conversation_tasks
@@ -146,6 +148,32 @@ def test_the_dispatcher_rings_what_is_due_and_the_worker_does_it(
     wait_for(lambda: Timer.objects.exists())
     assert dispatching.tick() == 1
     wait_for(lambda: not Timer.objects.filter(kind="turn").exists())
+
+
+def test_what_fails_at_every_try_is_parked_by_the_dispatcher(
+    committed_alpha, empty_broker, worker, settings
+):
+    settings.TENANT_SWEEPS = {}
+    device = make_device(make_agent())
+    InboxEntry.objects.create(
+        route=InboundRoute.objects.get(device_ref=device.uuid),
+        schema_name="t_alpha",
+        dedup_key="x",
+        encoding="json",
+        body=message_body("oi"),
+    )
+    Device.objects.update(uuid=uuid.uuid4())  # nothing can be written for the route any more
+
+    for n_before in range(inbox.MAX_ATTEMPTS):
+        assert dispatching.tick() == 1
+        wait_for(lambda n=n_before: InboxEntry.objects.get().n_attempts == n + 1)
+        dispatching.keep_house(last_run={})
+        InboxEntry.objects.update(lease_until=database_now() - timedelta(seconds=1))
+    assert InboxEntry.objects.get().parked_reason == ""
+    assert dispatching.tick() == 0
+    dispatching.keep_house(last_run={})
+
+    assert InboxEntry.objects.get().parked_reason == "failed 5 times"
 
 
 def test_a_flushed_broker_loses_no_work(committed_alpha, empty_broker):
