@@ -61,7 +61,7 @@ def _read(encoding: str, body: bytes) -> tuple[dict[str, Any], str, bytes]:
         data = payloads.read(fields.get("jsonData", [""])[0].encode())
         for name in ("userID", "instanceName"):
             data.setdefault(name, fields.get(name, [""])[0])
-        return data, payloads.dedup_key(data, body), json.dumps(data).encode()
+        return data, payloads.dedup_key(data, body), json.dumps(data, allow_nan=False).encode()
     except (Unreadable, ValueError, RecursionError) as error:
         raise Refused(422, str(error) or "the body cannot be read") from error
 

@@ -244,6 +244,19 @@ def mark_done(*, entry_id: int) -> None:
         )
 
 
+def park(*, entry_id: int, token: uuid.UUID, reason: str) -> None:
+    """Set aside at once what no other try could write."""
+    _rows(
+        """
+        update public.tenants_inboxentry
+        set parked_reason = %(reason)s, lease_token = null, lease_until = null
+        where id = %(id)s and lease_token = %(token)s and done_at is null
+        returning id
+        """,
+        {"id": entry_id, "token": token, "reason": reason[:200]},
+    )
+
+
 def park_hopeless() -> int:
     """Set aside what failed too often, and return how many; staff see them on the public site."""
     rows = _rows(

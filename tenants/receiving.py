@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from tenants import inbox
 from tenants.failpoints import reach
+from tenants.reading import Unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ def receive_entries(*, entry_ids: Sequence[int], token: uuid.UUID) -> int:
     """Write claimed inbox entries into the current tenant; return how many were written.
 
     Safe to run twice. An entry that fails stays in the inbox for another try and keeps back those
-    of its own line, which must not overtake it, but no others.
+    of its own line, which must not overtake it, but no others. One that is unreadable is parked.
     """
     reach("inbox_claimed")
     held = inbox.begin(entry_ids=entry_ids, token=token)
@@ -42,6 +43,9 @@ def receive_entries(*, entry_ids: Sequence[int], token: uuid.UUID) -> int:
                 reach("inbox_before_commit")
             reach("inbox_after_commit")
             n_written += 1
+        except Unreadable as error:
+            logger.exception("inbox entry parked", extra={"entry_id": entry_id})
+            inbox.park(entry_id=entry_id, token=held.token, reason=str(error))
         except Exception:
             # The attempt was counted when it began; after some the entry is parked for staff.
             logger.exception("inbox entry failed", extra={"entry_id": entry_id})

@@ -8,6 +8,7 @@ import pytest
 
 from channels_whatsapp.bridge import payloads
 from channels_whatsapp.models import Device
+from channels_whatsapp.services.receiving import receive
 from conversations.models import InboundMessage
 from tenants import inbox, receiving
 from tenants.models import InboundRoute, InboxEntry
@@ -98,16 +99,34 @@ def test_a_parked_entry_no_longer_holds_its_line_up(device):
     assert [one.entry_ids for one in claim()] == [[second]]
 
 
-def test_a_failed_entry_keeps_its_own_line_back_and_no_other(device):
-    broken = arrive(device, ANA, "A1")
-    InboxEntry.objects.filter(pk=broken).update(body=b"no longer JSON")
-    arrive(device, ANA, "A2")
-    arrive(device, BIA, "B1")
+def receive_or_fail(entry: inbox.Entry) -> None:
+    if b'"A1"' in entry.body:
+        raise ArithmeticError
+    receive(entry)
+
+
+def test_a_failed_entry_keeps_its_own_line_back_and_no_other(device, settings):
+    channel = {**settings.CHANNELS["whatsapp"], "receive": f"{__name__}.receive_or_fail"}
+    settings.CHANNELS = {"whatsapp": channel}
+    for chat, ref in ((ANA, "A1"), (ANA, "A2"), (BIA, "B1")):
+        arrive(device, chat, ref)
 
     (batch,) = claim()
     receiving.receive_entries(entry_ids=batch.entry_ids, token=batch.token)
 
     assert refs() == ["B1"]
+
+
+def test_an_unreadable_entry_keeps_not_even_its_own_line_back(device):
+    broken = arrive(device, ANA, "A1")
+    InboxEntry.objects.filter(pk=broken).update(body=b"no longer JSON")
+    arrive(device, ANA, "A2")
+
+    (batch,) = claim()
+    receiving.receive_entries(entry_ids=batch.entry_ids, token=batch.token)
+
+    assert refs() == ["A2"]
+    assert InboxEntry.objects.get(pk=broken).parked_reason == "the body is not JSON"
 
 
 def test_a_line_is_never_split_between_two_workers(device):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -213,9 +214,18 @@ def test_an_entry_that_cannot_be_read_does_not_keep_the_others_back(alpha):
     assert InboxEntry.objects.filter(done_at=None).count() == 1
 
 
+def test_an_entry_that_cannot_be_read_is_parked_at_once(alpha):
+    receive(make_device(make_agent()), b'{"type": 1}')
+
+    entry = InboxEntry.objects.get()
+    assert (entry.parked_reason, entry.n_attempts) == ("the body has no event", 1)
+    assert (entry.lease_token, bytes(entry.body)) == (None, b'{"type": 1}')
+
+
 def test_an_entry_that_fails_again_and_again_is_parked(alpha):
     device = make_device(make_agent())
-    receive(device, b'{"type": 1}')
+    Device.objects.update(uuid=uuid.uuid4())  # nothing can be written for the route any more
+    receive(device, message_body("oi"))
     for _ in range(inbox.MAX_ATTEMPTS):
         InboxEntry.objects.update(lease_until=datetime.now(UTC) - timedelta(seconds=1))
         receive(device)

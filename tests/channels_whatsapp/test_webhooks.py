@@ -148,11 +148,28 @@ def test_a_wrong_signature_is_refused(route, given):
         (b'{"type": "Message"}', {}, 422),
         (b"[" * 100_000 + b"]" * 100_000, {}, 422),
         (b"jsonData=%7B%7D&token=abc", {"kind": "application/x-www-form-urlencoded"}, 422),
+        (
+            b"jsonData=%7B%22type%22%3A%22Connected%22%2C%22event%22%3A%7B%22x%22%3A1e999%7D%7D",
+            {"kind": "application/x-www-form-urlencoded"},
+            422,
+        ),
         (body_of("A1"), {"kind": "text/html"}, 415),
         (body_of("A1"), {"method": "GET"}, 405),
         (body_of("A1"), {"headers": {"content-length": str(MAX_BODY_BYTES + 1)}}, 413),
     ],
-    ids=["empty", "text", "array", "null", "no-event", "deep", "form", "html", "get", "huge"],
+    ids=[
+        "empty",
+        "text",
+        "array",
+        "null",
+        "no-event",
+        "deep",
+        "form",
+        "endless",
+        "html",
+        "get",
+        "huge",
+    ],
 )
 def test_what_cannot_be_an_event_is_refused_with_its_own_code(route, body, options, status):
     assert answer(route, body, **options)[0] == status
