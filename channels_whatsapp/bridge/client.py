@@ -124,7 +124,15 @@ class Bridge:
             Permanent: WhatsApp or the bridge will never take it.
         """
         del leave
-        self._post(order.path, order.body, timeout_s=SEND_TIMEOUT_S)
+        response = self._request("POST", order.path, body=order.body, timeout_s=SEND_TIMEOUT_S)
+        _raise_for(response)
+        # Whatever stands between us and the bridge may answer 200 as well, without having sent.
+        try:
+            is_taken = bool(_data(response).get("Id"))
+        except Temporary:
+            is_taken = False
+        if not is_taken:
+            raise Temporary("the bridge's answer cannot be read", is_unknown=True)
 
     def show(self, order: Order, *, leave: Leave) -> None:
         """Make a call that says nothing to anybody, such as typing; it is not waited for long."""

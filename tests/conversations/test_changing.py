@@ -109,6 +109,24 @@ def test_another_persons_conversation_is_left_alone(alpha, bridge):
         delete(message, actor="bruno")
 
 
+@pytest.mark.parametrize(("change", "path"), [("edit", EDIT), ("delete", DELETE)])
+def test_a_change_that_the_bridge_does_not_confirm_is_tried_again(alpha, bridge, change, path):
+    message = sent(bridge)
+    bridge.script(json_answer({"code": 200, "success": False}), path=path)
+    if change == "edit":
+        edit(message, "R$ 200")
+    else:
+        delete(message)
+
+    assert carry_out() == ["not_due"]
+    message.refresh_from_db()
+    assert message.change == change
+    NumberTrouble.objects.update(next_try_at=database_now() - troubles.QUIET)
+    assert carry_out() == ["done"]
+    message.refresh_from_db()
+    assert message.change == ""
+
+
 def test_a_refusal_is_kept_and_shown(alpha, bridge):
     message = sent(bridge)
     refusal = {"code": 400, "error": "could not parse Phone", "success": False}

@@ -254,6 +254,30 @@ def test_a_lost_answer_is_asked_about_and_what_arrived_is_not_repeated(alpha, se
     assert (message.status, message.unknown_at) == ("acked", None)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(headers={"content-type": "text/html"}, body=b"<html>Sign in</html>"),
+        Answer(body=b""),
+        Answer(status=204),
+        json_answer({"code": 200, "success": False}),
+        json_answer({"code": 200, "data": {"Details": "Sent"}, "success": True}),
+        json_answer([]),
+    ],
+    ids=["html", "empty", "no-content", "no-data", "no-id", "list"],
+)
+def test_an_answer_that_does_not_name_the_message_is_asked_about(alpha, server, answer):
+    put(open_conversation(server), "um")
+    server.script(answer, path=SEND)
+    assert send() == ["waiting"]
+    message = OutboundMessage.objects.get()
+    assert (message.status, message.unknown_at is None) == ("handed", False)
+    keep_history(server, message.provider_ref)
+
+    assert again(server) == ["sent"]
+    assert len(sends(server)) == 1
+
+
 def test_what_may_still_be_under_way_is_not_repeated_yet(alpha, server):
     lose_an_answer(server)
     keep_history(server, "another")
