@@ -81,9 +81,16 @@ on conflict (channel_account_ref, day) do update set
 
 _RANK = {
     OutboundMessage.Status.ACKED: ("created", "handed", "cancelled"),
-    # One that was not repeated for a person's sake may have arrived at the first try.
-    OutboundMessage.Status.DELIVERED: ("created", "handed", "acked", "cancelled"),
-    OutboundMessage.Status.READ: ("created", "handed", "acked", "delivered", "cancelled"),
+    # One that was not repeated, or was given up on, may have arrived at the first try.
+    OutboundMessage.Status.DELIVERED: ("created", "handed", "acked", "cancelled", "failed"),
+    OutboundMessage.Status.READ: (
+        "created",
+        "handed",
+        "acked",
+        "delivered",
+        "cancelled",
+        "failed",
+    ),
 }
 
 
@@ -103,7 +110,11 @@ def apply_receipt(
     n_climbed = 0
     for message in messages.filter(status__in=_RANK[status]).order_by("pk"):
         n_climbed += messages.filter(pk=message.pk, status__in=_RANK[status]).update(
-            status=status, **{stamp: at}
+            # Why it was thought not to arrive is no longer true.
+            status=status,
+            failure_reason="",
+            unknown_at=None,
+            **{stamp: at},
         )
     return n_climbed
 

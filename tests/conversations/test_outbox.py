@@ -10,7 +10,7 @@ from django_tenants.utils import schema_context, tenant_context
 
 from channels_whatsapp.models import Device
 from conversations.models import Conversation, NumberTrouble, OutboundMessage
-from conversations.services import ladder, outbox, takeover
+from conversations.services import ladder, outbox, takeover, transcripts
 from tenants import timers
 from tenants.context import database_now
 from tenants.models import Timer
@@ -323,6 +323,27 @@ def test_what_nobody_can_say_goes_to_a_person_and_is_not_repeated(alpha, server)
     assert message.status == "failed"
     assert len(sends(server)) == 1
     assert Conversation.objects.get().mode == "human"
+
+
+@pytest.mark.parametrize("status", ["delivered", "read"])
+def test_a_receipt_shows_that_what_was_given_up_on_has_arrived(alpha, server, status):
+    message = lose_an_answer(server)
+    disabled = {"code": 501, "error": "message history is disabled for this user"}
+    server.script(json_answer(disabled, status=501), path=HISTORY)
+    again(server, unknown_for=timedelta(minutes=3))
+    assert OutboundMessage.objects.get().status == "failed"
+
+    ladder.apply_receipt(
+        account_ref=message.channel_account_ref,
+        refs=[message.provider_ref],
+        status=OutboundMessage.Status(status),
+        at=database_now(),
+    )
+
+    message.refresh_from_db()
+    assert (message.status, message.failure_reason, message.unknown_at) == (status, "", None)
+    page = transcripts.transcript(conversation=message.conversation)
+    assert [line.note for line in page.lines if line.message == message.uuid] == [""]
 
 
 def test_a_bridge_that_refuses_connections_has_sent_nothing(alpha):
