@@ -18,6 +18,7 @@ from conversations.models import (
     OutboundFile,
     OutboundMessage,
     StaffMessage,
+    Turn,
 )
 from conversations.services import (
     accumulator,
@@ -42,6 +43,7 @@ from conversations.types import (
     NewMessage,
     Silence,
 )
+from tenants import timers
 
 CLOCK_AHEAD_LIMIT = timedelta(minutes=10)
 """How far a sender's clock may run ahead of ours before its message is taken for a fault."""
@@ -258,6 +260,9 @@ def delete_message(
     if _is_pending(row, conversation) and conversation.n_pending:
         conversation.n_pending -= 1
         conversation.save(update_fields=["n_pending"])
+        if conversation.turns.filter(status=Turn.Status.RUNNING).exists():
+            # It answers what is gone now: superseded by this, it looks again at what is left.
+            timers.arm(kind=accumulator.TIMER, ref=conversation.pk, due_at=now)
     return True
 
 
@@ -407,19 +412,14 @@ def _own_message(
 ) -> InboundMessage | None:
     """Return a message that `sender` wrote: nobody changes what another contact said."""
     row = (
-        InboundMessage.objects.select_related("conversation__contact")
+        InboundMessage.objects.select_related("conversation")
         .filter(channel_account_ref=account_ref, provider_ref=provider_ref, deleted_at=None)
         .first()
     )
     if row is None:
         return None
-    known = identity.address_of(row.conversation.contact)
-    is_own = (
-        (sender.phone and known.phone in identity.phone_forms(sender.phone))
-        or (sender.lid and sender.lid == known.lid)
-        or (sender.group and sender.group == known.group)
-        or (sender.external and sender.external == known.external)
-    )
+    # Under any of its addresses: one who has two phones writes from both.
+    is_own = identity.find_contact_id(sender) == row.conversation.contact_id
     return row if is_own else None
 
 

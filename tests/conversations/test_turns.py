@@ -105,6 +105,41 @@ def test_a_message_that_comes_while_the_model_thinks_replaces_the_draft(committe
     assert "limpeza" in str(llm.prompts[1])
 
 
+@pytest.mark.parametrize("others", [[], ["tem estacionamento?"]], ids=["alone", "with-another"])
+def test_what_is_taken_back_while_the_model_thinks_is_not_answered(committed_alpha, bridge, others):
+    learn()
+    come = [revoke("A1")]
+
+    def meanwhile() -> None:
+        if come:
+            receive(Device.objects.get(), come.pop())
+
+    with InterruptedLLM(meanwhile) as llm:
+        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
+        receive(device, message_body("quanto custa a limpeza?", ref="A1"))
+        receive(device, *(message_body(text, ref="A2") for text in others))
+        outcomes = work()
+
+    assert outcomes[0] == "turn:superseded"
+    assert [turn.n_messages for turn in Turn.objects.filter(status="done")] == [1] * len(others)
+    assert len(bridge.sent) == len(others)
+    assert all("220" not in sent.body for sent in bridge.sent)
+    assert not Timer.objects.filter(kind="turn").exists()
+
+
+def test_who_has_two_phones_takes_back_what_was_written_on_either(alpha, bridge):
+    device = make_device(make_agent(), bridge_url=bridge.url, quiet_s=30.0)
+    receive(device, message_body("oi", phone="5511988887777", lid="111"))
+    receive(device, message_body("oi", phone="5511977776666", lid="111"))
+    receive(device, message_body("quanto custa a limpeza?", ref="A1"))
+
+    receive(device, edit("A1", "tem estacionamento?"))
+    assert InboundMessage.objects.get(provider_ref="A1").text == "tem estacionamento?"
+    receive(device, revoke("A1"))
+
+    assert InboundMessage.objects.get(provider_ref="A1").deleted_at is not None
+
+
 def test_somebody_who_never_stops_writing_is_answered_all_the_same(committed_alpha, bridge):
     learn()
     count = iter(range(100))
