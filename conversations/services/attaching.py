@@ -195,7 +195,9 @@ def let_go(*, attachment: Attachment, now: datetime) -> None:
     )
     if not is_pending:
         return
-    if attachment.words and consent.heed(conversation=conversation, text=attachment.words, now=now):
+    if attachment.words and consent.heed(
+        conversation=conversation, text=attachment.words, said_at=message.sent_at, now=now
+    ):
         return
     if conversation.waits_until is None:
         running = Turn.objects.filter(conversation=conversation, status=Turn.Status.RUNNING)

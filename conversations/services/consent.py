@@ -6,7 +6,7 @@ to them, a person's too, and `intake` wakes nobody.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
@@ -21,11 +21,22 @@ from tenants.context import current_schema
 from tenants.models import Tenant
 
 HEEDED = frozenset(
-    {Silence.NONE, Silence.OPTED_OUT, Silence.HUMAN_MODE, Silence.NO_AGENT, Silence.TOO_OLD}
+    {
+        Silence.NONE,
+        Silence.OPTED_OUT,
+        Silence.HUMAN_MODE,
+        Silence.NO_AGENT,
+        Silence.TOO_OLD,
+        Silence.CLOCK_AHEAD,
+    }
 )
-"""Messages that can say so, late ones too: a wish to be left alone does not grow old. Who is
+"""Messages that can say so, late ones too, and those of a wrong clock: a wish to be left alone does
+not grow old. Who is
 blocked gets no confirmation, and a reaction or what no person typed says nothing."""
 
+MEANT_TOGETHER = timedelta(minutes=1)
+"""How much older than the wish to be left alone one to be written to may be and still undo it: two
+clocks are never quite the same."""
 
 GOODBYE = _(
     "All right, you will get no more messages from us here."
@@ -34,11 +45,14 @@ GOODBYE = _(
 """The one message that who asks for none still gets."""
 
 
-def heed(*, conversation: Conversation, text: str, now: datetime) -> Silence:
+def heed(*, conversation: Conversation, text: str, said_at: datetime, now: datetime) -> Silence:
     """Do what a message asks of our writing; `Silence.NONE` where it is to be answered as usual.
 
     Safe to call twice, and for two messages at once: one of them changes the contact and is
     confirmed. Joins the caller's transaction, which holds the conversation's lock.
+
+    Args:
+        said_at: by the sender's clock. What comes late undoes no wish that was said after it.
     """
     wish = consent.wish(text)
     if wish is None:
@@ -47,6 +61,8 @@ def heed(*, conversation: Conversation, text: str, now: datetime) -> Silence:
     if wish is Wish.STOP:
         _opt_out(conversation, contact, now=now)
         return Silence.OPTED_OUT
+    if _was_said_before_stop(contact, said_at):
+        return Silence.NONE
     return _opt_in(conversation, contact, now=now)
 
 
@@ -70,6 +86,17 @@ def _opt_out(conversation: Conversation, contact: Contact, *, now: datetime) -> 
     # The one message that may still go: it bears the instant of the opting out.
     _tell(conversation, GOODBYE, now=now)
     _note("contact.opted_out", contact, conversation)
+
+
+def _was_said_before_stop(contact: Contact, said_at: datetime) -> bool:
+    if contact.opted_out_at is None:
+        return False
+    # Both may have come late; a clock that runs ahead would keep them out until it is caught up.
+    stop = InboundMessage.objects.filter(
+        conversation__contact=contact, received_at=contact.opted_out_at
+    ).first()
+    stopped_at = min(stop.sent_at, contact.opted_out_at) if stop else contact.opted_out_at
+    return said_at < stopped_at - MEANT_TOGETHER
 
 
 def _opt_in(conversation: Conversation, contact: Contact, *, now: datetime) -> Silence:

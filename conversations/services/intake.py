@@ -110,7 +110,9 @@ def receive_message(
         return Received(row, is_new=False, silence=Silence(row.silence_reason))
     conversation.contact = contact
     if silence in consent.HEEDED and (
-        heeded := consent.heed(conversation=conversation, text=row.text, now=now)
+        heeded := consent.heed(
+            conversation=conversation, text=row.text, said_at=row.sent_at, now=now
+        )
     ):
         silence = row.silence_reason = heeded
         row.save(update_fields=["silence_reason"])
@@ -240,7 +242,7 @@ def edit_message(
     if _is_pending(row, conversation) and conversation.n_pending:
         conversation.n_pending -= 1  # add_message counts it again
         accumulator.add_message(conversation=conversation, burst=burst, now=now)
-    consent.heed(conversation=conversation, text=row.text, now=now)
+    consent.heed(conversation=conversation, text=row.text, said_at=now, now=now)
     return True
 
 

@@ -127,7 +127,9 @@ def _new_turn(
         return TurnOutcome.NOTHING_PENDING
     # "pare de" and "me mandar mensagem" in two messages are one wish.
     burst = "\n".join(describing.plain(message) for message in messages)
-    if len(messages) > 1 and consent.heed(conversation=conversation, text=burst, now=now):
+    if len(messages) > 1 and consent.heed(
+        conversation=conversation, text=burst, said_at=messages[-1].sent_at, now=now
+    ):
         return TurnOutcome.NOTHING_PENDING
     if attaching.hold_burst(conversation=conversation, messages=messages, now=now):
         return TurnOutcome.WAITS_FOR_FILES

@@ -100,6 +100,35 @@ def test_a_wish_in_two_messages_and_a_late_one_are_obeyed(
     assert len(bridge.sent) == 2
 
 
+def test_a_wish_that_comes_late_undoes_none_that_was_said_after_it(
+    alpha: Tenant, bridge: FakeBridge
+) -> None:
+    device = device_of(bridge)
+    now = datetime.now(UTC)
+    receive(device, message_body(STOP, ref="A2", at=now - timedelta(minutes=9)))
+    receive(device, message_body("voltar", ref="A1", at=now - timedelta(days=2)))
+
+    assert Contact.objects.get().opted_out_at is not None
+
+    receive(device, message_body("voltar", ref="A3", at=now - timedelta(minutes=8)))
+
+    assert Contact.objects.get().opted_out_at is None
+
+
+def test_a_wish_of_a_clock_that_runs_ahead_is_heeded_and_can_be_undone(
+    alpha: Tenant, bridge: FakeBridge
+) -> None:
+    device = device_of(bridge)
+    ahead = datetime.now(UTC) + timedelta(days=365)
+    receive(device, message_body(STOP, ref="A1", at=ahead))
+
+    assert Contact.objects.get().opted_out_at is not None
+
+    receive(device, message_body("voltar", ref="A2"))
+
+    assert Contact.objects.get().opted_out_at is None
+
+
 def test_an_answer_that_is_being_thought_of_is_not_sent(alpha: Tenant, bridge: FakeBridge) -> None:
     device = device_of(bridge)
     receive(device, message_body("quanto custa a limpeza?", ref="A1"))
@@ -137,7 +166,8 @@ def test_two_wishes_at_once_are_confirmed_once(committed_alpha: Tenant, bridge: 
     def wish(pk: int) -> None:
         with transaction.atomic():
             row = Conversation.objects.lock([pk], wait=True)[0]
-            consent.heed(conversation=row, text=STOP, now=timezone.now())
+            now = timezone.now()
+            consent.heed(conversation=row, text=STOP, said_at=now, now=now)
 
     at_once(*[partial(wish, pk) for pk in ids])
 
