@@ -92,9 +92,13 @@ def _apply(*, device: Device, event: ParsedEvent, now: datetime) -> _Verdict:
             )
         case Receipt(refs=refs, is_read=is_read, at=at):
             status = OutboundMessage.Status.READ if is_read else OutboundMessage.Status.DELIVERED
-            return _known(
-                bool(ladder.apply_receipt(account_ref=device.uuid, refs=refs, status=status, at=at))
+            n_climbed = ladder.apply_receipt(
+                account_ref=device.uuid,
+                refs=refs,
+                status=status,
+                at=at if at.timestamp() else now,  # the beginning of time: it bears none
             )
+            return _known(bool(n_climbed))
         case Typing(sender=sender, is_typing=is_typing):
             moved = intake.note_typing(
                 sender=sender,

@@ -161,6 +161,27 @@ def test_our_own_echo_is_no_message(alpha):
     assert OutboundMessage.objects.count() == 1
 
 
+def test_a_receipt_without_a_time_is_of_now(alpha):
+    device = make_device(make_agent())
+    receive(device, message_body("oi"))
+    OutboundMessage.objects.create(
+        conversation=Conversation.objects.get(),
+        channel_account_ref=device.uuid,
+        provider_ref="3EB0OURS",
+        origin="agent",
+        text="olá",
+        created_at=database_now(),
+    )
+    event = {"MessageIDs": ["3EB0OURS"], "Timestamp": "0001-01-01T00:00:00Z"}
+    body = {"type": "ReadReceipt", "state": "Delivered", "event": event}
+
+    receive(device, json.dumps(body).encode())
+
+    message = OutboundMessage.objects.get()
+    assert message.status == "delivered"
+    assert database_now() - message.delivered_at < timedelta(minutes=1)
+
+
 def test_what_is_sent_from_the_paired_phone_is_kept_as_a_file_where_it_comes_along(alpha):
     device = make_device(make_agent())
     png = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
