@@ -63,6 +63,7 @@ class Edited:
     target_ref: str
     sender: Address
     text: str
+    sent_at: datetime
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,7 @@ def _protocol(protocol: Json, *, info: Json, chat: str) -> ParsedEvent:
         return Ignored("protocol_noise")
     if protocol.get("type") == _EDIT:
         text = contents.edited_text(object_of(protocol.get("editedMessage")))
-        return Edited(target_ref=target, sender=sender, text=text)
+        return Edited(target_ref=target, sender=sender, text=text, sent_at=_time(info))
     return Deleted(target_ref=target, sender=sender)
 
 

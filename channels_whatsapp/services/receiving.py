@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from django.db.models import F
@@ -28,6 +28,12 @@ from tenants import inbox
 from tenants.context import database_now
 
 CHANNEL_KIND = "whatsapp"
+UNKNOWN_MESSAGE = "unknown_message"
+
+CLOCKS_DIFFER_BY = timedelta(minutes=1)
+"""How much earlier than a message was sent, by WhatsApp's clock, a change of it may have come, by
+ours. For each new message the events since then are looked through."""
+
 _Verdict = tuple[BridgeEvent.Outcome, str]
 
 
@@ -74,7 +80,7 @@ def _apply(*, device: Device, event: ParsedEvent, now: datetime) -> _Verdict:
             Edited(sender=Address(group=str(group))) | Deleted(sender=Address(group=str(group)))
         ) if group and device.groups == Device.Groups.IGNORE:
             return BridgeEvent.Outcome.IGNORED, "group"
-        case Edited(target_ref=ref, sender=sender, text=text):
+        case Edited(target_ref=ref, sender=sender, text=text, sent_at=sent_at):
             known = intake.edit_message(
                 account_ref=device.uuid,
                 sender=sender,
@@ -82,6 +88,7 @@ def _apply(*, device: Device, event: ParsedEvent, now: datetime) -> _Verdict:
                 text=text,
                 burst=device.burst,
                 now=now,
+                sent_at=sent_at,
             )
             return _known(known)
         case Deleted(target_ref=ref, sender=sender):
@@ -150,9 +157,25 @@ def _contact_message(*, device: Device, event: ContactMessage, now: datetime) ->
     )
     if not received.is_new:
         return BridgeEvent.Outcome.DUPLICATE, "message_id_known"
+    _apply_what_overtook(device=device, event=event, now=now)
     if received.silence:
         return BridgeEvent.Outcome.SILENT, received.silence.value
     return BridgeEvent.Outcome.STORED, ""
+
+
+def _apply_what_overtook(*, device: Device, event: ContactMessage, now: datetime) -> None:
+    """Edit or delete a new message as its sender asked in events that came before it did."""
+    kept = BridgeEvent.objects.filter(
+        device=device,
+        type="Message",
+        reason=UNKNOWN_MESSAGE,
+        received_at__gte=event.sent_at - CLOCKS_DIFFER_BY,
+    ).exclude(body=b"")
+    for one in kept.order_by("received_at", "pk"):
+        change = payloads.parse(payloads.read(bytes(one.body)))
+        if isinstance(change, Edited | Deleted) and change.target_ref == event.ref:
+            one.outcome, one.reason = _apply(device=device, event=change, now=now)
+            one.save(update_fields=["outcome", "reason"])
 
 
 def _own_message(*, device: Device, event: OwnMessage, now: datetime) -> _Verdict:
@@ -179,5 +202,5 @@ def _known(is_known: bool) -> _Verdict:
     return (
         (BridgeEvent.Outcome.APPLIED, "")
         if is_known
-        else (BridgeEvent.Outcome.IGNORED, "unknown_message")
+        else (BridgeEvent.Outcome.IGNORED, UNKNOWN_MESSAGE)
     )

@@ -74,8 +74,11 @@ def receive_message(
     ).first()
     if contact is None:
         contact = identity.ensure_contact(address=message.sender, name=message.sender_name)
+    earlier = InboundMessage()
     if stored is not None and stored.kind == MessageKind.UNREADABLE != message.kind:
-        # What could not be decrypted came again, readable, under the same id.
+        # What could not be decrypted came again, readable, under the same id. What its sender has
+        # changed of it meanwhile stays changed.
+        earlier = stored
         stored.delete()
     elif stored is not None:
         return Received(stored, is_new=False, silence=Silence(stored.silence_reason))
@@ -95,12 +98,14 @@ def receive_message(
                 channel_account_ref=message.account_ref,
                 provider_ref=message.provider_ref,
                 kind=message.kind,
-                text=_cut(message.text),
+                text=earlier.text or _cut(message.text),
                 media=dict(message.media),
                 quoted_ref=message.quoted_ref,
                 sent_at=message.sent_at,
                 received_at=now,
                 silence_reason=silence,
+                edited_at=earlier.edited_at,
+                deleted_at=earlier.deleted_at,
             )
     except IntegrityError:
         # Another worker stored the same message after we looked.
@@ -119,7 +124,8 @@ def receive_message(
     conversation.last_message_at = now
     # It may have been opened before the account was given an agent.
     conversation.agent_id = conversation.agent_id or message.entry_agent_id
-    if conversation.has_draft and not silence:
+    is_waiting = not silence and row.deleted_at is None
+    if conversation.has_draft and is_waiting:
         freed = drafts.supersede(conversation, reason="a newer message arrived", now=now)
         conversation.n_pending += len(freed)
     conversation.save(
@@ -131,7 +137,7 @@ def receive_message(
     if message.file is not None and message.rules is not None:
         attaching.attach(message=row, file=message.file, rules=message.rules, now=now)
     events.received(row, conversation=conversation, now=now)
-    if not silence:
+    if is_waiting:
         accumulator.add_message(conversation=conversation, burst=message.burst, now=now)
         transaction.on_commit(partial(assembly.anticipate, row.text))
     return Received(row, is_new=True, silence=silence)
@@ -226,18 +232,26 @@ def edit_message(
     text: str,
     burst: BurstSettings,
     now: datetime,
+    sent_at: datetime | None = None,
 ) -> bool:
     """Replace the text of a message that its sender edited; False where `sender` has none such.
 
     An edit before the answer starts the quiet window anew; one after it changes the record only.
+    Of two edits the later one counts, whichever arrives first.
+
+    Args:
+        sent_at: when it was edited, by the channel's clock; None where the channel does not say.
     """
     row = _own_message(account_ref=account_ref, sender=sender, provider_ref=provider_ref)
     if row is None:
         return False
     if row.text == _cut(text):
         return True  # told again, or of something else about it
+    edited_at = _said_at(sent_at, now)
+    if row.edited_at is not None and edited_at < row.edited_at:
+        return True
     conversation = Conversation.objects.select_for_update().get(pk=row.conversation_id)
-    row.text, row.edited_at = _cut(text), now
+    row.text, row.edited_at = _cut(text), edited_at
     row.save(update_fields=["text", "edited_at"])
     if _is_pending(row, conversation) and conversation.n_pending:
         conversation.n_pending -= 1  # add_message counts it again
@@ -464,6 +478,11 @@ def _silence(
         (conversation.agent_id is None and message.entry_agent_id is None, Silence.NO_AGENT),
     )
     return next((reason for holds, reason in reasons if holds), Silence.NONE)
+
+
+def _said_at(sent_at: datetime | None, now: datetime) -> datetime:
+    """Return when something was said by the channel's clock; now where that tells no time."""
+    return now if sent_at is None or sent_at.year <= 1970 else min(sent_at, now)
 
 
 def _cut(text: str) -> str:

@@ -340,7 +340,7 @@ def revoke(ref: str) -> bytes:
     )
 
 
-def edit(ref: str, text: str) -> bytes:
+def edit(ref: str, text: str, *, at: datetime | None = None, own_ref: str = "") -> bytes:
     protocol = {
         "protocolMessage": {
             "key": {"ID": ref},
@@ -348,7 +348,7 @@ def edit(ref: str, text: str) -> bytes:
             "editedMessage": {"conversation": text},
         }
     }
-    return message_body(ref=f"E{ref}").replace(
+    return message_body(ref=own_ref or f"E{ref}", at=at).replace(
         b'{"conversation": "oi"}', str(protocol).replace("'", '"').encode()
     )
 

@@ -1,0 +1,89 @@
+"""What contacts change of what they wrote, in whatever order it comes, and when who wrote what."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from channels_whatsapp.models import BridgeEvent
+from conversations.models import InboundMessage
+from tests.conversations.test_turns import edit, revoke
+from tests.factories import learn, make_agent, make_device, message_body, receive, work
+
+ASKED = "quanto custa a limpeza?"
+
+
+def ago(**span: int) -> datetime:
+    return datetime.now(UTC) - timedelta(**span)
+
+
+def unreadable(ref: str) -> bytes:
+    body = message_body(ref=ref).replace(b'"type": "Message"', b'"type": "UndecryptableMessage"')
+    return body.replace(b'{"conversation": "oi"}', b"null")
+
+
+def test_a_deletion_that_overtakes_its_message_is_heeded(alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    receive(device, revoke("A1"))
+    receive(device, message_body(ASKED, ref="A1"))
+    work()
+
+    assert bridge.sent == []
+    assert InboundMessage.objects.get().deleted_at is not None
+    assert BridgeEvent.objects.get(dedup_key="Message:RA1").outcome == "applied"
+
+
+def test_an_edit_that_overtakes_its_message_is_what_is_answered(alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    receive(device, edit("A1", ASKED))
+    receive(device, message_body("tem piscina?", ref="A1"))
+    work()
+
+    assert "220,00" in bridge.sent[0].body
+
+
+def test_what_another_contact_asked_for_is_not_done_later_either(alpha, bridge):
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    for body in (edit("A1", "outra coisa"), revoke("A1")):
+        receive(device, body.replace(b"5511988887777", b"5511900000000"))
+    receive(device, message_body("oi", ref="A1"))
+
+    message = InboundMessage.objects.get()
+    assert (message.text, message.deleted_at) == ("oi", None)
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["after_it", "before_it"])
+def test_of_two_edits_the_later_one_counts(alpha, is_known):
+    device = make_device(make_agent())
+    edits = (
+        edit("A1", "the second", at=ago(seconds=5), own_ref="E2"),
+        edit("A1", "the first", at=ago(seconds=15), own_ref="E1"),
+    )
+    message = message_body("oi", ref="A1", at=ago(seconds=20))
+    for body in (message, *edits) if is_known else (*edits, message):
+        receive(device, body)
+
+    assert InboundMessage.objects.get().text == "the second"
+
+
+def test_what_was_deleted_before_it_could_be_read_is_not_answered(alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    receive(device, unreadable("A1"), revoke("A1"), message_body(ASKED, ref="A1"))
+    work()
+
+    assert bridge.sent == []
+    message = InboundMessage.objects.get()
+    assert (message.text, message.deleted_at is None) == (ASKED, False)
+
+
+def test_what_was_edited_before_it_could_be_read_is_answered_as_edited(alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    receive(device, unreadable("A1"), edit("A1", ASKED), message_body("tem piscina?", ref="A1"))
+    work()
+
+    assert "220,00" in bridge.sent[0].body
