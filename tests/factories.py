@@ -132,12 +132,19 @@ def receive(device: Device, *bodies: bytes) -> None:
             receiving.receive_entries(entry_ids=batch.entry_ids, token=batch.token)
 
 
-def phone_body(text: str, *, ref: str | None = None, phone: str = "5511988887777") -> bytes:
+def phone_body(
+    text: str,
+    *,
+    ref: str | None = None,
+    phone: str = "5511988887777",
+    at: datetime | None = None,
+) -> bytes:
     """Return what the bridge posts when the phone's owner types in the chat with a contact."""
     return message_body(
         text,
         ref=ref,
         phone=phone,
+        at=at,
         IsFromMe=True,
         Sender="5511900000000@s.whatsapp.net",
         Chat=f"{phone}@s.whatsapp.net",

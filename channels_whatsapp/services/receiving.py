@@ -191,6 +191,7 @@ def _own_message(*, device: Device, event: OwnMessage, now: datetime) -> _Verdic
         now=now,
         kind=event.kind,
         is_old=age_s > device.freshness_s,
+        sent_at=event.sent_at,
         facts=event.facts,
         file=event.file,
         rules=device.rules,

@@ -293,6 +293,7 @@ def record_phone_message(
     now: datetime,
     kind: MessageKind = MessageKind.TEXT,
     is_old: bool = False,
+    sent_at: datetime | None = None,
     facts: Mapping[str, object] | None = None,
     file: IncomingFile | None = None,
     rules: MediaRules | None = None,
@@ -304,6 +305,7 @@ def record_phone_message(
 
     Args:
         is_old: it was typed long ago and only arrives now; it is a record and takes nothing over.
+        sent_at: when it was sent, by the channel's clock; None where the channel does not say.
         facts: what the channel told beside the text.
 
     Returns:
@@ -320,6 +322,7 @@ def record_phone_message(
         entry_agent_id=entry_agent_id,
         person="",
         now=now,
+        sent_at=sent_at,
         kind=kind,
         kept=kept,
     )
@@ -379,6 +382,7 @@ def _record_outside(
     entry_agent_id: int | None,
     person: str,
     now: datetime,
+    sent_at: datetime | None = None,
     kind: MessageKind = MessageKind.TEXT,
     kept: OutboundFile | None = None,
 ) -> Conversation | None:
@@ -411,7 +415,7 @@ def _record_outside(
             "status": OutboundMessage.Status.ACKED,
             "kind": MessageKind.TEXT if kept is None else kind,
             "text": _cut(text),
-            "created_at": now,
+            "created_at": _said_at(sent_at, now),
             "acked_at": now,
         },
     )

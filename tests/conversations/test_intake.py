@@ -7,9 +7,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from channels_whatsapp.models import BridgeEvent
-from conversations.models import InboundMessage
+from conversations.models import Conversation, InboundMessage, OutboundMessage
+from conversations.services import takeover
+from tenants.context import database_now
 from tests.conversations.test_turns import edit, revoke
-from tests.factories import learn, make_agent, make_device, message_body, receive, work
+from tests.factories import (
+    due_now,
+    learn,
+    make_agent,
+    make_device,
+    message_body,
+    phone_body,
+    receive,
+    work,
+)
 
 ASKED = "quanto custa a limpeza?"
 
@@ -87,3 +98,36 @@ def test_what_was_edited_before_it_could_be_read_is_answered_as_edited(alpha, br
     work()
 
     assert "220,00" in bridge.sent[0].body
+
+
+def give_back() -> None:
+    held = Conversation.objects.get()
+    takeover.give_back(conversation_uuid=held.uuid, actor="ana", now=database_now())
+
+
+@pytest.mark.parametrize("late", [timedelta(minutes=1), timedelta(days=2)], ids=["late", "old"])
+def test_what_the_owner_typed_before_a_question_does_not_answer_it(alpha, bridge, late):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    receive(device, phone_body("Oi, aqui é a Rita"), message_body(ASKED))
+    sent_at = datetime.now(UTC) - late
+    receive(device, phone_body("boa tarde!", ref="P1", at=sent_at))
+
+    give_back()
+    due_now()
+    work()
+
+    assert "220,00" in bridge.sent[0].body
+    assert OutboundMessage.objects.get(provider_ref="P1").created_at == sent_at
+
+
+@pytest.mark.parametrize(
+    "told",
+    [datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)],
+    ids=["no_time", "in_the_future"],
+)
+def test_a_clock_that_cannot_be_right_is_not_believed(alpha, told):
+    before = database_now()
+    receive(make_device(make_agent()), phone_body("boa tarde!", at=told))
+
+    assert before <= OutboundMessage.objects.get().created_at <= database_now()
