@@ -14,6 +14,7 @@ from agents.services import assembly
 from conversations.models import (
     Contact,
     Conversation,
+    Draft,
     InboundMessage,
     OutboundFile,
     OutboundMessage,
@@ -23,6 +24,7 @@ from conversations.models import (
 from conversations.services import (
     accumulator,
     attaching,
+    bursts,
     consent,
     describing,
     drafts,
@@ -253,6 +255,7 @@ def edit_message(
     conversation = Conversation.objects.select_for_update().get(pk=row.conversation_id)
     row.text, row.edited_at = _cut(text), edited_at
     row.save(update_fields=["text", "edited_at"])
+    _drop_draft(row, conversation, now=now)
     if _is_pending(row, conversation) and conversation.n_pending:
         conversation.n_pending -= 1  # add_message counts it again
         accumulator.add_message(conversation=conversation, burst=burst, now=now)
@@ -273,6 +276,8 @@ def delete_message(
     conversation = Conversation.objects.select_for_update().get(pk=row.conversation_id)
     row.deleted_at = now
     row.save(update_fields=["deleted_at"])
+    if _drop_draft(row, conversation, now=now):
+        timers.arm(kind=accumulator.TIMER, ref=conversation.pk, due_at=now)  # for those beside it
     if _is_pending(row, conversation) and conversation.n_pending:
         conversation.n_pending -= 1
         conversation.save(update_fields=["n_pending"])
@@ -441,6 +446,22 @@ def _own_message(
     # Under any of its addresses: one who has two phones writes from both.
     is_own = identity.find_contact_id(sender) == row.conversation.contact_id
     return row if is_own else None
+
+
+def _drop_draft(row: InboundMessage, conversation: Conversation, *, now: datetime) -> bool:
+    """Drop the draft that answers a message which was changed; False where none does.
+
+    All that it answered waits again. The conversation is locked.
+    """
+    waiting = Draft.objects.filter(turn=row.turn_id, status=Draft.Status.WAITING)
+    if row.turn_id is None or not waiting.exists():
+        return False
+    freed = drafts.supersede(conversation, reason="its question was changed", now=now)
+    conversation.n_pending += len(freed)
+    conversation.first_pending_at = conversation.first_pending_at or now
+    conversation.save(update_fields=["has_draft", "handled_upto", *bursts.COUNTS])
+    row.turn_id = None
+    return True
 
 
 def _find_conversation(*, sender: Address, account_ref: uuid.UUID) -> Conversation | None:

@@ -82,6 +82,7 @@ _REASONS = {
     # The texts below are written by the services that move conversations and send messages.
     "a person took over": gettext_lazy("a person took over"),
     "a newer message arrived": gettext_lazy("a newer message arrived"),
+    "its question was changed": gettext_lazy("the contact changed what it answers"),
     "an error, see the log": gettext_lazy("an internal error; it was tried again"),
     "its worker was lost": gettext_lazy("its process stopped; it was tried again"),
     "contacts merged": gettext_lazy("two records of the contact were joined"),

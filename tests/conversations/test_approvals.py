@@ -16,6 +16,7 @@ from tenants import timers
 from tenants.audit.models import AuditEntry
 from tenants.context import database_now
 from tenants.models import Timer
+from tests.conversations.test_turns import edit, revoke
 from tests.factories import (
     PEOPLE_TIMERS,
     learn,
@@ -115,6 +116,55 @@ def test_a_newer_message_supersedes_the_draft_and_both_are_answered_together(alp
     ]
     assert [turn.status for turn in Turn.objects.order_by("pk")] == ["superseded", "done"]
     assert Turn.objects.order_by("pk").last().n_messages == 2
+
+
+def test_a_draft_goes_with_the_words_that_it_answers(alpha, bridge):
+    device = drafted(bridge)
+
+    receive(device, edit("A1", "tem estacionamento?"))
+
+    assert (draft().status, Turn.objects.get().status) == ("superseded", "superseded")
+    work()
+    assert (draft().status, Draft.objects.count()) == ("waiting", 2)
+    assert "estacionamento" in draft().text
+
+
+def test_a_draft_goes_with_its_deleted_question(alpha, bridge):
+    device = drafted(bridge, then="send")
+
+    receive(device, revoke("A1"))
+    work()
+    let_pass()
+    work()
+
+    assert bridge.sent == []
+    assert (draft().status, Draft.objects.count()) == ("superseded", 1)
+    assert not Conversation.objects.get().has_draft
+
+
+def test_what_was_asked_beside_a_deleted_question_is_answered_anew(alpha, bridge):
+    device = drafted(bridge)
+    receive(device, message_body("tem estacionamento?", ref="A2"))
+    work()
+
+    receive(device, revoke("A1"))
+    work()
+
+    assert draft().status == "waiting"
+    assert "220" not in draft().text
+    assert draft().turn.n_messages == 1
+
+
+def test_a_change_of_what_was_answered_before_leaves_the_draft(alpha, bridge):
+    device = drafted(bridge)
+    approvals.approve(draft_uuid=draft().uuid, actor="ana", now=database_now())
+    work()
+    receive(device, message_body("tem estacionamento?", ref="A2"))
+    work()
+
+    receive(device, edit("A1", "bom dia"), revoke("A1"))
+
+    assert draft().status == "waiting"
 
 
 def test_a_sticker_supersedes_nothing(alpha, bridge):
