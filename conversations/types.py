@@ -47,6 +47,7 @@ class Silence(StrEnum):
     TOO_LONG = "too_long"
     OPTED_IN = "opted_in"
     UNREADABLE = "unreadable"
+    ARCHIVED = "archived"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from django.utils.translation import override
 from agents.runtime import consent
 from agents.runtime.consent import Wish
 from conversations.models import Contact, Conversation, InboundMessage, OutboundMessage
-from conversations.services import bursts, drafts, outbox
+from conversations.services import bursts, drafts, outbox, takeover
 from conversations.types import Silence
 from tenants.audit.record import record
 from tenants.context import current_schema
@@ -72,7 +72,7 @@ def _opt_out(conversation: Conversation, contact: Contact, *, now: datetime) -> 
         return
     contact.opted_out_at = now
     drafts.supersede(conversation, reason="the contact asked not to be written to", now=now)
-    # What they wrote before it is not answered either, now or when they come back.
+    # What they wrote before it is not answered either, on any device, now or when they come back.
     last = InboundMessage.objects.filter(conversation=conversation).order_by("-pk").first()
     conversation.handled_upto = last.pk if last else conversation.handled_upto
     conversation.n_pending, conversation.n_superseded, conversation.first_pending_at = 0, 0, None
@@ -83,6 +83,7 @@ def _opt_out(conversation: Conversation, contact: Contact, *, now: datetime) -> 
         status=OutboundMessage.Status.CANCELLED,
         failure_reason="the contact asked not to be written to",
     )
+    takeover.set_aside(contact, silence=Silence.OPTED_OUT, now=now)
     # The one message that may still go: it bears the instant of the opting out.
     _tell(conversation, GOODBYE, now=now)
     _note("contact.opted_out", contact, conversation)

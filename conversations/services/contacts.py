@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from conversations.models import Contact, Conversation, InboundMessage, OutboundMessage, Thread
 from conversations.services import bursts, drafts, identity, takeover
+from conversations.types import Silence
 from tenants.audit.record import record
 from tenants.errors import DomainError
 
@@ -164,6 +165,7 @@ def _set_aside(contact: Contact, *, now: datetime) -> None:
     OutboundMessage.objects.filter(
         conversation__contact=contact, status=OutboundMessage.Status.CREATED
     ).update(status=OutboundMessage.Status.CANCELLED, failure_reason="the contact is blocked")
+    takeover.set_aside(contact, silence=Silence.BLOCKED, now=now)
 
 
 def merge(*, first: Contact, second: Contact, actor: str) -> Contact:

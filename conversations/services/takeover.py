@@ -7,10 +7,10 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from conversations.channels import sender_for
-from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn
+from conversations.models import Contact, Conversation, InboundMessage, OutboundMessage, Turn
 from conversations.services import (
     accumulator,
     bursts,
@@ -44,6 +44,9 @@ STOPPED = "taken over by a person"
 OPEN_QUESTIONS_FOR = timedelta(hours=24)
 """How long a contact's message waits for an answer. When the assistant comes back later than that,
 it is no longer a question that somebody is waiting with."""
+
+_WAITING = (Silence.NONE, Silence.HUMAN_MODE, Silence.ARCHIVED)
+"""The silences of a message that the assistant answers when it comes back, if nobody else has."""
 
 _COMMAND = re.compile(bursts.COMMAND, re.IGNORECASE)
 
@@ -205,6 +208,7 @@ def end(conversation: Conversation, *, actor: str, reason: str, now: datetime) -
         actor: a user name, or `TIMER` where time did it.
     """
     drafts.supersede(conversation, reason="archived", now=now)
+    _note_silence(conversation, Silence.ARCHIVED)
     conversation.status = Conversation.Status.ARCHIVED
     conversation.mode_changed_at = conversation.closed_at = now
     conversation.closed_by = "" if actor == TIMER else actor
@@ -214,6 +218,28 @@ def end(conversation: Conversation, *, actor: str, reason: str, now: datetime) -
     events.closed(conversation, person=conversation.closed_by, reason=reason, now=now)
     timers.arm(kind="memory", ref=conversation.pk, due_at=now)
     _hands_changed(conversation, now=now)
+
+
+def set_aside(contact: Contact, *, silence: Silence, now: datetime) -> None:
+    """Note why what waits in a contact's open conversations is not answered, now or later.
+
+    To be called once what is not sent any more is cancelled: a person's answer, too.
+    One statement for all of them, which asks for no lock of a conversation: whoever notes it has
+    one already, and may have to keep to the order of locks.
+    """
+    InboundMessage.objects.filter(
+        ~Exists(
+            _spoken().filter(
+                conversation=OuterRef("conversation"), created_at__gte=OuterRef("received_at")
+            )
+        ),
+        conversation__contact=contact,
+        conversation__status=Conversation.Status.OPEN,
+        received_at__gt=now - OPEN_QUESTIONS_FOR,
+        turn=None,
+        silence_reason__in=_WAITING,
+        deleted_at=None,
+    ).update(silence_reason=silence)
 
 
 def stay(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Conversation:
@@ -377,6 +403,7 @@ def _hands_changed(conversation: Conversation, *, now: datetime) -> None:
 def _take(conversation: Conversation, *, reason: str, holder: str, now: datetime) -> None:
     """Let somebody have a conversation that the assistant had; the row is not saved."""
     _stop_assistant(conversation, reason=reason, now=now)
+    _note_silence(conversation, Silence.HUMAN_MODE)
     conversation.queue_id, conversation.claimed_by = None, holder
     conversation.waiting_since = conversation.answer_due_at = None
     events.taken_over(conversation, person=holder, now=now)
@@ -439,12 +466,8 @@ def _return(conversation: Conversation, *, actor: str, now: datetime) -> None:
 def _unanswered(conversation: Conversation, *, now: datetime) -> list[int]:
     """Return the contact's messages since a person spoke last that still want an answer."""
     spoken = (
-        OutboundMessage.objects.filter(
-            conversation=conversation,
-            origin__in=(OutboundMessage.Origin.PERSON, OutboundMessage.Origin.PHONE),
-        )
-        .exclude(status__in=(OutboundMessage.Status.FAILED, OutboundMessage.Status.CANCELLED))
-        .exclude(origin=OutboundMessage.Origin.PHONE, text__iregex=bursts.COMMAND_SQL)
+        _spoken()
+        .filter(conversation=conversation)
         .order_by("-created_at")
         .values_list("created_at", flat=True)
         .first()
@@ -456,13 +479,35 @@ def _unanswered(conversation: Conversation, *, now: datetime) -> list[int]:
             conversation=conversation,
             received_at__gt=since,
             turn=None,
-            silence_reason__in=(Silence.NONE, Silence.HUMAN_MODE),
+            silence_reason__in=_WAITING,
             deleted_at=None,
         )
         .exclude(kind__in=(MessageKind.REACTION, MessageKind.STICKER))
         .order_by("pk")
         .values_list("pk", flat=True)
     )
+
+
+def _spoken() -> QuerySet[OutboundMessage]:
+    """Return what people wrote to contacts."""
+    return (
+        OutboundMessage.objects.filter(
+            origin__in=(OutboundMessage.Origin.PERSON, OutboundMessage.Origin.PHONE)
+        )
+        .exclude(status__in=(OutboundMessage.Status.FAILED, OutboundMessage.Status.CANCELLED))
+        .exclude(origin=OutboundMessage.Origin.PHONE, text__iregex=bursts.COMMAND_SQL)
+    )
+
+
+def _note_silence(conversation: Conversation, silence: Silence) -> None:
+    """Note why what the assistant was about to answer is not answered."""
+    InboundMessage.objects.filter(
+        conversation=conversation,
+        pk__gt=conversation.handled_upto,
+        turn=None,
+        silence_reason=Silence.NONE,
+        deleted_at=None,
+    ).update(silence_reason=silence)
 
 
 def _drop_unsent_answers(conversation: Conversation, *, since: datetime) -> None:

@@ -31,6 +31,7 @@ _SILENCES: Mapping[str, object] = {
     Silence.UNREADABLE: gettext_lazy(
         "WhatsApp could not decrypt this message. It usually comes again by itself."
     ),
+    Silence.ARCHIVED: gettext_lazy("Not answered: the conversation was closed before."),
     Silence.NO_AGENT: gettext_lazy("Not answered: this device has no agent."),
 }
 

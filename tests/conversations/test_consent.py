@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+import pytest
 from django.db import transaction
 from django.utils import timezone
 from django_tenants.utils import tenant_context
@@ -14,7 +15,7 @@ from conversations.models import Contact, Conversation, InboundMessage, Outbound
 from conversations.services import consent, outbox, replying, takeover
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
-from tests.factories import learn, make_agent, make_device, message_body, receive, work
+from tests.factories import due_now, learn, make_agent, make_device, message_body, receive, work
 from tests.fakes.bridge import FakeBridge
 from tests.workers import at_once
 
@@ -174,3 +175,55 @@ def test_two_wishes_at_once_are_confirmed_once(committed_alpha: Tenant, bridge: 
     assert len(ids) == 2
     assert OutboundMessage.objects.count() == 1
     assert AuditEntry.objects.filter(action="contact.opted_out").count() == 1
+
+
+def silences() -> dict[str, str]:
+    return dict(InboundMessage.objects.values_list("provider_ref", "silence_reason"))
+
+
+def test_what_waited_on_any_device_is_set_aside_and_stays_so(
+    alpha: Tenant, bridge: FakeBridge
+) -> None:
+    learn()
+    agent = make_agent()
+    first = make_device(agent, bridge_url=bridge.url, name="um", quiet_s=30.0)
+    second = make_device(agent, bridge_url=bridge.url, name="dois", quiet_s=30.0)
+    receive(first, message_body("quanto custa a limpeza?", ref="A1"))
+    receive(second, message_body("tem piscina?", ref="B1"), message_body(STOP, ref="B2"))
+    assert silences() == dict.fromkeys(("A1", "B1", "B2"), "opted_out")
+
+    receive(second, message_body("voltar", ref="B3"))
+    receive(first, message_body("tem estacionamento?", ref="A2"))
+    due_now()
+    work()
+
+    assert list(Turn.objects.values_list("n_messages", flat=True)) == [1]
+    assert "220" not in "".join(texts(bridge))
+
+
+@pytest.mark.parametrize("is_sent", [True, False], ids=["answered", "answer_not_sent"])
+def test_what_was_set_aside_while_a_person_had_it_is_not_answered_when_they_give_it_back(
+    alpha: Tenant, bridge: FakeBridge, is_sent: bool
+) -> None:
+    device = device_of(bridge)
+    receive(device, message_body("tem piscina?", ref="A1"))
+    held = Conversation.objects.get().uuid
+    takeover.take_over(conversation_uuid=held, actor="ana", now=timezone.now())
+    replying.reply_as_person(conversation_uuid=held, text="Temos.", actor="ana", now=timezone.now())
+    if is_sent:
+        work()
+    receive(device, message_body("quanto custa a limpeza?", ref="A2"))
+    receive(device, message_body(STOP, ref="A3"), message_body("voltar", ref="A4"))
+
+    takeover.give_back(conversation_uuid=held, actor="ana", now=timezone.now())
+    due_now()
+    work()
+
+    assert not Turn.objects.exists()
+    # What the person has answered keeps its own reason.
+    assert silences() == {
+        "A1": "human_mode" if is_sent else "opted_out",
+        "A2": "opted_out",
+        "A3": "opted_out",
+        "A4": "opted_in",
+    }

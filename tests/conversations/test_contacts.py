@@ -15,7 +15,7 @@ from conversations.models import (
     InboundMessage,
     OutboundMessage,
 )
-from conversations.services import contacts, identity, triggering
+from conversations.services import contacts, identity, takeover, triggering
 from conversations.types import Address
 from tenants.audit.models import AuditEntry
 from tenants.context import database_now
@@ -128,6 +128,24 @@ def test_who_is_blocked_is_stored_and_never_answered(alpha, bridge):
     receive(device, message_body("quanto custa a limpeza?"))
     work()
     assert OutboundMessage.objects.count() == 1  # to the new question alone
+
+
+def test_what_waited_at_the_block_says_why_it_is_not_answered_then_or_later(alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    receive(device, message_body("quanto custa a limpeza?"))
+    contact, held = Contact.objects.get(), Conversation.objects.get().uuid
+    for is_blocked in (True, False):
+        contacts.set_blocked(
+            contact=contact, is_blocked=is_blocked, actor="ana", now=database_now()
+        )
+    assert InboundMessage.objects.get().silence_reason == "blocked"
+
+    takeover.take_over(conversation_uuid=held, actor="ana", now=database_now())
+    takeover.give_back(conversation_uuid=held, actor="ana", now=database_now())
+    work()
+
+    assert not OutboundMessage.objects.exists()
 
 
 @pytest.mark.parametrize("policy", ["ignore", "mention"])

@@ -10,7 +10,7 @@ from django_tenants.utils import tenant_context
 from agents.models import Agent
 from channels_whatsapp.models import BridgeEvent
 from conversations.models import Conversation, InboundMessage, OutboundMessage, Turn
-from conversations.services import replying, takeover
+from conversations.services import lifecycle, replying, takeover
 from tenants import timers
 from tenants.audit.models import AuditEntry
 from tenants.context import database_now
@@ -70,6 +70,35 @@ def test_typing_on_the_phone_takes_the_conversation_and_silences_the_assistant(a
     assert AuditEntry.objects.filter(
         action="conversation.taken_over", actor=takeover.PHONE
     ).exists()
+
+
+@pytest.mark.parametrize("by", ["panel", "phone"])
+def test_what_waited_at_the_taking_over_says_that_it_was_left_to_a_person(alpha, by):
+    device = make_device(make_agent())
+    receive(device, message_body("quanto custa a limpeza?"))
+
+    if by == "panel":
+        take()
+    else:
+        receive(device, phone_body("custa 220"))
+
+    assert InboundMessage.objects.get().silence_reason == "human_mode"
+
+
+def test_what_waited_at_the_end_says_so_and_is_answered_where_it_is_given_back(alpha, bridge):
+    learn()
+    receive(
+        make_device(make_agent(), bridge_url=bridge.url), message_body("quanto custa a limpeza?")
+    )
+    held, now = conversation().uuid, database_now()
+    takeover.archive(conversation_uuid=held, actor="ana", now=now)
+    assert InboundMessage.objects.get().silence_reason == "archived"
+
+    lifecycle.reopen(conversation_uuid=held, actor="ana", now=now)
+    takeover.give_back(conversation_uuid=held, actor="ana", now=now)
+    work()
+
+    assert "220,00" in bridge.sent[0].body
 
 
 def test_the_time_of_return_is_the_agents(alpha, bridge):
