@@ -108,10 +108,12 @@ _SPELT_WORD = rf"(?:{'|'.join(_SPELT)}|mil|milhao|milhoes)"
 _SPELT_NUMBER = rf"\b(?!(?<=\d )mil)((?:{_SPELT_WORD}(?: e | )){{1,{MAX_SPELT}}})"
 _SPELT_MONEY = re.compile(rf"{_SPELT_NUMBER}(?:de )?({_CURRENCY})\b")
 _SPELT_PRICE = re.compile(
-    r"\b(?:cust(?:a|am|aria)|cobr(?:a|am|amos)|sa(?:i|em|indo)|fica(?:m|ndo)?|valem?|(?:valor|preco) e|"
-    r"(?:faco|fazemos|deixo|deixamos)(?= por))(?: a partir de| de| por| a| em)?(?: so| apenas| somente)? "
+    r"\b(?:cust(?:a|am|aria)|cobr(?:a|am|amos)|sa(?:i|em|indo)|fica(?:m|ndo)?|valem?|"
+    r"(?:valor|preco) e|(?:faco|fazemos|deixo|deixamos)(?= por))"
+    r"(?: a partir de| de| por| a| em)?(?: so| apenas| somente)? "
     rf"({_SPELT_WORD}(?:(?: e | ){_SPELT_WORD}){{0,{MAX_SPELT}}})"
-    r"(?=\s*(?:[.,;:!?)\n]|$)| (?:a vista|n[oa]|cada|por|em|com|ou|par?a|pra|so|e)\b)"
+    r"(?=\s*(?:[.,;:!?)\n]|$)"
+    r"| (?:a vista|n[oa]|cada|por|em|com|ou|par?a|pra|so|e)\b)"
 )
 """An amount without its currency, as it is said: "sai por cento e cinquenta"."""
 
