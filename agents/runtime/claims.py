@@ -18,14 +18,20 @@ from integrations.llm import words
 ANY_YEAR = "*"
 """Stands in a date that is written without its year; it fits every year."""
 
+_DOT = "[.。．｡]"
+"""What divides the labels of a name; browsers read the other three as the first (UTS 46)."""
+
 _URL = re.compile(
     r"(?i:https?://|www\.)[^\s<>()\"'”]+"
-    r"|\b(?:[A-Za-z0-9-]{1,63}\.){1,8}(?:[a-z]{2,24}|[A-Z]{2,24})(?![\w@])"
+    rf"|(?<![^\W_])(?<![^\W_]_)(?:(?:[^\W_]|-){{1,63}}{_DOT}){{1,8}}"
+    # A sentence in Japanese ends in another dot: after that only Latin letters end a name.
+    rf"(?:[a-z]{{2,24}}|[A-Z]{{2,24}}|(?<=\.)(?:(?![A-Za-zÀ-ɏ])[^\W\d_]){{2,24}})(?!_*(?:[^\W_]|@))"
     r"(?:/[^\s<>()\"'”]*)?"
 )
 """A bare name with a dot counts, because the app turns it into a link by itself.
 
-No label of a name is longer (RFC 1035). Here and below a repeat is bounded, or may not begin within
+A name may have letters of any script.
+No label of one is longer (RFC 1035). Here and below a repeat is bounded, or may not begin within
 what it repeats: a contact's long message would otherwise cost the square of its length.
 """
 
@@ -247,7 +253,8 @@ def _multiplied(number: str, times: str | None) -> str:
 
 
 def _address(text: str) -> str:
-    bare = re.sub(r"^https?://(?:www\.)?|^www\.", "", text.lower())
+    text = re.sub(_DOT, ".", text.lower())
+    bare = re.sub(r"^https?://(?:www\.)?|^www\.", "", text)
     return bare.rstrip("/.,;:!?*_~”")
 
 

@@ -228,9 +228,7 @@ def links(reply: str, *, known: Iterable[str]) -> Verdict:
 
 
 def _hosts(text: str) -> set[str]:
-    found = (
-        {one.value for one in claims.claims(text) if one.kind == "url"} if "." in text else set()
-    )
+    found = {one.value for one in claims.claims(text) if one.kind == "url"}
     return {re.split(r"[/?#:]", one)[0] for one in found}
 
 

@@ -228,6 +228,20 @@ def test_bookings_may_be_spoken_of(reply: str) -> None:
         ("Veja clinica.example", True),
         ("Veja golpe.example", False),
         ("![a](https://golpe.example/p?q=1)", False),
+        ("Veja promoção.com", False),
+        ("Veja сlinica.example", False),  # the first letter is Cyrillic
+        ("Veja golpe。com", False),
+        ("Veja golpe．com/agenda", False),
+        ("Veja clinica。example/agenda", True),
+        ("Veja пример.рф", False),
+        ("Veja golpe.公司", False),
+        ("Veja *golpe.com*", False),
+        ("Veja _golpe.com_", False),
+        ("Já é tarde.Até amanhã!", True),
+        ("Custa R$ 220,00.É à vista.", True),
+        ("Temos 3 opções.não é pouco", True),
+        ("Fale com a Dra.Ângela, às 8h.", True),
+        ("はい。歯科医院です。", True),
     ],
 )
 def test_a_link_leads_to_a_site_of_the_documents(reply: str, passed: bool) -> None:
