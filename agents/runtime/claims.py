@@ -76,6 +76,9 @@ _TIME = re.compile(
 )
 _DIGITS = r"(?<!\d)(?<!\d[.,])(\d+(?:[.,]\d+)*)"
 _PERCENT = re.compile(rf"{_DIGITS}\s?(?:%|por cento|percent)")
+HALF = re.compile(r"\bpela metade\b(?! d[oae]s? (?!preco|valor))|\bmetade do preco\b")
+"""A percentage in words."""
+
 _CURRENCIES = {
     "r$": "", "reais": "", "real": "", "conto": "", "contos": "", "$": "$", "us$": "usd",
     "u$": "usd", "usd": "usd", "dolar": "usd", "dolares": "usd", "dollar": "usd", "dollars": "usd",
@@ -198,6 +201,7 @@ def claims(text: str) -> tuple[Claim, ...]:
     take(_SPELT_COUNT, "count", _spelt_count)
     take(_SPELT_PRICE, "money", _spelt_price)
     take(_MONEY, "money", _money)
+    take(HALF, "percent", lambda _: "50")
     take(_PERCENT, "percent", lambda match: canonical_number(match[1]))
     for match in _TIME_RANGE.finditer(rest):
         found += [Claim("time", f"{int(hour)}:00", match[0]) for hour in match.groups()]

@@ -50,7 +50,10 @@ _TAG = re.compile(
     r"message|line)\b|javascript:|\bon(?:error|load|click)\s*=",
     re.IGNORECASE,
 )
-_NEGATES = re.compile(r"\b(?:nao|nunca|jamais|nem|sem|never|not|no)\b[^.!?;]{0,40}$")
+_NEGATES = re.compile(
+    # "Se não gostar, devolvemos tudo" promises, and so does "não se preocupe, é de graça".
+    r"(?<!\bse )\b(?:nao(?! se preocup)|nunca|jamais|nem|sem|never|not|no)\b[^.!?;]{0,40}$"
+)
 _ASKS_SECRET = re.compile(
     r"\b(?:inform[ae]r?|envi[ae]r?|mand[ae]r?|pass[ae]r?|dig[ao]|digit[ae]r?|confirm[ae]r?|preciso|"
     r"precisamos|qual(?: e)?|me de|forneca|compartilh[ae]|escrev[ae]|peca|send|give|tell|"
@@ -65,12 +68,17 @@ _PROMISES = tuple(
     for pattern in (
         r"\b(?:descontos?|cupo(?:m|ns)|abatimento|discounts?|coupons?)\b",
         r"\b(?:gratis|gratuit[oa]s?|de graca|cortesia|brindes?|sem (?:nenhum )?custo|"
-        r"isent[oa]s?|isencao|"
+        r"isent[oa]s?|isencao|nao custam? nada(?! \w+[aei]r\b)|nao pag(?:a|am|ara) nada|"
+        r"sem pagar nada|custo zero|zero custo|por (?:nossa|minha) conta|por conta da casa|"
+        r"na faixa(?=\W*$|[!.,;]| p(?:a)?ra voce)|"
         r"free of charge|for free|gifts?)\b",
+        r"\blev[ae]r? (?:[2-9]|dois|duas|tres|quatro)\b[^.!?]{0,20}"
+        r"\bpag(?:a|ue|ar|ando) (?:so |apenas |somente )?(?:\d|uma?|dois|duas|tres)\b",
         r"\b(?:garant(?:imos|ia|ias|ido|ida|o|e|em)|asseguramos|asseguro|prometemos|prometo|promessa|"
         r"comprometemos|comprometo|guarantee[ds]?|warrant(?:y|ies)|promise[ds]?)\b",
         r"\b(?:juridicamente|legalmente|oferta firme|vinculante|legally binding)\b",
         r"\b(?:reembols\w+|estorn\w+|devolvemos|devolucao do (?:dinheiro|valor)|"
+        r"devolv\w+ (?:\w+ ){0,3}(?:dinheiro|valor|quantia|tudo)|dinheiro de volta|"
         r"indeniza\w+|refunds?)\b",
         r"\b(?:amanha|hoje mesmo|ainda hoje|agora mesmo|imediatamente|em (?:poucos|"
         r"alguns) (?:minutos|"
@@ -302,6 +310,8 @@ def discount(reply: str, *, limit: int) -> Verdict:
     for sentence in quoting.sentences(words.fold(reply)):
         if _REDUCES.search(sentence):
             found += [m[0] for m in _SHARE.finditer(sentence) if _percent(m[1]) > limit]
+        if limit < 50:
+            found += [m[0] for m in claims.HALF.finditer(sentence)]
     return Verdict("discount", not found, tuple(found))
 
 

@@ -176,6 +176,62 @@ def test_a_promise_needs_a_document_that_promises(reply: str, passed: bool) -> N
 
 
 @pytest.mark.parametrize(
+    ("reply", "written"),
+    [
+        ("O retorno não custa nada.", "O retorno é gratuito."),
+        ("O clareamento sai a custo zero.", "Clareamento: custo zero."),
+        ("O retorno fica por nossa conta.", "O retorno é por nossa conta."),
+        ("Hoje a limpeza sai na faixa!", "A limpeza de hoje é de graça."),
+        ("Você leva duas e paga uma.", "Leve 2 limpezas, pague 1!"),
+        ("Te devolvo o dinheiro.", "Devolvemos o dinheiro em 7 dias."),
+        ("Se não gostar, a gente devolve tudo.", "Há reembolso."),
+        ("Não se preocupe, é de graça!", "O retorno é gratuito."),
+        ("É o seu dinheiro de volta.", "Seu dinheiro de volta em 7 dias."),
+    ],
+)
+def test_a_gift_in_any_words_needs_a_document_that_gives_it(reply: str, written: str) -> None:
+    assert not guardrails.promises(examined(reply), known=["Limpeza: R$ 220,00."]).passed
+    assert guardrails.promises(examined(reply), known=["Hoje mesmo.", written]).passed
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Os preços ficam na faixa de R$ 220,00.",
+        "Atendemos na faixa etária de 6 a 12 anos.",
+        "O estacionamento é por sua conta.",
+        "Não custa nada perguntar!",
+        "Leve um documento com foto e pague uma taxa na recepção.",
+        "Leve dois documentos.",
+        "Não temos cupons, brindes nem descontos.",
+        "Se não comparecer, não há reembolso.",
+        "Não devolvemos o valor da consulta.",
+        "O paciente devolve o aparelho no fim do tratamento.",
+        "No retorno metade do tratamento está feita.",
+    ],
+)
+def test_words_near_a_gift_give_nothing(reply: str) -> None:
+    assert guardrails.promises(examined(reply), known=["Limpeza: R$ 220,00."]).passed
+
+
+@pytest.mark.parametrize(
+    ("passage", "passed"),
+    [
+        ("Limpeza: R$ 220,00, com 7% de desconto no Pix.", False),
+        ("Às segundas a limpeza tem 50% de desconto.", True),
+        ("Às segundas a limpeza sai pela metade do preço.", True),
+    ],
+)
+def test_half_a_price_is_a_percentage(passage: str, passed: bool) -> None:
+    reply = "Às segundas a limpeza sai pela metade do preço."
+    found = evidence.examine(reply, passages=[Evidence("1", passage, "tabela.csv")])
+
+    assert guardrails.grounding(found).passed is passed
+    assert guardrails.discount(reply, limit=50).passed
+    assert not guardrails.discount(reply, limit=49).passed
+
+
+@pytest.mark.parametrize(
     "reply",
     [
         "Sua limpeza foi agendada com sucesso!",
