@@ -195,7 +195,7 @@ class _Reader:
             held = self._list or ("", 0)
             if name == "numId":
                 self._list = (value, held[1])
-            elif name == "ilvl" and value.isdigit():
+            elif name == "ilvl" and value.isdecimal():
                 self._list = (held[0], int(value))
         elif "pPr" not in inside:
             self._run = self._run.changed(name, attributes)
@@ -209,7 +209,7 @@ class _Reader:
             paragraph.look, paragraph.level = style.look, style.level
             paragraph.is_skipped = style.is_contents
             self._list = self._list or style.list
-        elif name == "outlineLvl" and value.isdigit() and int(value) < 9:
+        elif name == "outlineLvl" and value.isdecimal() and int(value) < 9:
             paragraph.level = int(value) + 2
 
     def _table_property(self, name: str, value: str, attributes: dict[str, str]) -> None:
@@ -218,7 +218,7 @@ class _Reader:
         row = self._tables[-1].rows[-1]
         if name == "tblHeader":
             row.is_head = is_on(attributes)
-        elif row.cells and name == "gridSpan" and value.isdigit():
+        elif row.cells and name == "gridSpan" and value.isdecimal():
             row.cells[-1].span = min(int(value), MAX_COLUMNS)
         elif row.cells and name == "vMerge":
             row.cells[-1].is_continued = value != "restart"

@@ -47,7 +47,7 @@ class Look:
             return replace(self, is_struck=is_on(attributes))
         if name == "dstrike":
             return replace(self, is_struck_twice=is_on(attributes))
-        if name == "sz" and attributes.get("val", "").isdigit():
+        if name == "sz" and attributes.get("val", "").isdecimal():
             return replace(self, size=int(attributes["val"]) / 2)
         return self
 
@@ -141,11 +141,11 @@ def _add(held: _Written, name: str, attributes: dict[str, str]) -> None:
             held.name = value.strip()
         case "basedOn":
             held.based_on = value
-        case "outlineLvl" if value.isdigit():
+        case "outlineLvl" if value.isdecimal():
             held.outline = int(value)
         case "numId":
             held.num_id = value
-        case "ilvl" if value.isdigit():
+        case "ilvl" if value.isdecimal():
             held.num_level = int(value)
         case "b" | "sz" | "vanish" | "strike" | "dstrike":
             held.changes = (*held.changes[-50:], (name, attributes))
@@ -173,7 +173,7 @@ class _Level:
             self.form = value
         elif name == "lvlText":
             self.pattern = value[:40]
-        elif name == "start" and value.isdigit():
+        elif name == "start" and value.isdecimal():
             self.start = int(value)
 
 
@@ -209,7 +209,7 @@ class Numbering:
             elif name == "lvl":
                 level = _Level()
                 at = attributes.get("ilvl", "0")
-                if not number and at.isdigit():
+                if not number and at.isdecimal():
                     levels.setdefault(definition, {})[int(at)] = level
             else:
                 level.take(name, attributes.get("val", ""))

@@ -33,6 +33,10 @@ _LAST_DAY = 2_958_465  # 31/12/9999
 # Until then the serial number counts a 29 February 1900 that never was.
 _FALSE_LEAP_DAY = 60
 MAX_FORMAT = 255  # characters; what Excel allows
+# More digits than a workbook keeps: as many would be made up.
+MAX_WRITTEN = 10**15
+# Each such comma leaves out three digits: it follows the last one before the decimals, or all.
+_THOUSANDS = re.compile(r",+(?=\.|%*$)")
 
 Token = tuple[str, str]  # its kind, what it says
 
@@ -106,21 +110,26 @@ def _words(tokens: list[Token]) -> str:
 def _number(value: float, tokens: list[Token]) -> str:
     n_percents = sum(1 for token in tokens if token == ("sign", "%"))
     try:
-        amount = Decimal(repr(value)) * 100**n_percents
+        amount = Decimal(repr(value)) * 100**n_percents / 1000 ** _n_thousands(tokens)
     except InvalidOperation:
         return ""
-    digits = [at for at, (kind, _) in enumerate(tokens) if kind == "digit"]
-    if not digits or any(kind == "scale" for kind, _ in tokens):
+    spots = [at for at, (kind, _) in enumerate(tokens) if kind in ("general", "digit")]
+    first, last = spots[0], spots[-1]
+    if amount >= MAX_WRITTEN:
+        written = f"{amount.normalize():.10g}".replace(".", ",")
+    elif any(kind in ("general", "scale") for kind, _ in tokens):
         written = general(float(amount))
-        spots = [at for at, (kind, _) in enumerate(tokens) if kind in ("general", "digit")]
-        first, last = spots[0], spots[-1]
     else:
-        first, last = digits[0], digits[-1]
         written = _digits(amount, tokens[first : last + 1])
     before = _around(tokens[:first])
     after = _around(tokens[last + 1 :])
     gap = " " if before.endswith(("$", "€", "£")) else ""
     return " ".join(f"{before}{gap}{written}{after}".split())
+
+
+def _n_thousands(tokens: list[Token]) -> int:
+    signs = "".join(said for kind, said in tokens if kind in ("digit", "sign"))
+    return sum(len(commas) for commas in _THOUSANDS.findall(signs))
 
 
 def _around(tokens: list[Token]) -> str:
@@ -135,14 +144,15 @@ def _digits(amount: Decimal, tokens: list[Token]) -> str:
         return _masked(amount, tokens)
     signs = "".join(said for _, said in tokens)
     whole, _, decimals = signs.partition(".")
+    is_grouped = "," in whole.rstrip(",")
     places = min(len(decimals.replace(",", "")), 10)
     rounded = amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
-    written = f"{rounded:,f}" if "," in whole else f"{rounded:f}"
+    written = f"{rounded:,f}" if is_grouped else f"{rounded:f}"
     before, _, after = written.partition(".")
     least = decimals.replace(",", "").rfind("0") + 1
     while len(after) > least and after.endswith("0"):
         after = after[:-1]
-    before = before.rjust(whole.count("0"), "0") if "," not in whole else before
+    before = before.rjust(whole.count("0"), "0") if not is_grouped else before
     before = before.replace(",", ".")
     return f"{before},{after}" if after else before
 

@@ -152,7 +152,7 @@ def _formats(package: Package, part: str) -> Iterator[tuple[str, _Font]]:
             continue
         if name in ("fonts", "cellXfs"):
             where = name
-        elif name == "numFmt" and attributes.get("numFmtId", "").isdigit():
+        elif name == "numFmt" and attributes.get("numFmtId", "").isdecimal():
             codes[int(attributes["numFmtId"])] = attributes.get("formatCode", "General")
         elif name == "font" and where == "fonts":
             fonts.append(_Font())
@@ -171,7 +171,7 @@ def _is_on(attributes: dict[str, str]) -> bool:
 
 
 def _number(written: str | None) -> int:
-    return int(written) if written and written.isdigit() else 0
+    return int(written) if written and written.isdecimal() else 0
 
 
 @dataclass(frozen=True, slots=True)

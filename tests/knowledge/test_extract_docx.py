@@ -115,6 +115,12 @@ def test_tracked_deletions_and_second_forms_of_drawings_are_not_read() -> None:
     assert reading.extract(word(body)).blocks == (Paragraph(text="Custa 50."),)
 
 
+def test_a_sign_that_is_no_number_does_not_fail_the_document() -> None:
+    body = '<w:p><w:pPr><w:outlineLvl w:val="²"/></w:pPr><w:r><w:t>Custa 50.</w:t></w:r></w:p>'
+
+    assert reading.extract(word(body)).blocks == (Paragraph(text="Custa 50."),)
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [

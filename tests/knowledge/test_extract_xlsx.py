@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import zipfile
 from datetime import date, datetime, time
 
 import openpyxl
@@ -82,6 +84,12 @@ def test_values_are_shown_as_people_write_them() -> None:
         (1.5, "[h]:mm", "36:00"),
         (1e300, "dd/mm/yyyy", "1e+300"),
         (5, "@", "5"),
+        (1e27, "0.00", "1e+27"),
+        (1e300, "0%%%%%%%%", "1e+316%%%%%%%%"),
+        (1234567, "#,##0,", "1.235"),
+        (1234567, '0.0,," mi"', "1,2 mi"),
+        (1234567, "0,.0%", "123456,7%"),
+        (1234567, "#,##0.00", "1.234.567,00"),
     ],
 )
 def test_formats(value: float, code: str, shown: str) -> None:
@@ -186,6 +194,18 @@ def test_a_formula_is_its_last_result_and_a_text_what_is_not_crossed_out_in_it()
     )
 
     assert xlsx.extract(content).blocks[1:] == (Row(columns=(), cells=("Total", "3")),)
+
+
+def test_a_sign_that_is_no_number_does_not_fail_the_book() -> None:
+    workbook, _ = book(("Item", "Valor"), ("Corte", 50))
+    with zipfile.ZipFile(io.BytesIO(saved(workbook))) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet] = parts[sheet].replace(b'<row r="2"', '<row r="²"'.encode())
+
+    row = xlsx.extract(packed(parts)).blocks[-1]
+
+    assert row == Row(columns=("Item", "Valor"), cells=("Corte", "50,00"))
 
 
 @pytest.mark.parametrize(
