@@ -8,15 +8,15 @@ from knowledge import text
 from knowledge.extract import decoding, lines
 from knowledge.types import Block, Extracted, Heading, Paragraph, Row
 
-_HEADING = re.compile(r"^\s{0,3}(#{1,6})\s+(.+?)\s*#*$")
+_HEADING = re.compile(r"^\s{0,3}(#{1,6})\s+(.+)$")
 _UNDERLINE = re.compile(r"^\s{0,3}(=+|-{3,})\s*$")
 _BOLD_QUESTION = re.compile(r"^\*\*([^*]+\?)\*\*$")
 _RULE = re.compile(r"^\s{0,3}([-*_])(\s*\1){2,}\s*$")
 _TABLE_RULE = re.compile(r"^:?-+:?$")
 _FENCE = re.compile(r"^\s{0,3}(```|~~~)")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_IMAGE = re.compile(r"!\[([^\]\n]*)\]\([^)\n]*\)")
-_LINK = re.compile(r"\[([^\]\n]+)\]\(([^)\s]+)[^)\n]*\)")
+_IMAGE = re.compile(r"!\[([^\[\]\n]*)\]\([^)\n]*\)")
+_LINK = re.compile(r"\[([^\[\]\n]+)\]\(([^)\s]++)[^)\n]*\)")
 _STRUCK = re.compile(r"~~(?=\S)[^~]+(?<=\S)~~")
 _MARKS = re.compile(r"\*\*|__|`|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)")
 
@@ -30,7 +30,8 @@ def extract(content: bytes) -> Extracted:
     Raises:
         Unreadable: no text in it.
     """
-    source = _COMMENT.sub("", _without_front_matter(decoding.decode(content)))
+    source = _without_front_matter(decoding.decode(content))
+    source = _replace(_COMMENT, "", source, closed_by="-->")
     all_lines = source.split("\n")
     reader = _Reader(full=lines.full_length(all_lines))
     for line in all_lines:
@@ -69,7 +70,8 @@ class _Reader:
     def _is_heading(self, line: str, stripped: str) -> bool:
         level, title = 0, ""
         if found := _HEADING.match(line):
-            level, title = len(found[1]), found[2]
+            title = found[2].strip()
+            level, title = len(found[1]), title.rstrip("#") or title
         elif found := _BOLD_QUESTION.match(stripped):
             level, title = _QUESTION_LEVEL, found[1]
         elif len(self._text) == 1 and (found := _UNDERLINE.match(line)):
@@ -114,6 +116,15 @@ def _cells(line: str) -> list[str]:
 
 def _plain(marked: str) -> str:
     marked = _STRUCK.sub("", marked)
-    marked = _IMAGE.sub(r"\1", marked)
-    marked = _LINK.sub(r"\1 (\2)", marked)
+    marked = _replace(_IMAGE, r"\1", marked, closed_by=")")
+    marked = _replace(_LINK, r"\1 (\2)", marked, closed_by=")")
     return _MARKS.sub("", marked)
+
+
+def _replace(pattern: re.Pattern[str], by: str, source: str, *, closed_by: str) -> str:
+    """Replace what ends with `closed_by`, in a time that grows as the text does.
+
+    Behind the last of these every beginning would be followed to the end of the text, in vain.
+    """
+    head, end, rest = source.rpartition(closed_by)
+    return pattern.sub(by, head + end) + rest

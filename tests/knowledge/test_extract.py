@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import codecs
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -128,6 +129,34 @@ def test_markdown_keeps_what_only_looks_like_a_mark() -> None:
     assert block == Paragraph(
         text="Escreva para ana_maria@x.example, 2 * 3 = 6, e a senha é secreta."
     )
+
+
+@pytest.mark.parametrize(
+    "begun",
+    ["<!-- ", "![", "![](", "![a](b ", "[", "[a", "[a](", "[a](b ", "[a](![]()", "~~a ", "**a"],
+)
+def test_markdown_that_begins_much_and_ends_nothing_is_read_soon(begun: str) -> None:
+    source = (begun * 30_000).encode()
+    began = time.process_time()
+
+    assert markdown.extract(source).blocks
+
+    assert time.process_time() - began < 4
+
+
+@pytest.mark.parametrize("ended", ["]", ")", "](x)", "-->", "# a" + " " * 100_000 + "b"])
+def test_markdown_that_ends_once_what_it_begins_often_is_read_soon(ended: str) -> None:
+    source = f"{'[' * 50_000}{'![' * 50_000}{'[a](' * 50_000}{'<!--' * 50_000}\n{ended}".encode()
+    began = time.process_time()
+
+    markdown.extract(source)
+
+    assert time.process_time() - began < 4
+
+
+@pytest.mark.parametrize("line", ["# Guia", "# Guia #", "#  Guia  ###  "])
+def test_markdown_closes_a_title_as_its_writer_likes(line: str) -> None:
+    assert markdown.extract(line.encode()).blocks == (Heading(level=1, text="Guia"),)
 
 
 def test_markdown_without_what_is_crossed_out() -> None:
