@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 
 from knowledge import text
@@ -13,6 +14,8 @@ from knowledge.types import Extracted, Paragraph, Problem, Row, Unreadable
 SEPARATORS = ";,\t|"
 N_SAMPLE = 30  # rows looked at to find the separator
 MAX_ROWS = 20_000
+# Excel takes the separator from a first line such as this.
+_STATED = re.compile(rf'\s*"?sep=([{SEPARATORS}])"?[ ]*\n', re.IGNORECASE)
 
 
 def extract(content: bytes) -> Extracted:
@@ -22,7 +25,10 @@ def extract(content: bytes) -> Extracted:
         Unreadable: no table in it, or more than `MAX_ROWS` rows.
     """
     source = decoding.decode(content)
-    rows = _read(source, separator=_find_separator(source), n_rows=MAX_ROWS + N_SAMPLE)
+    if found := _STATED.match(source):
+        source = source[found.end() :]
+    separator = found[1] if found else _find_separator(source)
+    rows = _read(source, separator=separator, n_rows=MAX_ROWS + N_SAMPLE)
     if len(rows) > MAX_ROWS:
         raise Unreadable(Problem.TOO_LONG)
     blocks = tabular.to_blocks([tabular.Line(cells=tuple(row)) for row in rows])

@@ -226,6 +226,8 @@ Ana, gerente
         ),
         pytest.param(PRICES.replace("\n", "\r\n").encode("utf-8-sig"), id="Excel"),
         pytest.param(("\n\n" + PRICES + ";\n").encode(), id="blank rows"),
+        pytest.param(("sep=;\r\n" + PRICES).encode("utf-8-sig"), id="separator stated"),
+        pytest.param(('"sep=|"\n' + PRICES.replace(";", "|")).encode(), id="stated in quotes"),
     ],
 )
 def test_a_table_is_read_whatever_separates_its_cells(content: bytes) -> None:
