@@ -12,7 +12,7 @@ from channels_chatwoot.models import Inbox, Thread
 from channels_chatwoot.services import inboxes
 from channels_chatwoot.types import Hands, Where
 from conversations.models import Conversation
-from conversations.services import takeover
+from conversations.services import desks, takeover
 from tenants import timers
 
 TIMER = "chatwoot"
@@ -72,7 +72,7 @@ def wants_note(thread: Thread, conversation: Conversation) -> bool:
     A new handing over gets an id for its note; the row is not saved. Who answers in Chatwoot has
     taken it there, and knows.
     """
-    if conversation.mode != Conversation.Mode.HUMAN or takeover.is_outside(conversation.claimed_by):
+    if conversation.mode != Conversation.Mode.HUMAN or desks.is_outside(conversation.claimed_by):
         return False
     if thread.note_for != conversation.mode_changed_at:
         thread.note_for, thread.note_ref = conversation.mode_changed_at, inboxes.new_ref()

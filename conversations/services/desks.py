@@ -110,6 +110,29 @@ def await_answer(conversation: Conversation, desk: Desk, *, now: datetime) -> No
     timers.arm(kind=ESCALATE, ref=conversation.pk, due_at=conversation.answer_due_at)
 
 
+def is_outside(holder: str) -> bool:
+    """Test whether who has a conversation answers elsewhere: on the paired phone, or in a system.
+
+    No user name has a space, and what stands for those has one.
+    """
+    return " " in holder
+
+
+def note_contact_wrote(conversation: Conversation, *, now: datetime) -> None:
+    """Note that a contact who is in people's hands waits for an answer from now on.
+
+    Joins the caller's transaction, which holds the conversation's lock. Where the assistant comes
+    back by itself it will answer, and who answers elsewhere has been told there.
+    """
+    if conversation.waiting_since is not None:
+        return
+    if conversation.returns_at is None and not is_outside(conversation.claimed_by):
+        await_answer(conversation, desk_of(conversation), now=now)
+    else:
+        conversation.waiting_since = now
+    conversation.save(update_fields=["waiting_since", "answer_due_at"])
+
+
 def require_member(*, queue_id: int | None, username: str) -> None:
     """Refuse who does not work in a queue; owners and managers work in all.
 

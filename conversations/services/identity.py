@@ -25,7 +25,7 @@ from conversations.models import (
     StaffMessage,
     Turn,
 )
-from conversations.services import bursts, drafts, lead_merging
+from conversations.services import bursts, desks, drafts, lead_merging
 from conversations.types import Address, Silence
 from tenants import timers
 from tenants.audit.record import record
@@ -273,14 +273,15 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     for one in (source, target):
         drafts.supersede(one, reason="contacts merged", now=database_now())
     unhandled = InboundMessage.objects.filter(silence_reason="", turn=None, deleted_at=None)
-    pending = list(
-        unhandled.filter(conversation=target, pk__gt=target.handled_upto).values_list(
-            "pk", flat=True
+    pending_of = {
+        one: list(
+            unhandled.filter(conversation=one, pk__gt=one.handled_upto).values_list("pk", flat=True)
         )
-    ) + list(
-        unhandled.filter(conversation=source, pk__gt=source.handled_upto).values_list(
-            "pk", flat=True
-        )
+        for one in (target, source)
+    }
+    pending = [*pending_of[target], *pending_of[source]]
+    asked_assistant = any(
+        found for one, found in pending_of.items() if one.mode == Conversation.Mode.AI
     )
     # A turn that is running for the source loses its conversation and with it the right to commit.
     Turn.objects.filter(conversation=source, status=Turn.Status.RUNNING).update(
@@ -295,6 +296,8 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
     Draft.objects.filter(conversation=source).update(conversation=target)
     Lead.objects.filter(conversation=source).update(conversation=target)
     target.labels.add(*Label.objects.filter(conversations=source))
+    if Conversation.Mode.HUMAN in (target.mode, source.mode):
+        pending = []  # people have what waits on either side
     # Handled without a turn: a person dealt with it before the assistant was let in again.
     unhandled.filter(conversation=target).exclude(pk__in=pending).update(
         silence_reason=Silence.HUMAN_MODE
@@ -329,6 +332,8 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
         # Both look at the row for what is due, and when.
         for kind in ("return", "escalate"):
             timers.arm(kind=kind, ref=target.pk, due_at=database_now())
+        if asked_assistant:
+            desks.note_contact_wrote(target, now=database_now())
     if pending:
         # The source's timer finds nothing any more, and what led here may be no message that wakes.
         timers.arm(kind="turn", ref=target.pk, due_at=database_now())

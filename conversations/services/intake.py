@@ -27,6 +27,7 @@ from conversations.services import (
     bursts,
     consent,
     describing,
+    desks,
     drafts,
     events,
     follow_ups,
@@ -134,7 +135,7 @@ def receive_message(
         update_fields=["last_message_at", "agent", "has_draft", "handled_upto", "n_pending"]
     )
     if silence == Silence.HUMAN_MODE:
-        takeover.note_contact_wrote(conversation, now=now)
+        desks.note_contact_wrote(conversation, now=now)
     follow_ups.note_contact_wrote(conversation, now=now)
     if message.file is not None and message.rules is not None:
         attaching.attach(message=row, file=message.file, rules=message.rules, now=now)
@@ -358,7 +359,7 @@ def record_person_message(
 
     Args:
         person: who wrote, as that system calls them.
-        holder: who has the conversation then; see `takeover.is_outside`.
+        holder: who has the conversation then; see `desks.is_outside`.
         is_old: it was written long ago and only arrives now; it takes nothing over.
     """
     found = _record_outside(

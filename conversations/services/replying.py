@@ -210,7 +210,7 @@ def take_back(*, message_uuid: uuid.UUID, actor: str, now: datetime) -> bool:
             # What stands behind it need not wait for its time.
             timers.arm(kind=outbox.TIMER, ref=conversation.pk, due_at=now)
             if _is_contacts_word_last(conversation):
-                takeover.note_contact_wrote(conversation, now=now)
+                desks.note_contact_wrote(conversation, now=now)
             record(
                 action="conversation.reply_taken_back",
                 actor=actor,

@@ -166,18 +166,10 @@ def hand_to(*, conversation: Conversation, actor: str, reason: str, now: datetim
     conversation.save(update_fields=_PEOPLE)
 
 
-def is_outside(holder: str) -> bool:
-    """Test whether who has a conversation answers elsewhere: on the paired phone, or in a system.
-
-    No user name has a space, and what stands for those has one.
-    """
-    return " " in holder
-
-
 def may_be_taken(conversation: Conversation, *, by: str = "") -> bool:
     """Test whether somebody of the panel may answer: nobody of it has the conversation but `by`."""
     holder = conversation.claimed_by
-    return not holder or holder == by or is_outside(holder)
+    return not holder or holder == by or desks.is_outside(holder)
 
 
 def give_back(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Conversation:
@@ -223,7 +215,8 @@ def end(conversation: Conversation, *, actor: str, reason: str, now: datetime) -
 def set_aside(contact: Contact, *, silence: Silence, now: datetime) -> None:
     """Note why what waits in a contact's open conversations is not answered, now or later.
 
-    To be called once what is not sent any more is cancelled: a person's answer, too.
+    To be called when what is not sent any more has been cancelled: a person's answer, too.
+
     One statement for all of them, which asks for no lock of a conversation: whoever notes it has
     one already, and may have to keep to the order of locks.
     """
@@ -281,21 +274,6 @@ def note_person_spoke(conversation: Conversation, *, now: datetime) -> None:
     conversation.save(update_fields=_PEOPLE)
 
 
-def note_contact_wrote(conversation: Conversation, *, now: datetime) -> None:
-    """Note that a contact who is in people's hands waits for an answer from now on.
-
-    Joins the caller's transaction, which holds the conversation's lock. Where the assistant comes
-    back by itself it will answer, and who answers elsewhere has been told there.
-    """
-    if conversation.waiting_since is not None:
-        return
-    if conversation.returns_at is None and not is_outside(conversation.claimed_by):
-        desks.await_answer(conversation, desks.desk_of(conversation), now=now)
-    else:
-        conversation.waiting_since = now
-    conversation.save(update_fields=["waiting_since", "answer_due_at"])
-
-
 def note_phone(conversation: Conversation, *, text: str, now: datetime) -> str:
     """Take a conversation for the phone's owner, who has typed in it, or do what they ordered.
 
@@ -329,7 +307,7 @@ def take_outside(conversation: Conversation, *, holder: str, now: datetime) -> N
     but no clock brings the assistant back any more.
 
     Args:
-        holder: see `is_outside`.
+        holder: see `desks.is_outside`.
     """
     if _let_have(conversation, holder=holder, now=now) or conversation.returns_at is not None:
         conversation.returns_at = None

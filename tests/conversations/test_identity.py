@@ -8,7 +8,7 @@ import pytest
 from django_tenants.utils import tenant_context
 
 from conversations.models import Contact, Conversation, Handoff, InboundMessage, Turn
-from conversations.services import bursts, identity
+from conversations.services import bursts, identity, takeover
 from conversations.types import Address
 from tenants.audit.models import AuditEntry
 from tenants.context import database_now
@@ -189,3 +189,21 @@ def test_who_has_two_numbers_is_answered_where_they_wrote_last(alpha):
         receive(device, message_body("oi", phone=phone, lid=LID, ref=ref))
 
         assert identity.address_in(Conversation.objects.get()).phone == phone
+
+
+@pytest.mark.parametrize("held", [0, 1], ids=["older_held", "newer_held"])
+def test_what_waits_for_the_assistant_waits_for_who_has_the_joined_conversation(alpha, held):
+    device = make_device(make_agent())
+    receive(device, message_body("oi"), message_body("oi", phone="", lid="777"))
+    with_people = Conversation.objects.order_by("pk")[held]
+    for act in (takeover.take_over, takeover.stay):
+        act(conversation_uuid=with_people.uuid, actor="ana", now=database_now())
+    assert not Conversation.objects.filter(waiting_since__isnull=False).exists()
+
+    identity.ensure_contact(address=Address(phone="5511988887777", lid="777"), name="")
+
+    joined = Conversation.objects.get()
+    assert (joined.mode, joined.claimed_by, joined.n_pending) == ("human", "ana", 0)
+    assert joined.waiting_since is not None
+    assert joined.answer_due_at is not None
+    assert set(InboundMessage.objects.values_list("silence_reason", flat=True)) == {"human_mode"}
