@@ -232,7 +232,11 @@ class DocumentPage(pages.OwnPages):
 
     def take_out(self, request: HttpRequest, document: Document) -> bool:
         """Take a document out of the bin, on record; False when it is not there."""
-        if not paper_bin.take_out(document=document, now=timezone.now()):
+        try:
+            if not paper_bin.take_out(document=document, now=timezone.now()):
+                return False
+        except DomainError as error:
+            self.message_user(request, str(error), messages.ERROR)
             return False
         self.audit(request, document, "restored", None)
         return True

@@ -180,10 +180,13 @@ class FindingAdmin(pages.ToSettle):
             self.need(request, "delete_document")
         if finding.settlement.get("action") == "end":
             self.need(request, "change_document")
-        if request.method == "POST" and findings.undo(
-            finding=finding, now=timezone.now(), actor=actor(request)
-        ):
-            messages.success(request, _("It is as it was before."))
+        if request.method != "POST":
+            return self.back()
+        try:
+            if findings.undo(finding=finding, now=timezone.now(), actor=actor(request)):
+                messages.success(request, _("It is as it was before."))
+        except DomainError as error:
+            messages.error(request, str(error))
         return self.back()
 
 

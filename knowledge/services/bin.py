@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F
 
 from knowledge.models import Document, WebPage
+from knowledge.services import faqs
 
 KEEP = timedelta(days=30)
 """How long a document can be taken out of the bin. The pages say this number: shorter would break
@@ -28,9 +29,19 @@ def throw_away(*, document: Document, now: datetime) -> bool:
 
 
 def take_out(*, document: Document, now: datetime) -> bool:
-    """Take a document out of the bin, as it was; False when it is not there."""
+    """Take a document out of the bin, as it was; False when it is not there.
+
+    Raises:
+        FaqExists: meanwhile another entry of its category asks the same.
+    """
     thrown = Document.objects.filter(pk=document.pk, deleted_at__isnull=False)
-    return bool(thrown.update(deleted_at=None, updated_at=now))
+    with transaction.atomic():
+        held = thrown.select_related("category").first()
+        if held is None:
+            return False
+        if held.kind == Document.Kind.FAQ:
+            faqs.check_only(document=held)
+        return bool(thrown.update(deleted_at=None, updated_at=now))
 
 
 def purge_bin(*, now: datetime) -> int:

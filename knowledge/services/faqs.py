@@ -199,6 +199,18 @@ def _name_for(faq: Faq, *, category: Category, document: Document | None) -> str
         number += 1
 
 
+def check_only(*, document: Document) -> None:
+    """Check that no entry in use asks the same as `document`; joins the caller's transaction.
+
+    Raises:
+        FaqExists: another entry of the category does.
+    """
+    Category.objects.select_for_update().get(pk=document.category_id)
+    faq = read_faq(document)
+    if faq and _find(category=document.category, question=faq.question, but=document):
+        raise FaqExists
+
+
 def read_faq(document: Document) -> Faq | None:
     """Return what was typed in an entry; None where the file is not one of ours."""
     return _parsed(documents.original_of(document))

@@ -357,6 +357,9 @@ def undo(*, finding: Finding, now: datetime, actor: str) -> bool:
     """Open a settled finding again and take back what settling did; False when it is open.
 
     What somebody has changed since then stays as it is.
+
+    Raises:
+        FaqExists: the question was written anew since it was thrown away.
     """
     with transaction.atomic():
         held = Finding.objects.select_for_update().exclude(status=Status.OPEN)

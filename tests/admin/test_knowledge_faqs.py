@@ -107,6 +107,18 @@ def test_the_list_costs_the_same_queries_however_long_it_is(owner: Client) -> No
     assert count_queries(owner, LIST) == n_short
 
 
+def test_a_question_that_was_asked_anew_stays_in_the_bin(owner: Client) -> None:
+    document = save()
+    owner.post(f"/admin/knowledge/document/{document.pk}/bin/", follow=True)
+    save(PAIR["question"].upper(), "Não.")
+
+    told = owner.post(f"/admin/knowledge/document/{document.pk}/restore/", follow=True)
+
+    document.refresh_from_db()
+    assert document.deleted_at is not None
+    assert [str(one) for one in told.context["messages"]] == [str(faqs.FaqExists())]
+
+
 def test_many_are_pasted_and_what_is_refused_is_listed(owner: Client) -> None:
     all_good = owner.post(
         f"{LIST}paste/", {"pasted": "Aceita Pix?;Sim\nTem vaga?;Sim", "new_category": "geral"}

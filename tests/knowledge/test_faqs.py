@@ -145,6 +145,20 @@ def test_a_question_in_the_bin_comes_back_with_its_new_answer(alpha: Tenant) -> 
     assert read(document).answer == "Não abrimos."
 
 
+def test_a_question_that_was_asked_anew_stays_in_the_bin(alpha: Tenant) -> None:
+    document = save()
+    paper_bin.throw_away(document=document, now=NOW)
+    anew = save(QUESTION.upper(), "Não abrimos.")
+
+    with pytest.raises(faqs.FaqExists):
+        paper_bin.take_out(document=document, now=NOW)
+
+    assert Document.objects.get(deleted_at=None) == anew
+    paper_bin.throw_away(document=anew, now=NOW)
+    assert paper_bin.take_out(document=document, now=NOW)
+    assert read(document).answer == ANSWER
+
+
 def test_days_of_validity_are_kept_or_refused(alpha: Tenant) -> None:
     document = save(valid_from=date(2026, 1, 1), valid_until=date(2026, 1, 31))
 
