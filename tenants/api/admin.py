@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -69,6 +70,19 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
             return keys.clean_networks(self.cleaned_data["networks"].split())
         except keys.BadKey as error:
             raise ValidationError(str(error)) from error
+
+    def clean_expires_at(self) -> datetime | None:
+        """Return when the key ends.
+
+        Raises:
+            ValidationError: it would have ended already.
+        """
+        ends_at: datetime | None = self.cleaned_data["expires_at"]
+        try:
+            keys.check_end(ends_at, now=timezone.now())
+        except keys.BadKey as error:
+            raise ValidationError(str(error)) from error
+        return ends_at
 
 
 @admin.register(ApiKey, site=tenant_site)

@@ -60,8 +60,7 @@ def issue_key(
     unknown = set(scopes) - set(Scope.values)
     if unknown or not scopes:
         raise BadKey(_("Choose at least one of the scopes there are."))
-    if expires_at is not None and expires_at <= now:
-        raise BadKey(_("The key would have expired already."))
+    check_end(expires_at, now=now)
     prefix, secret = _letters(12), secrets.token_urlsafe(32)
     text = f"{MARK}{prefix}_{secret}"
     with transaction.atomic():
@@ -126,6 +125,16 @@ def find_key(*, text: str, address: str, now: datetime) -> ApiKey | None:
         unseen = Q(last_used_at=None) | Q(last_used_at__lte=now - SEEN_EVERY)
         ApiKey.objects.filter(unseen, pk=key.pk).update(last_used_at=now)
     return key
+
+
+def check_end(expires_at: datetime | None, *, now: datetime) -> None:
+    """Refuse an end that has passed.
+
+    Raises:
+        BadKey: it has.
+    """
+    if expires_at is not None and expires_at <= now:
+        raise BadKey(_("The key would have expired already."))
 
 
 def clean_networks(networks: Sequence[str]) -> list[str]:

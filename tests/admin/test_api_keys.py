@@ -28,12 +28,16 @@ def is_known(key: str, *, address: str = "203.0.113.9") -> bool:
 def test_a_key_is_made_shown_once_cut_down_and_revoked(owner: Client, alpha: Tenant) -> None:
     form = {"name": "CRM", "scopes": ["agents:read", "leads:read"], "networks": "203.0.113.0/24"}
     wrong = owner.post(ADD, {**form, "networks": "home"})
+    past = {"expires_at_0": "01/01/2020", "expires_at_1": "10:00:00"}
+    late = owner.post(ADD, {**form, **past})
     made = owner.post(ADD, form, follow=True)
     found = re.search(r"prosa_[a-z0-9]{12}_[\w-]{43}", made.content.decode())
     assert found is not None
     page = f"/admin/api/apikey/{ApiKey.objects.get().pk}/change/"
 
     assert "home" in str(wrong.context["adminform"].form.errors)
+    assert late.context["adminform"].form.errors.keys() == {"expires_at"}
+    assert "203.0.113.0/24" in late.content.decode()
     assert is_known(found[0])
     assert not is_known(found[0], address="198.51.100.1")
     assert found[0] not in owner.get(page).content.decode()

@@ -292,6 +292,12 @@ def test_from_the_desk_to_a_person_in_the_panel_and_back(
     open_conversation(stack, panel, number)
     expect(panel.locator(".pz-aside")).to_contain_text(EMAIL)
     panel.locator('form[action$="/take-over/"] button').click()
+    panel.fill("#pz-text", "Oi, An")
+    session = panel.context.cookies()
+    panel.context.clear_cookies()
+    panel.get_by_text("Sua sessão terminou.").wait_for()
+    assert panel.input_value("#pz-text") == "Oi, An"
+    panel.context.add_cookies(session)  # logged in again, in another tab
     panel.fill("#pz-text", "Oi, Ana! Aqui é a Paula. Deixei um lembrete para você.")
     panel.locator("#pz-reply button[type=submit]").click()
     phone.reads("Aqui é a Paula")

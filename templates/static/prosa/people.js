@@ -48,8 +48,11 @@
     if (isHeard() || isChanged()) return;
     const headers = tag ? { "If-None-Match": tag } : {};
     const answer = await fetch(live.dataset.live, { headers, cache: "no-store" });
-    if (answer.redirected) window.location.reload();
-    else if (answer.status === 200) {
+    if (answer.redirected) {
+      /* The session is over; whoever is writing logs in elsewhere, and keeps the words. */
+      if (reply && isWritten()) tell(reply.dataset.ended);
+      else window.location.reload();
+    } else if (answer.status === 200) {
       const html = await answer.text();
       const isFirst = tag === "";
       tag = answer.headers.get("ETag") || "";
