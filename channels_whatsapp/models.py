@@ -351,6 +351,12 @@ class BridgeEvent(models.Model):
         indexes = [
             # Read by the events page, the newest first, and by the retention sweep.
             models.Index(fields=["-received_at"], name="bridge_event_newest"),
+            # Read for each new message: what was changed of it before it came.
+            models.Index(
+                fields=["device", "received_at"],
+                name="bridge_event_of_no_message",
+                condition=Q(reason="unknown_message"),
+            ),
         ]
 
     def __str__(self) -> str:
