@@ -115,6 +115,13 @@ The word that multiplies a figure, as in "5 mil reais", is no number of its own.
 
 _SPELT_WORD = rf"(?:{'|'.join(_SPELT)}|mil|milhao|milhoes)"
 _SPELT_NUMBER = rf"\b(?!(?<=\d )mil)((?:{_SPELT_WORD}(?: e | )){{1,{MAX_SPELT}}})"
+_SPELT_DATE = re.compile(rf"{_SPELT_NUMBER}de ({_MONTH})(?: de (\d{{4}}))?\b")
+_DAY_TIME = re.compile(
+    rf"(?:\b(\d{{1,2}})(?::([0-5]\d)|\s?h(?:oras?)?(?:\s?([0-5]\d))?)? |{_SPELT_NUMBER}"
+    r"(?:horas )?(?:(meia) )?)da (manha|tarde|noite|madrugada)\b"
+)
+"""An hour of half a day: "dez da noite", "8h da noite", "oito e meia da manhã"."""
+
 _SPELT_MONEY = re.compile(rf"{_SPELT_NUMBER}(?:de )?({_CURRENCY})\b")
 _SPELT_PRICE = re.compile(
     r"\b(?:cust(?:a|am|aria)|cobr(?:a|am|amos)|sa(?:i|em|indo)|fica(?:m|ndo)?|valem?|"
@@ -195,6 +202,8 @@ def claims(text: str) -> tuple[Claim, ...]:
     rest = words.fold(rest)
     take(_DATE, "date", _date)
     take(_WORDED_DATE, "date", _worded_date)
+    take(_SPELT_DATE, "date", _spelt_date)
+    take(_DAY_TIME, "time", _day_time)
     take(_SPELT_MONEY, "money", lambda match: _priced(_spelt(match), match[2]))
     take(_SPELT_PERCENT, "percent", _spelt)
     take(_SPELT_HOURS, "time", _spelt_hours)
@@ -300,8 +309,12 @@ def _time(match: re.Match[str]) -> str:
 
 
 def _spelt(match: re.Match[str]) -> str:
+    return _number(match[1])
+
+
+def _number(spelt: str) -> str:
     total = part = 0
-    for word in match[1].split():
+    for word in spelt.split():
         if word in _TIMES:
             total, part = total + (part or 1) * _TIMES[word], 0
         elif word != "e":
@@ -312,6 +325,24 @@ def _spelt(match: re.Match[str]) -> str:
 def _spelt_hours(match: re.Match[str]) -> str | None:
     hours = _spelt(match)  # "uma hora" is said of anything
     return None if hours in ("0", "1") else f"{hours}:00"
+
+
+def _spelt_date(match: re.Match[str]) -> str | None:
+    day = int(_spelt(match))
+    year = match[3] or ANY_YEAR
+    return f"{day}/{_MONTHS[match[2]]}/{year[-2:]}" if 1 <= day <= 31 else None
+
+
+def _day_time(match: re.Match[str]) -> str | None:
+    spelt, minutes = match[4] or "", "30" if match[5] else match[2] or match[3] or "0"
+    if not spelt.startswith("vinte") and not match[5]:  # "oito e quinze" is no twenty-three
+        spelt, _, more = spelt.partition(" e ")
+        minutes = _number(more) if more else minutes
+    hour, minute = int(match[1] or _number(spelt)), int(minutes)
+    if hour > 24 or minute > 59:
+        return None
+    is_late = (match[6] == "noite" and hour <= 12) or (match[6] == "tarde" and hour < 12)
+    return f"{(hour + 12) % 24 if is_late else hour}:{minute:02d}"
 
 
 def _spelt_price(match: re.Match[str]) -> str | None:

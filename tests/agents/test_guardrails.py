@@ -75,6 +75,13 @@ def grounded(
         "1️⃣0️⃣ Canal de molar",
         "Digite 1️⃣ 2️⃣ ou 3️⃣ para escolher.",
         "Custa um pouco mais.",
+        "Abrimos às oito da manhã e fechamos às oito da noite.",
+        "No sábado até uma da tarde.",
+        "Das 8h da manhã às 8 da noite.",
+        "Até 8h da noite.",
+        "Vale até trinta e um de março.",
+        "Até trinta e um de março de 2026.",
+        "Uma da equipe atende você de manhã.",
         "Fica a duzentos metros da praça.",
         "A sala fica em um prédio.",
         "Fica uma delícia!",
@@ -135,6 +142,13 @@ def test_what_stands_in_a_passage_passes(reply: str) -> None:
         "R$ 5️⃣",
         "1️⃣0️⃣% mais barato",
         "Sai por cento e cinquenta.",
+        "Abrimos até dez da noite.",
+        "Abrimos até as nove e meia da noite.",
+        "Fechamos às 9h da noite.",
+        "Abrimos às oito e trinta da noite.",
+        "Temos vaga no dia doze de dezembro.",
+        "Vale até trinta de março.",
+        "Até trinta e um de março de 2027.",
         "O canal custa duzentos!",
         "Fica por apenas oitenta à vista.",
         "Custa mil e duzentos no Pix.",
@@ -144,6 +158,11 @@ def test_what_stands_in_a_passage_passes(reply: str) -> None:
 )
 def test_what_stands_in_no_passage_is_found(reply: str) -> None:
     assert not passes(reply)
+
+
+def test_twelve_at_night_is_midnight() -> None:
+    assert grounded("Até doze da noite.", ["Aberto até 0h."]).passed
+    assert not grounded("Até doze da noite.", ["Aberto até 12h."]).passed
 
 
 @pytest.mark.parametrize(
