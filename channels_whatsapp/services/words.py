@@ -16,6 +16,7 @@ _WHY: Mapping[str, object] = {
     "reaction": gettext_lazy("a reaction needs no answer"),
     "sticker": gettext_lazy("a sticker needs no answer"),
     "too_long": gettext_lazy("the message is longer than WhatsApp lets anybody write"),
+    "archived": gettext_lazy("the conversation was closed before"),
     "no_agent": gettext_lazy("the device has no agent"),
     "from_the_phone": gettext_lazy("somebody wrote on the paired phone"),
     "own_echo": gettext_lazy("an echo of what was sent from here"),
