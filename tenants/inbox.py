@@ -13,8 +13,8 @@ from django.db import connection, transaction
 from tenants import owners
 
 LEASE_S = 5
-"""How long a claimed batch may take, in seconds, before another worker gets it; doubled by each try
-that failed before, so that a trouble of some minutes parks nothing."""
+"""How long a claimed batch may take, in seconds, before another worker gets it; three times as
+long after each try that failed, so that a trouble of three minutes parks nothing."""
 
 MAX_CLAIMED = 2000
 """How many entries may be claimed at once, over all tenants: enough for every worker thread, and a
@@ -208,7 +208,7 @@ def begin(*, entry_ids: Sequence[int], token: uuid.UUID) -> Held | None:
         update public.tenants_inboxentry
         set lease_token = %(own)s, n_attempts = least(n_attempts + 1, 1000),
             lease_until = clock_timestamp()
-                + make_interval(secs => %(lease)s * 2 ^ least(n_attempts, 4))
+                + make_interval(secs => %(lease)s * 3 ^ least(n_attempts, 3))
         where id = any(%(ids)s) and lease_token = %(token)s and done_at is null
         returning id, line
         """,

@@ -106,7 +106,8 @@ _DONE = tuple(
         # "Sua consulta agendada para segunda" and "sua consulta agendada pode ser remarcada".
         rf"(?:^|[!,;:.–—-] ?|\b(?:pronto|prontinho|feito|certo|ok|entao) )(?:ja )?"
         rf"(?:(?:a |o )?(?:sua|seu|tua|teu) (?:\w+ ){{1,3}})?(?:ja )?{_BOOKED}"
-        r"(?=\W*$|[!.]| (?:para|pra) )(?! (?:para|pra)\b[^.!?]*\b(?:pode|precisa|deve|so|sera)\b)",
+        r"(?=[^\w?]*$|[!.]| (?:para|pra) )"
+        r"(?! (?:para|pra)\b[^.!?]*\b(?:pode|precisa|deve|so|sera)\b)",
     )
 )
 """Families of what is said to have been done. Only a tool does anything: a reply may use one where
@@ -311,7 +312,8 @@ def discount(reply: str, *, limit: int) -> Verdict:
         if _REDUCES.search(sentence):
             found += [m[0] for m in _SHARE.finditer(sentence) if _percent(m[1]) > limit]
         if limit < 50:
-            found += [m[0] for m in claims.HALF.finditer(sentence)]
+            halves = claims.HALF.finditer(sentence)
+            found += [m[0] for m in halves if not _NEGATES.search(sentence[: m.start()])]
     return Verdict("discount", not found, tuple(found))
 
 

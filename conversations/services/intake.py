@@ -328,7 +328,8 @@ def record_phone_message(
         entry_agent_id=entry_agent_id,
         person="",
         now=now,
-        sent_at=sent_at,
+        # What it is compared with bears the instant of its arrival, and mostly came with it.
+        sent_at=sent_at if is_old else None,
         kind=kind,
         kept=kept,
     )

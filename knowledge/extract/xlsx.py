@@ -132,7 +132,7 @@ def _strings(package: Package, part: str) -> Iterator[str]:
         elif name == "rPh":
             n_phonetic += 1 if is_start else -1
         elif name == "si" and is_start:
-            pieces = []
+            pieces, is_struck = [], False
         elif name == "si":
             n_strings += 1
             if n_strings > MAX_STRINGS:

@@ -276,3 +276,12 @@ def test_a_long_text_costs_its_length_and_not_the_square_of_it(piece: str) -> No
 
     # Eight times the length costs about eight times as much; a square would make it sixty-four.
     assert _seconds(long) < 24 * _seconds(short)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["Infelizmente não fazemos pela metade do preço.", "Não dá pela metade do preço, tá?"],
+)
+def test_to_refuse_half_the_price_is_no_discount(reply: str) -> None:
+    assert guardrails.discount(reply, limit=10).passed
+    assert not guardrails.discount("Faço pela metade do preço.", limit=10).passed

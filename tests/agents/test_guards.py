@@ -258,6 +258,7 @@ def test_nothing_was_booked_that_no_tool_has_booked(reply: str) -> None:
     "reply",
     [
         "Consultas agendadas podem ser remarcadas até 24 horas antes.",
+        "Segunda às 10h, confirmado?",
         "Sua consulta agendada pode ser remarcada.",
         "Sua consulta agendada para segunda pode ser remarcada pelo telefone.",
         "Para remarcar sua consulta agendada, ligue para nós.",

@@ -266,7 +266,7 @@ def test_the_tries_of_an_entry_get_further_apart(alpha):
         inbox.begin(entry_ids=batch.entry_ids, token=batch.token)
         pauses.append(InboxEntry.objects.get().lease_until - database_now())
 
-    assert [round(pause.total_seconds()) for pause in pauses] == [5, 10, 20, 40, 80]
+    assert [round(pause.total_seconds()) for pause in pauses] == [5, 15, 45, 135, 135]
 
 
 def test_what_is_kept_back_until_its_next_try_takes_no_claim_from_others(alpha, monkeypatch):

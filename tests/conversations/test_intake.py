@@ -105,12 +105,11 @@ def give_back() -> None:
     takeover.give_back(conversation_uuid=held.uuid, actor="ana", now=database_now())
 
 
-@pytest.mark.parametrize("late", [timedelta(minutes=1), timedelta(days=2)], ids=["late", "old"])
-def test_what_the_owner_typed_before_a_question_does_not_answer_it(alpha, bridge, late):
+def test_what_the_owner_typed_long_before_a_question_does_not_answer_it(alpha, bridge):
     learn()
     device = make_device(make_agent(), bridge_url=bridge.url)
     receive(device, phone_body("Oi, aqui é a Rita"), message_body(ASKED))
-    sent_at = datetime.now(UTC) - late
+    sent_at = datetime.now(UTC) - timedelta(days=2)
     receive(device, phone_body("boa tarde!", ref="P1", at=sent_at))
 
     give_back()
@@ -119,6 +118,20 @@ def test_what_the_owner_typed_before_a_question_does_not_answer_it(alpha, bridge
 
     assert "220,00" in bridge.sent[0].body
     assert OutboundMessage.objects.get(provider_ref="P1").created_at == sent_at
+
+
+def test_an_answer_of_the_owner_that_comes_late_with_its_question_answers_it(alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    receive(device, phone_body("Oi, aqui é a Rita"), message_body(ASKED))
+    sent_at = datetime.now(UTC) - timedelta(minutes=8)
+    receive(device, phone_body("custa 220", ref="P1", at=sent_at))
+
+    give_back()
+    due_now()
+    work()
+
+    assert bridge.sent == []
 
 
 @pytest.mark.parametrize(

@@ -172,9 +172,12 @@ def test_what_is_crossed_out_is_not_read() -> None:
     assert blocks[-1] == Paragraph(text="Vale até junho")
 
 
-def test_a_formula_is_its_last_result_and_a_text_what_is_not_crossed_out_in_it() -> None:
+@pytest.mark.parametrize(("string", "shown"), [(0, "Total"), (1, "Corte")])
+def test_a_formula_is_its_last_result_and_a_text_what_is_not_crossed_out_in_it(
+    string: int, shown: str
+) -> None:
     sheet = (
-        '<worksheet><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c>'
+        f'<worksheet><sheetData><row r="1"><c r="A1" t="s"><v>{string}</v></c>'
         '<c r="B1"><f>1+2</f><v>3</v></c><c r="C1" t="e"><v>#REF!</v></c></row>'
         "</sheetData></worksheet>"
     )
@@ -188,12 +191,13 @@ def test_a_formula_is_its_last_result_and_a_text_what_is_not_crossed_out_in_it()
             f'<Relationship Id="r2" Type="{relation}/sharedStrings" Target="strings.xml"/>'
             "</Relationships>",
             "xl/strings.xml": "<sst><si><r><rPr><strike/></rPr><t>Soma</t></r>"
-            '<r><rPr><strike val="0"/></rPr><t>Total</t></r></si></sst>',
+            '<r><rPr><strike val="0"/></rPr><t>Total</t></r>'
+            "<r><rPr><strike/></rPr><t>!</t></r></si><si><t>Corte</t></si></sst>",
             "xl/sheet1.xml": sheet,
         }
     )
 
-    assert xlsx.extract(content).blocks[1:] == (Row(columns=(), cells=("Total", "3")),)
+    assert xlsx.extract(content).blocks[1:] == (Row(columns=(), cells=(shown, "3")),)
 
 
 def test_a_sign_that_is_no_number_does_not_fail_the_book() -> None:
