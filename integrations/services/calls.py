@@ -8,6 +8,7 @@ held while a provider is waited for: what is written is written before and after
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -58,8 +59,9 @@ _OF_ONE_REQUEST = ("HTTP 400", "HTTP 413", "HTTP 415", "HTTP 422")
 """How a provider refuses one request: what a contact sent, or that a model cannot see. It says
 nothing of the answers to others, so that nobody can have a model paused for all."""
 
-_WRONG_KEY = "api_key_invalid"
-"""Gemini's word for it comes with status 400."""
+_OF_ALL_REQUESTS = re.compile("model|key|account|credit|quota|billing")
+"""What the word beside such a status names where every request is refused, such as Gemini's
+``api_key_invalid`` and Groq's ``model_decommissioned``."""
 
 
 @dataclass(slots=True)
@@ -81,8 +83,10 @@ class _BreakerGate:
             breakers.succeeded(config)
 
     def failed(self, config: ChatConfig, error: Temporary | Permanent) -> None:
-        is_of_one = error.reason.startswith(_OF_ONE_REQUEST) and _WRONG_KEY not in error.reason
-        if is_of_one or isinstance(error, LimitUsedUp):
+        if isinstance(error, LimitUsedUp):
+            return
+        is_of_one = error.reason.startswith(_OF_ONE_REQUEST)
+        if is_of_one and not _OF_ALL_REQUESTS.search(error.reason):
             return
         if config.provider != Provider.OFFLINE:
             breakers.failed(config, reason=error.reason, is_probe=id(config) in self.probes)

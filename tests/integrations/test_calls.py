@@ -147,6 +147,17 @@ def test_requests_that_are_refused_one_by_one_pause_nobody(alpha: Tenant, llm: F
     assert not Breaker.objects.exists()
 
 
+def test_a_refusal_of_every_request_pauses_whatever_its_status(alpha: Tenant, llm: FakeLLM) -> None:
+    gone = {"error": {"message": "x", "code": "model_decommissioned"}}
+    for _ in range(breakers.MAX_FAILURES):
+        llm.script(json_answer(gone, status=400))
+        with pytest.raises(NoProviderAnswered):
+            ask(config(llm))
+
+    assert Breaker.objects.get().reason == "HTTP 400 model_decommissioned"
+    assert Breaker.objects.get().state == Breaker.State.OPEN
+
+
 def test_calls_that_nobody_made_use_up_no_limit(alpha: Tenant, llm: FakeLLM) -> None:
     Budget.objects.create(level="tenant", limit_calls=breakers.MAX_FAILURES + 2)
     llm.mode = Mode.UNAUTHORIZED
