@@ -21,7 +21,7 @@ from channels_chatwoot.types import (
     PersonMessage,
 )
 from conversations.models import Conversation, InboundMessage, OutboundMessage
-from conversations.services import identity, intake, ladder
+from conversations.services import contact_changes, identity, intake, ladder
 from conversations.types import NewMessage
 from tenants import inbox as public_inbox
 from tenants.context import database_now
@@ -148,11 +148,11 @@ def _edited(inbox: Inbox, event: Edited, *, now: datetime) -> str:
         )
         known = False
         for ref in parts.order_by("pk").values_list("provider_ref", flat=True):
-            known |= intake.delete_message(
+            known |= contact_changes.delete_message(
                 account_ref=inbox.uuid, sender=event.where.contact, provider_ref=ref, now=now
             )
     else:
-        known = intake.edit_message(
+        known = contact_changes.edit_message(
             account_ref=inbox.uuid,
             sender=event.where.contact,
             provider_ref=event.ref,

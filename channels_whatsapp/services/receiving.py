@@ -22,7 +22,7 @@ from channels_whatsapp.types import (
     Typing,
 )
 from conversations.models import OutboundMessage
-from conversations.services import intake, ladder
+from conversations.services import contact_changes, intake, ladder
 from conversations.types import Address, NewMessage
 from tenants import inbox
 from tenants.context import database_now
@@ -81,7 +81,7 @@ def _apply(*, device: Device, event: ParsedEvent, now: datetime) -> _Verdict:
         ) if group and device.groups == Device.Groups.IGNORE:
             return BridgeEvent.Outcome.IGNORED, "group"
         case Edited(target_ref=ref, sender=sender, text=text, sent_at=sent_at):
-            known = intake.edit_message(
+            known = contact_changes.edit_message(
                 account_ref=device.uuid,
                 sender=sender,
                 provider_ref=ref,
@@ -93,7 +93,7 @@ def _apply(*, device: Device, event: ParsedEvent, now: datetime) -> _Verdict:
             return _known(known)
         case Deleted(target_ref=ref, sender=sender):
             return _known(
-                intake.delete_message(
+                contact_changes.delete_message(
                     account_ref=device.uuid, sender=sender, provider_ref=ref, now=now
                 )
             )

@@ -14,17 +14,14 @@ from agents.services import assembly
 from conversations.models import (
     Contact,
     Conversation,
-    Draft,
     InboundMessage,
     OutboundFile,
     OutboundMessage,
     StaffMessage,
-    Turn,
 )
 from conversations.services import (
     accumulator,
     attaching,
-    bursts,
     consent,
     describing,
     desks,
@@ -46,7 +43,6 @@ from conversations.types import (
     NewMessage,
     Silence,
 )
-from tenants import timers
 
 CLOCK_AHEAD_LIMIT = timedelta(minutes=10)
 """How far a sender's clock may run ahead of ours before its message is taken for a fault."""
@@ -101,7 +97,7 @@ def receive_message(
                 channel_account_ref=message.account_ref,
                 provider_ref=message.provider_ref,
                 kind=message.kind,
-                text=earlier.text or _cut(message.text),
+                text=earlier.text or cut(message.text),
                 media=dict(message.media),
                 quoted_ref=message.quoted_ref,
                 sent_at=message.sent_at,
@@ -225,67 +221,6 @@ def note_typing(
         )
         is not None
     )
-
-
-def edit_message(
-    *,
-    account_ref: uuid.UUID,
-    sender: Address,
-    provider_ref: str,
-    text: str,
-    burst: BurstSettings,
-    now: datetime,
-    sent_at: datetime | None = None,
-) -> bool:
-    """Replace the text of a message that its sender edited; False where `sender` has none such.
-
-    An edit before the answer starts the quiet window anew; one after it changes the record only.
-    Of two edits the later one counts, whichever arrives first.
-
-    Args:
-        sent_at: when it was edited, by the channel's clock; None where the channel does not say.
-    """
-    row = _own_message(account_ref=account_ref, sender=sender, provider_ref=provider_ref)
-    if row is None:
-        return False
-    if row.text == _cut(text):
-        return True  # told again, or of something else about it
-    edited_at = _said_at(sent_at, now)
-    if row.edited_at is not None and edited_at < row.edited_at:
-        return True
-    conversation = Conversation.objects.select_for_update().get(pk=row.conversation_id)
-    row.text, row.edited_at = _cut(text), edited_at
-    row.save(update_fields=["text", "edited_at"])
-    _drop_draft(row, conversation, now=now)
-    if _is_pending(row, conversation) and conversation.n_pending:
-        conversation.n_pending -= 1  # add_message counts it again
-        accumulator.add_message(conversation=conversation, burst=burst, now=now)
-    consent.heed(conversation=conversation, text=row.text, said_at=now, now=now)
-    return True
-
-
-def delete_message(
-    *, account_ref: uuid.UUID, sender: Address, provider_ref: str, now: datetime
-) -> bool:
-    """Mark a message that its sender took back; False where `sender` has none such.
-
-    A message that has not been answered yet will not be.
-    """
-    row = _own_message(account_ref=account_ref, sender=sender, provider_ref=provider_ref)
-    if row is None:
-        return False
-    conversation = Conversation.objects.select_for_update().get(pk=row.conversation_id)
-    row.deleted_at = now
-    row.save(update_fields=["deleted_at"])
-    if _drop_draft(row, conversation, now=now):
-        timers.arm(kind=accumulator.TIMER, ref=conversation.pk, due_at=now)  # for those beside it
-    if _is_pending(row, conversation) and conversation.n_pending:
-        conversation.n_pending -= 1
-        conversation.save(update_fields=["n_pending"])
-        if conversation.turns.filter(status=Turn.Status.RUNNING).exists():
-            # It answers what is gone now: superseded by this, it looks again at what is left.
-            timers.arm(kind=accumulator.TIMER, ref=conversation.pk, due_at=now)
-    return True
 
 
 def record_phone_message(
@@ -421,8 +356,8 @@ def _record_outside(
             "written_by": person[:150],
             "status": OutboundMessage.Status.ACKED,
             "kind": MessageKind.TEXT if kept is None else kind,
-            "text": _cut(text),
-            "created_at": _said_at(sent_at, now),
+            "text": cut(text),
+            "created_at": said_at(sent_at, now),
             "acked_at": now,
         },
     )
@@ -432,38 +367,6 @@ def _record_outside(
         kept.message = message
         kept.save(force_insert=True)
     return conversation
-
-
-def _own_message(
-    *, account_ref: uuid.UUID, sender: Address, provider_ref: str
-) -> InboundMessage | None:
-    """Return a message that `sender` wrote: nobody changes what another contact said."""
-    row = (
-        InboundMessage.objects.select_related("conversation")
-        .filter(channel_account_ref=account_ref, provider_ref=provider_ref, deleted_at=None)
-        .first()
-    )
-    if row is None:
-        return None
-    # Under any of its addresses: one who has two phones writes from both.
-    is_own = identity.find_contact_id(sender) == row.conversation.contact_id
-    return row if is_own else None
-
-
-def _drop_draft(row: InboundMessage, conversation: Conversation, *, now: datetime) -> bool:
-    """Drop the draft that answers a message which was changed; False where none does.
-
-    All that it answered waits again. The conversation is locked.
-    """
-    waiting = Draft.objects.filter(turn=row.turn_id, status=Draft.Status.WAITING)
-    if row.turn_id is None or not waiting.exists():
-        return False
-    freed = drafts.supersede(conversation, reason="its question was changed", now=now)
-    conversation.n_pending += len(freed)
-    conversation.first_pending_at = conversation.first_pending_at or now
-    conversation.save(update_fields=["has_draft", "handled_upto", *bursts.COUNTS])
-    row.turn_id = None
-    return True
 
 
 def _find_conversation(*, sender: Address, account_ref: uuid.UUID) -> Conversation | None:
@@ -479,10 +382,6 @@ def _find_conversation(*, sender: Address, account_ref: uuid.UUID) -> Conversati
         )
         .first()
     )
-
-
-def _is_pending(row: InboundMessage, conversation: Conversation) -> bool:
-    return not row.silence_reason and row.turn_id is None and row.pk > conversation.handled_upto
 
 
 def _silence(
@@ -507,10 +406,11 @@ def _silence(
     return next((reason for holds, reason in reasons if holds), Silence.NONE)
 
 
-def _said_at(sent_at: datetime | None, now: datetime) -> datetime:
+def said_at(sent_at: datetime | None, now: datetime) -> datetime:
     """Return when something was said by the channel's clock; now where that tells no time."""
     return now if sent_at is None or sent_at.year <= 1970 else min(sent_at, now)
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """Return what is kept of a text."""
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 2] + " …"
