@@ -194,23 +194,21 @@ class Vocabulary:
         Words that differ in both their first and their second letter are not compared.
         """
         n_typos = 2 if len(folded) >= TWO_TYPOS_LENGTH else 1
-        near: set[str] = set()
-        for length in range(len(folded) - n_typos, len(folded) + n_typos + 1):
-            if length < MIN_TYPO_LENGTH:  # of a short one nothing but a letter left out is resolved
-                continue
-            for place in (0, 1):
-                words = self._by_start.get((length, place, folded[place : place + 1]), [])
-                near.update(
-                    word
-                    for word, _, _ in process.extract_iter(
-                        folded,
-                        list(words),
-                        scorer=DamerauLevenshtein.distance,
-                        processor=None,
-                        score_cutoff=n_typos,
-                    )
-                )
-        best = min((self._distance(folded, word) for word in near), default=None)
+        lengths = range(
+            # Of a short word nothing but a letter left out is resolved.
+            max(len(folded) - n_typos, MIN_TYPO_LENGTH),
+            len(folded) + n_typos + 1,
+        )
+        like = {
+            word
+            for length in lengths
+            for place in (0, 1)
+            for word in list(self._by_start.get((length, place, folded[place : place + 1]), ()))
+        }
+        near = process.extract(
+            folded, like, scorer=DamerauLevenshtein.distance, score_cutoff=n_typos, limit=None
+        )
+        best = min((self._distance(folded, word) for word, _, _ in near), default=None)
         return best[-1] if best is not None and best[0] < TOO_FAR else None
 
     def _distance(self, folded: str, word: str) -> tuple[int, bool, int, str]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -125,6 +127,17 @@ def test_follow_ups_are_recognised(typed: str, leans_on_the_last_one: bool) -> N
     normalised = normaliser.normalise(typed, CLINIC)
 
     assert normaliser.looks_like_follow_up(typed, normalised) is leans_on_the_last_one
+
+
+def test_looking_for_typos_leaves_no_cycles_behind() -> None:
+    """They stay until all threads stop for the garbage collector: it is done for each question."""
+    gc.collect()
+    gc.disable()
+    try:
+        assert normaliser.normalise("tem clareamneto ou limpesa?", CLINIC).startswith("tem clarea")
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 @settings(deadline=None, max_examples=200)
