@@ -10,6 +10,9 @@ import environ
 from django.utils.translation import gettext_lazy as _
 
 from config import embedded, env
+from tenants import garbage
+
+garbage.look_seldom()
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env.read_dotenv(BASE_DIR / ".env")
