@@ -127,6 +127,9 @@ def _decide(
         turn.status, turn.reason = Turn.Status.SUPERSEDED, "the contact is blocked"
     elif conversation.mode != Conversation.Mode.AI or is_handled:
         turn.status, turn.reason = Turn.Status.SUPERSEDED, "a person took over"
+    elif conversation.status != Conversation.Status.OPEN:
+        # Only people close while a turn is running, and what it answers was set aside then.
+        turn.status, turn.reason = Turn.Status.SUPERSEDED, "archived"
     elif conversation.contact.opted_out_at is not None:
         turn.status = Turn.Status.SUPERSEDED
         turn.reason = "the contact asked not to be written to"

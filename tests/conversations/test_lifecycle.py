@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -19,7 +21,7 @@ from conversations.models import (
     OutboundMessage,
     Turn,
 )
-from conversations.services import archive, lifecycle, takeover
+from conversations.services import archive, lifecycle, orchestrator, takeover
 from tenants import timers
 from tests.factories import (
     learn,
@@ -31,7 +33,8 @@ from tests.factories import (
     work,
 )
 from tests.fakes.bridge import FakeBridge
-from tests.fakes.llm import FakeLLM
+from tests.fakes.http import Answer, Received
+from tests.fakes.llm import FakeLLM, Mode
 from tests.workers import at_once
 
 
@@ -302,6 +305,58 @@ def test_a_message_that_races_with_the_end_is_never_lost(committed_alpha):
             assert "gratuito" in sent[1]
     assert Conversation.objects.count() == len(phones)
     assert set(Conversation.objects.values_list("status", flat=True)) == {"open"}
+
+
+class ClosingLLM(FakeLLM):
+    """Begins to have every second conversation closed while it is asked, and does not wait."""
+
+    def __init__(self) -> None:
+        super().__init__(Mode.EVIDENCE)
+        self.pool = ThreadPoolExecutor(4)
+
+    def answer(self, request: Received) -> Answer | None:
+        number = int(request.body.decode().rpartition("#")[2][:2])
+        if number % 2:
+            self.pool.submit(close_as_person, f"55119000000{number:02d}")
+        return super().answer(request)
+
+
+def close_as_person(phone: str) -> None:
+    try:
+        with schema_context("t_alpha"):
+            found = Conversation.objects.get(contact__addresses__value=phone)
+            now = timezone.now()
+            takeover.archive(conversation_uuid=found.uuid, actor="rosa", now=now)
+    finally:
+        connection.close()
+
+
+def test_an_answer_that_races_with_a_persons_end_left_before_it_or_not_at_all(committed_alpha):
+    learn()
+    phones = [f"55119000000{number:02d}" for number in range(24)]
+    with FakeBridge() as bridge, ClosingLLM() as llm:
+        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
+        for phone in phones:
+            receive(device, message_body(f"quanto custa a limpeza? #{phone[-2:]}", phone=phone))
+        bells = [
+            (bell.timer_id, bell.token)
+            for bell in timers.claim_due(kind="turn", max_running=100, limit=100)
+        ]
+        at_once(*(partial(orchestrator.run_turns, part) for part in (bells[::2], bells[1::2])))
+        llm.pool.shutdown(wait=True)
+        work()
+        sent = {phone: len(bridge.sent_to(phone)) for phone in phones}
+
+    closed = Conversation.objects.filter(status="archived")
+    assert closed.count() == len(phones) // 2
+    for one in InboundMessage.objects.select_related("turn", "conversation"):
+        is_set_aside = one.silence_reason == "archived"
+        assert is_set_aside == (one.turn is None)
+        assert sent[one.conversation.contact.addresses.get().value] == (0 if is_set_aside else 1)
+    assert InboundMessage.objects.filter(silence_reason="archived").exists()  # or it was no race
+    # What was set aside is left to nobody, and a turn that lost says why.
+    lost = Turn.objects.filter(conversation__inbound__silence_reason="archived")
+    assert set(lost.values_list("status", "reason")) == {("superseded", "archived")}
 
 
 def test_two_workers_with_one_doorbell_close_once(committed_alpha):

@@ -175,6 +175,85 @@ def test_a_person_who_takes_over_meanwhile_silences_the_answer(committed_alpha, 
     assert Turn.objects.get().reason == "a person took over"
 
 
+def archive() -> None:
+    """Close what is open in the current tenant, as a person does on its page."""
+    for one in Conversation.objects.filter(status="open"):
+        takeover.archive(conversation_uuid=one.uuid, actor="ana", now=database_now())
+
+
+def test_what_a_person_closes_while_the_model_thinks_is_not_answered(committed_alpha, bridge):
+    learn()
+
+    with InterruptedLLM(archive) as llm:
+        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
+        receive(device, message_body("quanto custa a limpeza?"))
+        outcomes = work()
+
+    assert outcomes == ["turn:superseded"]
+    assert bridge.sent == []
+    assert (Turn.objects.get().status, Turn.objects.get().reason) == ("superseded", "archived")
+    asked = InboundMessage.objects.get()
+    assert (asked.silence_reason, asked.turn) == ("archived", None)
+
+
+def test_closed_meanwhile_it_is_not_left_to_people_either(committed_alpha, bridge):
+    learn()
+
+    with InterruptedLLM(archive) as llm:
+        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
+        receive(device, message_body("vocês consertam bicicletas elétricas?"))
+        work()
+
+    assert bridge.sent == []
+    closed = Conversation.objects.get()
+    assert (closed.status, closed.mode, closed.waiting_since) == ("archived", "ai", None)
+
+
+def test_who_writes_again_after_the_end_is_answered_what_they_wrote_since(committed_alpha, bridge):
+    learn()
+    come = [message_body("tem estacionamento?", ref="A2")]
+
+    def meanwhile() -> None:
+        if come:
+            archive()
+            receive(Device.objects.get(), come.pop())
+
+    with InterruptedLLM(meanwhile) as llm:
+        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
+        receive(device, message_body("quanto custa a limpeza?", ref="A1"))
+        work()
+
+    assert [turn.status for turn in Turn.objects.order_by("pk")] == ["superseded", "done"]
+    assert [turn.n_messages for turn in Turn.objects.filter(status="done")] == [1]
+    (sent,) = bridge.sent
+    assert "gratuito" in sent.body
+
+
+def test_another_tenants_conversation_of_the_same_id_is_closed_for_itself(
+    committed_alpha, committed_beta, bridge
+):
+    with tenant_context(committed_beta):
+        make_device(make_agent(), bridge_url=bridge.url)
+        receive(Device.objects.get(), message_body("bom dia"))
+        theirs = Conversation.objects.get().pk
+    Timer.objects.all().delete()
+    learn()
+
+    def meanwhile() -> None:
+        with tenant_context(committed_beta):
+            archive()
+
+    with InterruptedLLM(meanwhile) as llm:
+        device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
+        receive(device, message_body("quanto custa a limpeza?"))
+        work()
+
+    assert Conversation.objects.get().pk == theirs
+    assert ["220,00" in one.body for one in bridge.sent] == [True]
+    with tenant_context(committed_beta):
+        assert Conversation.objects.get().status == "archived"
+
+
 def test_a_worker_whose_lease_ran_out_commits_nothing(committed_alpha, bridge):
     learn()
     outcomes = []
