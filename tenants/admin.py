@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Model, Prefetch, QuerySet
@@ -16,8 +16,11 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 
+from tenants import inbox
 from tenants.audit.models import AuditEntry
 from tenants.forms import (
     ROLE_NAMES,
@@ -198,6 +201,7 @@ class InboxEntryAdmin(ReadOnlyAdmin):
         "size",
     )
     list_filter = (("parked_reason", admin.EmptyFieldListFilter),)
+    actions = ("try_again",)
     search_fields = ("schema_name",)
     date_hierarchy = "received_at"
     ordering = ("-pk",)
@@ -209,8 +213,24 @@ class InboxEntryAdmin(ReadOnlyAdmin):
         "done_at",
         "n_attempts",
         "leased",
+        "tried_again_at",
         "size",
     )
+
+    def has_requeue_permission(self, request: HttpRequest) -> bool:
+        """Test whether somebody may let entries wait again: nothing else of them can be changed."""
+        return request.user.has_perm("tenants.change_inboxentry")
+
+    @action(description=_("Try the selected parked entries again"), permissions=["requeue"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[InboxEntry]) -> None:
+        """Let those wait again that were parked."""
+        ids = list(queryset.values_list("pk", flat=True))
+        n = inbox.try_again(entry_ids=ids, actor=actor(request))
+        if not n:
+            self.message_user(request, _("None of them was parked."), messages.INFO)
+            return
+        text = ngettext("%(n)s entry is tried again.", "%(n)s entries are tried again.", n)
+        self.message_user(request, text % {"n": n}, messages.SUCCESS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboxEntry]:
         """Leave the bodies where they are: nobody looks into them here, and they may be large."""

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from tenants import owners
+from tenants.audit.record import record
 
 LEASE_S = 5
 """How long a claimed batch may take, in seconds, before another worker gets it; three times as
@@ -80,7 +81,8 @@ def claim_batches(*, limit: int, per_batch: int) -> list[Batch]:
     that. What was tried before comes alone, so that it harms no other entry of its batch.
 
     Nothing overtakes within a line: while an entry is held by a worker, perhaps a dead one, or has
-    to be tried again, those behind it wait. Those of a line come in one batch, in order.
+    to be tried again, those behind it wait. Those of a line come in one batch, in order. One that
+    was parked meets others of its line under way, and waits for them: two at a time have no order.
 
     Args:
         limit: how many entries to claim now at most.
@@ -125,11 +127,12 @@ def _claim(*, token: uuid.UUID, limit: int) -> list[tuple[Any, ...]]:
             from public.tenants_inboxentry where done_at is null and parked_reason = ''
             order by id limit 20000
         ), lined_up as (
-            select id, schema_name, n_attempts, is_held, coalesce(
-                bool_or(is_held or n_attempts > 0) over (
-                    partition by route_id, line order by id
-                    rows between unbounded preceding and 1 preceding
-                ), false) as must_wait
+            select id, schema_name, n_attempts, is_held,
+                bool_or(is_held) over (partition by route_id, line) or coalesce(
+                    bool_or(n_attempts > 0) over (
+                        partition by route_id, line order by id
+                        rows between unbounded preceding and 1 preceding
+                    ), false) as must_wait
             from head
         ), waiting as (
             select id, row_number() over (partition by schema_name order by id) as place
@@ -273,6 +276,39 @@ def park_hopeless() -> int:
     return len(rows)
 
 
+def try_again(*, entry_ids: Sequence[int], actor: str) -> int:
+    """Let parked entries wait as if they had just come; return how many were parked.
+
+    They keep their places: of a line the older one is written first. What was written or is waiting
+    is left as it is, so that two who ask at once change nothing twice.
+
+    Args:
+        actor: a user name.
+    """
+    with transaction.atomic():
+        rows = _rows(
+            """
+            update public.tenants_inboxentry
+            set parked_reason = '', n_attempts = 0, lease_token = null, lease_until = null,
+                tried_again_at = clock_timestamp()
+            where id = any(%(ids)s) and parked_reason <> '' and done_at is null
+            returning schema_name, id
+            """,
+            {"ids": list(entry_ids)},
+        )
+        of_tenant: dict[str, list[int]] = {}
+        for schema_name, entry_id in sorted(rows):
+            of_tenant.setdefault(schema_name, []).append(entry_id)
+        for schema_name, ids in of_tenant.items():
+            record(
+                action="inbox.tried_again",
+                actor=actor,
+                target=f"inbox of {schema_name}",
+                data={"entries": ids},
+            )
+    return len(rows)
+
+
 def purge_done() -> int:
     """Remove the keys of entries that were written long enough ago."""
     rows = _rows(
@@ -284,9 +320,14 @@ def purge_done() -> int:
 
 
 def oldest_waiting_s() -> float:
-    """Return the age in seconds of the oldest entry that waits; 0 where none does."""
+    """Return for how many seconds the entry waits that waits longest; 0 where none does.
+
+    The time for which one was parked is no waiting: else `/readyz` would turn red for what is tried
+    again.
+    """
     rows = _rows(
-        "select coalesce(extract(epoch from clock_timestamp() - min(received_at)), 0)"
+        "select coalesce(extract(epoch from clock_timestamp()"
+        " - min(coalesce(tried_again_at, received_at))), 0)"
         " from public.tenants_inboxentry where done_at is null and parked_reason = ''",
         {},
     )

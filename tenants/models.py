@@ -138,6 +138,8 @@ class InboxEntry(models.Model):
     n_attempts = models.PositiveSmallIntegerField(_("attempts"), db_default=0)
     done_at = models.DateTimeField(_("done at"), null=True)
     parked_reason = models.CharField(_("parked because"), max_length=200, blank=True, db_default="")
+    # When somebody let it wait again after it was parked.
+    tried_again_at = models.DateTimeField(_("tried again at"), null=True)
 
     class Meta:
         verbose_name = _("inbox entry")

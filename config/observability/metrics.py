@@ -16,7 +16,7 @@ __all__ = ["CONTENT_TYPE", "exposition"]
 _INBOX = """
     select count(*) filter (where parked_reason = ''), count(*) filter (where parked_reason <> ''),
         coalesce(extract(epoch from clock_timestamp()
-            - min(received_at) filter (where parked_reason = '')), 0)
+            - min(coalesce(tried_again_at, received_at)) filter (where parked_reason = '')), 0)
     from public.tenants_inboxentry where done_at is null
 """
 _TIMERS = """

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, Min, Q
+from django.db.models.functions import Coalesce
 
 from tenants.models import InboxEntry, Tenant, Timer
 
@@ -53,7 +54,7 @@ def platform(*, now: datetime) -> Platform:
     waiting = Q(done_at=None, parked_reason="")
     inbox = InboxEntry.objects.filter(done_at=None).aggregate(
         waiting=Count("pk", filter=waiting),
-        oldest=Min("received_at", filter=waiting),
+        oldest=Min(Coalesce("tried_again_at", "received_at"), filter=waiting),
         parked=Count("pk", filter=~Q(parked_reason="")),
     )
     is_free = Q(lease_until=None) | Q(lease_until__lte=now)

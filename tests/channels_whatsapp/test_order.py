@@ -11,8 +11,10 @@ from channels_whatsapp.models import Device
 from channels_whatsapp.services.receiving import receive
 from conversations.models import InboundMessage
 from tenants import inbox, receiving
+from tenants.audit.models import AuditEntry
 from tenants.models import InboundRoute, InboxEntry
 from tests.factories import make_agent, make_device, message_body
+from tests.workers import at_once
 
 ANA, BIA = "5511900000001@s.whatsapp.net", "5511900000002@s.whatsapp.net"
 
@@ -97,6 +99,70 @@ def test_a_parked_entry_no_longer_holds_its_line_up(device):
     assert inbox.park_hopeless() == 1
 
     assert [one.entry_ids for one in claim()] == [[second]]
+
+
+def park(*entry_ids: int) -> None:
+    entries = InboxEntry.objects.filter(pk__in=entry_ids)
+    entries.update(n_attempts=inbox.MAX_ATTEMPTS, lease_until=None, lease_token=None)
+    assert inbox.park_hopeless() == len(entry_ids)
+
+
+def try_again(*entry_ids: int) -> int:
+    return inbox.try_again(entry_ids=entry_ids, actor="operator")
+
+
+def write_what_waits() -> None:
+    for batch in claim():
+        receiving.receive_entries(entry_ids=batch.entry_ids, token=batch.token)
+
+
+def test_parked_entries_that_are_tried_again_are_written_in_order(device):
+    first, second = arrive(device, ANA, "A1"), arrive(device, ANA, "A2")
+    park(first, second)
+    third = arrive(device, ANA, "A3")
+
+    assert try_again(second, first) == 2
+
+    tries = InboxEntry.objects.order_by("pk").values_list("n_attempts", "parked_reason")
+    assert list(tries) == [(0, "")] * 3
+    (batch,) = claim()
+    assert batch.entry_ids == [first, second, third]
+    receiving.receive_entries(entry_ids=batch.entry_ids, token=batch.token)
+    assert refs() == ["A1", "A2", "A3"]
+
+
+def test_what_is_tried_again_waits_for_who_is_writing_in_its_line(device):
+    first = arrive(device, ANA, "A1")
+    park(first)
+    arrive(device, ANA, "A2")
+    (busy,) = claim()
+
+    assert try_again(first) == 1
+    assert claim() == []
+
+    receiving.receive_entries(entry_ids=busy.entry_ids, token=busy.token)
+    write_what_waits()
+    assert refs() == ["A2", "A1"]
+
+
+def test_only_what_is_parked_and_unwritten_is_tried_again(device):
+    held, waiting = arrive(device, ANA, "A1"), arrive(device, BIA, "B1")
+    (batch, *_) = claim()
+    inbox.begin(entry_ids=batch.entry_ids, token=batch.token)
+    before = list(InboxEntry.objects.order_by("pk").values())
+
+    assert try_again(held, waiting, 999) == 0
+
+    assert list(InboxEntry.objects.order_by("pk").values()) == before
+
+
+def test_of_two_who_ask_at_once_one_has_it_tried_again(committed_alpha):
+    device = make_device(make_agent())
+    park(first := arrive(device, ANA, "A1"))
+
+    assert sorted(at_once(*[lambda: try_again(first)] * 2)) == [0, 1]
+
+    assert AuditEntry.objects.get(action="inbox.tried_again").data == {"entries": [first]}
 
 
 def receive_or_fail(entry: inbox.Entry) -> None:

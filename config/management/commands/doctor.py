@@ -102,7 +102,7 @@ class Command(QuickCommand):
         n_parked = InboxEntry.objects.exclude(parked_reason="").count()
         if n_parked:
             problems.append(
-                (f"{n_parked} webhook(s) were parked", "look at the inbox in the platform's admin")
+                (f"{n_parked} webhook(s) were parked", "try them again in the platform's admin")
             )
         with connection.cursor() as cursor:
             cursor.execute(
