@@ -183,6 +183,9 @@ class OutboundMessage(models.Model):
     handed_at = models.DateTimeField(_("handed at"), null=True, blank=True)
     # The token of the claim under which it was handed over last.
     handed_under = models.UUIDField(null=True, blank=True, editable=False)
+    # The parts of the `Address` to which it was handed over first: it is asked about and repeated
+    # there, though the contact may have another number by then.
+    handed_to = models.JSONField(null=True, blank=True, editable=False)
     acked_at = models.DateTimeField(_("sent at"), null=True, blank=True)
     delivered_at = models.DateTimeField(_("delivered at"), null=True, blank=True)
     read_at = models.DateTimeField(_("read at"), null=True, blank=True)

@@ -260,11 +260,12 @@ def _prepare(message_id: int, *, now: datetime) -> _Call | datetime | str:
         case veto.Allow(leave=leave):
             if isinstance(account, Permanent):
                 return account.reason
-            to = identity.address_in(conversation)
+            if not identity.is_still_theirs(message):
+                return identity.GIVEN_AWAY
             return _Call(
                 account=account,
                 account_ref=message.channel_account_ref,
-                to=to,
+                to=identity.address_for(message),
                 ref=message.provider_ref,
                 purpose=purpose,
                 text=message.changed_text,

@@ -33,6 +33,9 @@ from tenants.context import database_now
 
 PHONE, LID = ContactAddress.Kind.PHONE, ContactAddress.Kind.LID
 
+GIVEN_AWAY = "its number belongs to somebody else now"
+"""Why a message is not repeated or changed any more."""
+
 _IN_HANDS = (
     "mode",
     "mode_reason",
@@ -106,6 +109,27 @@ def address_in(conversation: Conversation) -> Address:
     found = replace(_address(addresses), thread=thread)
     is_phone = any(one.kind == PHONE and one.value == thread for one in addresses)
     return replace(found, phone=thread) if is_phone else found
+
+
+def address_for(message: OutboundMessage) -> Address:
+    """Return where a message goes: where it was handed over first, wherever the contact is by now.
+
+    Only in that chat does the channel know it; at another number it would be a second message.
+    """
+    current = address_in(message.conversation)
+    if message.handed_to is None:
+        return current
+    first = Address(**message.handed_to)
+    # The channel may keep the same chat under a name that was not known then.
+    return replace(first, lid=first.lid or current.lid)
+
+
+def is_still_theirs(message: OutboundMessage) -> bool:
+    """Test whether its contact is still who is reached where a message was handed over first."""
+    if message.handed_to is None:
+        return True
+    known = {(one.kind, one.value) for one in message.conversation.contact.addresses.all()}
+    return _wanted(Address(**message.handed_to)).items() <= known
 
 
 def _address(rows: Iterable[ContactAddress]) -> Address:

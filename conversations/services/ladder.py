@@ -199,7 +199,7 @@ def compare(*, channel_kind: str, account_ref: UUID, now: datetime) -> int:
     if not rows:
         return 0
     asked: list[tuple[OutboundMessage, Address]] = [
-        (row, identity.address_in(row.conversation)) for row in rows
+        (row, identity.address_for(row)) for row in rows
     ]
     account = sender_for(channel_kind).open_account(account_ref)
     release_connection()

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
@@ -325,6 +325,7 @@ def _next_calls(
                 timers.retry(claim, due_at=head.next_attempt_at or now)
                 steps[claim] = SendOutcome.WAITING
             else:
+                head.conversation = conversation
                 found = _judge(head, conversation, judge, now=now)
                 if found is None:
                     shortened[claim] = conversation
@@ -333,26 +334,26 @@ def _next_calls(
                     steps[claim] = SendOutcome.WAITING
                 else:
                     ready.append((claim, head, *found, watch.take(head, claim)))
-            if head is not None:
-                head.conversation = conversation
         lines = shortened
     judge.close()
     befores = contents.befores([(head, account.number) for _, head, account, *_ in ready], now=now)
+    contacts = [head.conversation.contact for _, head, *_ in ready]
+    prefetch_related_objects(contacts, "addresses")
+    to = {head.pk: identity.address_for(head) for _, head, *_ in ready}
     for claim, head, *_ in ready:
+        head.handed_to = {part: value for part, value in asdict(to[head.pk]).items() if value}
         head.unknown_at = contents.unknown_since(head)  # what is handed again is no younger for it
         head.status, head.handed_at = OutboundMessage.Status.HANDED, now
         head.handed_under = claim.token
         head.failure_reason = head.held_by = ""
         head.n_attempts = min(head.n_attempts + 1, 32_000)  # a person's text is tried for ever
     update_each([head for _, head, *_ in ready], _HANDED)
-    contacts = [head.conversation.contact for _, head, *_ in ready]
-    prefetch_related_objects(contacts, "addresses")
     said = contents.contents([head for _, head, *_ in ready])
     for claim, head, account, leave, is_trial in ready:
         steps[claim] = _Call(
             message_id=head.pk,
             account=account,
-            to=identity.address_in(head.conversation),
+            to=to[head.pk],
             content=said[head.pk],
             ref=head.provider_ref,
             leave=leave,
@@ -364,7 +365,8 @@ def _next_calls(
 
 
 _HANDED = (
-    "status", "handed_at", "handed_under", "unknown_at", "failure_reason", "held_by", "n_attempts",
+    "status", "handed_at", "handed_under", "handed_to", "unknown_at", "failure_reason", "held_by",
+    "n_attempts",
 )  # fmt: skip
 
 
@@ -393,6 +395,9 @@ def _judge(
             return verdict
         case veto.Allow(leave=leave):
             account = judge.account(conversation)
+            if not identity.is_still_theirs(head):
+                # Nor elsewhere: perhaps the first call has sent it.
+                account = Permanent(identity.GIVEN_AWAY)
             if isinstance(account, Permanent):
                 _fail(head=head, conversation=conversation, reason=account.reason, now=now)
                 return None

@@ -130,6 +130,9 @@ _REASONS = {
     "nobody knows whether it was sent": gettext_lazy(
         "the bridge's answer was lost, and it cannot say whether the message left"
     ),
+    "its number belongs to somebody else now": gettext_lazy(
+        "the number it was sent to belongs to somebody else now"
+    ),
     "it is gone": gettext_lazy("it is gone"),
     "it was never sent": gettext_lazy("it was never sent"),
     "WhatsApp no longer lets it be changed": gettext_lazy("WhatsApp no longer lets it be changed"),

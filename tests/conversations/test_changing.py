@@ -11,13 +11,21 @@ from django_tenants.utils import schema_context, tenant_context
 
 from channels_whatsapp.models import Device
 from conversations.models import Conversation, NumberTrouble, OutboundMessage, VetoCount
-from conversations.services import changing, replying, takeover, troubles
+from conversations.services import changing, identity, replying, takeover, troubles
 from conversations.services.bursts import latest_lines
 from tenants import timers
 from tenants.context import database_now
 from tenants.models import Timer
-from tests.conversations.test_outbox import open_conversation, put, send
+from tests.conversations.test_outbox import (
+    OTHER,
+    PHONE,
+    hear_from,
+    open_conversation,
+    put,
+    send,
+)
 from tests.conversations.test_writing_out import asked, bridge, reply, take
+from tests.factories import make_agent, make_device
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.http import json_answer, wait_until
 from tests.workers import n_waiting_for_a_lock
@@ -64,6 +72,25 @@ def test_a_message_is_edited_for_everyone(alpha, bridge):
     message.refresh_from_db()
     assert (message.text, message.change) == ("R$ 200", "")
     assert message.edited_at is not None
+
+
+def test_a_message_is_changed_where_it_was_sent_and_not_at_another_number(alpha, bridge):
+    make_device(make_agent(), bridge_url=bridge.url)
+    hear_from(PHONE)
+    (message,) = put(Conversation.objects.get(), "R$ 220")
+    send()
+    hear_from(OTHER)
+
+    edit(message, "R$ 200")
+    assert carry_out() == ["done"]
+    assert asked(bridge, EDIT)[0]["Phone"] == f"{PHONE}@s.whatsapp.net"
+
+    hear_from(PHONE, lid="777")  # somebody else has it now
+    edit(message, "R$ 190")
+    carry_out()
+    assert len(asked(bridge, EDIT)) == 1
+    message.refresh_from_db()
+    assert (message.text, message.change_problem) == ("R$ 200", identity.GIVEN_AWAY)
 
 
 def test_a_message_is_taken_back_and_no_agent_hears_of_it(alpha, bridge):

@@ -11,19 +11,25 @@ from django_tenants.utils import tenant_context
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import health
 from channels_whatsapp.services.health import Cause, Signs
-from conversations.models import DeliveryDay, OutboundMessage
+from conversations.models import Conversation, DeliveryDay, OutboundMessage
 from conversations.services import ladder
 from tenants.context import database_now
 from tenants.models import Timer
 from tests.conversations.test_outbox import (
     HISTORY,
+    LID,
+    OTHER,
+    PHONE,
     accept,
+    chats_asked,
+    hear_from,
     keep_history,
     open_conversation,
     put,
     send,
     sends,
 )
+from tests.factories import make_agent, make_device
 from tests.fakes.http import ScriptedServer, json_answer
 
 
@@ -111,6 +117,25 @@ def test_the_bridge_is_asked_about_what_no_phone_received(alpha, server):
     assert [compare(), compare()] == [1, 0]  # each is asked about once
     assert OutboundMessage.objects.exclude(lost_at=None).get() == lost
     assert len([one for one in server.received if one.path == HISTORY]) == 2
+
+
+def test_the_bridge_is_asked_in_the_chat_into_which_the_message_was_handed(alpha, server):
+    make_device(make_agent(), bridge_url=server.url)
+    hear_from(PHONE)
+    put(Conversation.objects.get(), "um")
+    accept(server)
+    send()
+    age(2, acked_at=database_now() - timedelta(hours=2))
+    hear_from(OTHER)
+    for _ in range(2):
+        keep_history(server, "another")
+
+    ladder.compare(
+        channel_kind="whatsapp",
+        account_ref=Device.objects.get().uuid,
+        now=database_now(),
+    )
+    assert chats_asked(server) == [PHONE, LID]
 
 
 def test_a_bridge_without_history_makes_nothing_lost(alpha, server):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
 
 import pytest
 from django.db import connection
@@ -10,13 +11,13 @@ from django_tenants.utils import schema_context, tenant_context
 
 from channels_whatsapp.models import Device
 from conversations.models import Conversation, NumberTrouble, OutboundMessage
-from conversations.services import ladder, outbox, takeover, transcripts
+from conversations.services import identity, ladder, outbox, takeover, transcripts
 from tenants import timers
 from tenants.context import database_now
 from tenants.models import Timer
 from tests.factories import make_agent, make_device, message_body, receive
 from tests.fakes.http import Answer, ScriptedServer, json_answer
-from tests.workers import at_once
+from tests.workers import at_once, die_at
 
 OK = {"code": 200, "data": {"Details": "Sent", "Id": "x", "Timestamp": 1}, "success": True}
 SEND = "/chat/send/text"
@@ -395,3 +396,101 @@ def test_what_fails_unforeseen_is_tried_again_after_a_pause(alpha, server):
     Device.objects.update(bridge_token_encrypted=readable)
     accept(server)
     assert send() == ["sent"]
+
+
+PHONE, OTHER, LID = "5511988887777", "5521977776666", "198765432101234"
+
+
+def hear_from(phone: str, *, lid: str = LID) -> None:
+    receive(Device.objects.get(), message_body("oi", phone=phone, lid=lid))
+    Timer.objects.filter(kind="turn").delete()
+
+
+def chats_asked(server: ScriptedServer) -> list[str]:
+    asked = [parse_qs(one.query)["chat_jid"][0] for one in server.received if one.path == HISTORY]
+    return [chat.partition("@")[0] for chat in asked]
+
+
+def lose_an_answer_to(server: ScriptedServer, phone: str, *, lid: str = LID) -> OutboundMessage:
+    make_device(make_agent(), bridge_url=server.url)
+    hear_from(phone, lid=lid)
+    (message,) = put(Conversation.objects.get(), "um")
+    server.script(Answer(parts=(), cut=True), path=SEND)
+    assert send() == ["waiting"]
+    return message
+
+
+def test_what_may_have_been_sent_is_asked_about_and_repeated_where_it_was_handed_first(
+    alpha, beta, server
+):
+    with tenant_context(beta):  # rows of the same ids
+        theirs = lose_an_answer_to(server, OTHER, lid="")
+        Timer.objects.all().delete()
+    message = lose_an_answer_to(server, PHONE)
+    hear_from(OTHER)
+    for _ in range(3):
+        keep_history(server, "another")
+    accept(server, 2)
+
+    assert again(server, unknown_for=timedelta(seconds=30)) == ["sent"]
+    with tenant_context(beta):
+        assert (theirs.pk, theirs.conversation_id) == (message.pk, message.conversation_id)
+        timers.arm(kind="send", ref=theirs.conversation_id, due_at=database_now())
+        assert again(server, unknown_for=timedelta(seconds=30)) == ["sent"]
+    assert chats_asked(server) == [PHONE, LID, OTHER]
+    assert [one["Phone"] for one in sends(server)] == [OTHER, PHONE, PHONE, OTHER]
+    # What is said after that goes to where they write now.
+    put(Conversation.objects.get(), "dois")
+    accept(server)
+    assert send() == ["sent"]
+    assert sends(server)[-1]["Phone"] == OTHER
+
+
+def test_what_had_left_to_the_old_number_is_not_sent_to_the_new_one(alpha, server):
+    message = lose_an_answer_to(server, PHONE)
+    hear_from(OTHER)
+    keep_history(server, message.provider_ref)
+    keep_history(server)
+
+    assert again(server, unknown_for=timedelta(seconds=30)) == ["sent"]
+    assert chats_asked(server) == [PHONE, LID]
+    assert len(sends(server)) == 1
+
+
+def test_a_worker_that_died_in_the_call_has_left_where_it_called(committed_alpha, server):
+    make_device(make_agent(), bridge_url=server.url)
+    hear_from(PHONE)
+    (message,) = put(Conversation.objects.get(), "um")
+    accept(server)
+    bell = timers.claim_due(kind="send", max_running=10, limit=10)[0]
+    die_at("send_after_call", outbox.send_next, bell)
+    Timer.objects.update(lease_until=database_now() - timedelta(seconds=1))
+    hear_from(OTHER)
+    keep_history(server, message.provider_ref)
+    keep_history(server)
+
+    assert send() == ["sent"]
+    assert chats_asked(server) == [PHONE, LID]
+    assert [one["Phone"] for one in sends(server)] == [PHONE]
+
+
+def test_a_chat_is_asked_about_under_a_name_that_was_learnt_since(alpha, server):
+    message = lose_an_answer_to(server, PHONE, lid="")
+    hear_from(PHONE)
+    keep_history(server)
+    keep_history(server, message.provider_ref)
+
+    assert again(server) == ["sent"]
+    assert chats_asked(server) == [PHONE, LID]
+    assert len(sends(server)) == 1
+
+
+def test_a_number_that_was_given_away_gets_nothing_of_who_had_it(alpha, server):
+    message = lose_an_answer_to(server, PHONE)
+    hear_from(PHONE, lid="777")
+
+    assert again(server, unknown_for=timedelta(seconds=30)) == ["nothing_left"]
+    assert len(sends(server)) == 1
+    message.refresh_from_db()
+    assert (message.status, message.failure_reason) == ("failed", identity.GIVEN_AWAY)
+    assert message.conversation.mode == "human"
