@@ -15,7 +15,7 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -124,13 +124,19 @@ def request(
         return Response(answer.status_code, names, body)
 
 
-def client() -> httpx2.Client:
+def client(
+    around: Callable[[httpx2.BaseTransport], httpx2.BaseTransport] | None = None,
+) -> httpx2.Client:
     """Return a client behind the same guard, for an SDK that brings its own calls.
 
     It shares this process's connections and must not be closed. Wrap the calls in `deadline`.
+
+    Args:
+        around: puts a transport around the guarded one, for who reads answers before the SDK does.
     """
+    guarded = _transport()
     return httpx2.Client(
-        transport=_transport(),
+        transport=guarded if around is None else around(guarded),
         trust_env=False,
         follow_redirects=False,
         headers={"accept-encoding": "identity"},

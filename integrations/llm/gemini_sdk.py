@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from integrations import http
 from integrations.egress import check_url
 from integrations.llm import wire
+from integrations.llm.gemini_usage import PlainUsage
 from tenants.errors import Permanent, Temporary
 
 BASE_URL = "https://generativelanguage.googleapis.com"
@@ -58,7 +59,7 @@ def client(*, api_key: str, base_url: str) -> genai.Client:
         http_options=genai_types.HttpOptions(
             base_url=base_url,
             api_version="v1beta",
-            httpx_client=http.client(),
+            httpx_client=http.client(PlainUsage),
             httpx_async_client=_NOBODY,
             async_client_args={"verify": _TRUSTS_NOBODY, "ssl": _TRUSTS_NOBODY},
             retry_options=genai_types.HttpRetryOptions(attempts=1),  # one place retries, not here

@@ -125,10 +125,16 @@ def test_what_can_be_no_count_is_not_measured(provider: str, server: Server, n: 
     assert (result.text, result.usage) == ("oi", NOT_MEASURED)
 
 
-@pytest.mark.parametrize("provider", ["openai", "anthropic"], indirect=True)
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini"], indirect=True)
 @pytest.mark.parametrize(
     "usage",
-    [[], "many", {"prompt_tokens": 5.5, "input_tokens": 5.5}, {"prompt_tokens": "x"}],
+    [
+        [],
+        "many",
+        {"prompt_tokens": 5.5, "input_tokens": 5.5, "promptTokenCount": 5.5},
+        {"prompt_tokens": "x", "promptTokenCount": "x"},
+        {"promptTokenCount": {"tokens": 5}},
+    ],
     ids=str,
 )
 def test_an_answer_stands_whatever_is_said_of_its_usage(
@@ -141,13 +147,39 @@ def test_an_answer_stands_whatever_is_said_of_its_usage(
     assert (result.text, result.usage) == ("oi", NOT_MEASURED)
 
 
-@pytest.mark.parametrize("provider", ["openai", "anthropic"], indirect=True)
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini"], indirect=True)
 def test_an_odd_detail_takes_no_count_with_it(provider: str, server: Server) -> None:
-    counts = {"prompt_tokens": 7, "completion_tokens": 2, "input_tokens": 7, "output_tokens": 2}
-    details = {"prompt_tokens_details": [], "output_tokens_details": []}
+    counts = {
+        **{"prompt_tokens": 7, "completion_tokens": 2, "input_tokens": 7, "output_tokens": 2},
+        **{"promptTokenCount": 7, "candidatesTokenCount": 2},
+    }
+    details = {
+        **{"prompt_tokens_details": [], "output_tokens_details": []},
+        **{"promptTokensDetails": [{"modality": 3, "tokenCount": "x"}], "trafficType": []},
+        **{"cachedContentTokenCount": "many"},
+    }
     server.script(json_answer(answer_of(provider, {**counts, **details})))
 
     assert ask(provider, server).usage == Usage(7, 2)
+
+
+@pytest.mark.parametrize("provider", ["gemini"], indirect=True)
+@pytest.mark.parametrize("cut", [7, 10_000], ids=["in parts", "whole"])
+def test_a_stream_stands_whatever_is_said_of_its_usage(
+    provider: str, server: Server, cut: int
+) -> None:
+    pieces = [answer_of(provider, "many"), answer_of(provider, {"promptTokenCount": 7, "x": []})]
+    for piece, text in zip(pieces, ('diz "usageMetadata"', " é oi"), strict=True):
+        piece["candidates"][0]["content"]["parts"][0]["text"] = text  # type: ignore[index]
+    body = b"".join(
+        b"data: " + json.dumps(piece, ensure_ascii=False).encode() + b"\r\n\r\n" for piece in pieces
+    )
+    parts = tuple(body[at : at + cut] for at in range(0, len(body), cut))
+    server.script(Answer(headers={"content-type": "text/event-stream"}, parts=parts))
+
+    result = ask(provider, server, stream=True)
+
+    assert (result.text, result.usage) == ('diz "usageMetadata" é oi', Usage(7, None))
 
 
 def test_counts_that_are_too_many_together_are_not_measured(server: Server, provider: str) -> None:

@@ -15,6 +15,7 @@ from integrations.llm import factory
 from integrations.llm.types import EmbedConfig, Embedder
 from tenants.errors import Permanent, Temporary
 from tests.fakes.embeddings import DIMENSIONS, FakeEmbeddings, Mode, count, direction
+from tests.fakes.http import json_answer
 
 KEY = "sk-test-0123456789"
 PROVIDERS = ("openai", "openai_compatible", "gemini")
@@ -98,6 +99,17 @@ def test_gemini_is_told_what_a_text_is_for(server: FakeEmbeddings) -> None:
     assert passage["taskType"] == "RETRIEVAL_DOCUMENT"
     assert question["taskType"] == "RETRIEVAL_QUERY"
     assert passage["outputDimensionality"] == question["outputDimensionality"] == 48
+
+
+@pytest.mark.parametrize("usage", ["many", {"promptTokenCount": "x"}], ids=str)
+def test_vectors_stand_whatever_gemini_says_of_their_usage(
+    server: FakeEmbeddings, usage: object
+) -> None:
+    server.script(json_answer({"embeddings": [{"values": [0.0, 1.0]}], "usageMetadata": usage}))
+
+    embedded = client(server, "gemini").embed_counted(["um texto"])
+
+    assert (embedded.vectors, embedded.n_tokens) == ([[0.0, 1.0]], None)
 
 
 def test_openai_is_asked_for_base64_and_others_for_figures(server: FakeEmbeddings) -> None:
