@@ -10,6 +10,8 @@ from agents.models import Agent
 from integrations.models import AnswerSaving, Budget, Credential, ModelChoice
 from integrations.prices.models import ExchangeRate, ModelPrice
 
+_AMOUNTS = ("input_usd", "output_usd", "cached_input_usd", "cache_write_usd", "minute_usd")
+
 
 def sections() -> dict[str, Any]:
     """Return the parts of `llm` that there is anything for, in the current schema."""
@@ -90,7 +92,7 @@ def _prices() -> list[dict[str, Any]]:
             "model": price.model,
             "valid_from": price.valid_from,
         }
-        for name in ("input_usd", "output_usd", "cached_input_usd", "minute_usd"):
+        for name in _AMOUNTS:
             amount = getattr(price, name)
             if amount is not None:
                 entry[name] = _number(amount)

@@ -168,6 +168,7 @@ class PriceSection(Section):
     input_usd: Price
     output_usd: Price
     cached_input_usd: Price | None = None
+    cache_write_usd: Price | None = None
     minute_usd: Price | None = None
     note: str = Field("", max_length=200)
     source: Url | Literal[""] = ""

@@ -26,7 +26,7 @@ from tenants.widgets import SuggestingInput
 _PROVIDERS = [one for one in Credential.Kind.choices if one[0] != Credential.Kind.OFFLINE]
 
 
-_AMOUNTS = ("input_usd", "output_usd", "cached_input_usd", "minute_usd")
+_AMOUNTS = ("input_usd", "output_usd", "cached_input_usd", "cache_write_usd", "minute_usd")
 
 
 def _amount_input() -> Any:
@@ -206,6 +206,7 @@ class OwnPriceAdmin(_PriceAdmin):
                 "prices": [
                     _price(one.input_usd),
                     _price(one.cached_input_usd),
+                    _price(one.cache_write_usd),
                     _price(one.output_usd),
                     _price(one.minute_usd),
                 ],

@@ -57,6 +57,7 @@ class ModelCallAdmin(ReadOnlyAdmin):
                     "cost_brl",
                     "input_tokens",
                     "cached_input_tokens",
+                    "cache_write_tokens",
                     "output_tokens",
                     "reasoning_tokens",
                     "seconds",

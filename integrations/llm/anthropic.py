@@ -298,7 +298,7 @@ class _Answer:
 
 
 def _usage(counted: object) -> Usage:
-    """Return the counts; this provider counts what its cache gave beside the input, not in it."""
+    """Return the counts; this provider counts its cache beside the input, not in it."""
     n_input = wire.count_of(counted, "input_tokens")
     if n_input is None:
         return NOT_MEASURED
@@ -309,6 +309,7 @@ def _usage(counted: object) -> Usage:
         wire.count_of(counted, "output_tokens"),
         cached,
         wire.count_of(counted, "output_tokens_details", "thinking_tokens"),
+        kept,
     )
 
 

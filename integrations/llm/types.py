@@ -136,12 +136,19 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider counted them; None means not measured, never zero."""
+    """Tokens as the provider counted them; None means not measured, never zero.
+
+    Args:
+        input_tokens: all that went in, those read from a cache and written to one among them.
+        output_tokens: all that came out, thoughts among them.
+        cache_write_tokens: what the provider keeps for later calls, where it takes more for that.
+    """
 
     input_tokens: int | None
     output_tokens: int | None
     cached_input_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 NOT_MEASURED = Usage(None, None)
@@ -158,6 +165,7 @@ def add_usage(first: Usage, second: Usage) -> Usage:
         add(first.output_tokens, second.output_tokens),
         add(first.cached_input_tokens, second.cached_input_tokens),
         add(first.reasoning_tokens, second.reasoning_tokens),
+        add(first.cache_write_tokens, second.cache_write_tokens),
     )
 
 

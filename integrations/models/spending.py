@@ -57,6 +57,7 @@ class ModelCall(models.Model):
     input_tokens = models.PositiveIntegerField(_("input tokens"), null=True)
     output_tokens = models.PositiveIntegerField(_("output tokens"), null=True)
     cached_input_tokens = models.PositiveIntegerField(_("cached input tokens"), null=True)
+    cache_write_tokens = models.PositiveIntegerField(_("kept input tokens"), null=True)
     reasoning_tokens = models.PositiveIntegerField(_("reasoning tokens"), null=True)
     seconds = models.FloatField(_("seconds of sound"), null=True)
     latency_ms = models.PositiveIntegerField(_("duration in ms"), default=0)

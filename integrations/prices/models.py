@@ -39,6 +39,15 @@ class ModelPrice(models.Model):
         blank=True,
         help_text=_("Empty: the same as other input."),
     )
+    cache_write_usd = _usd(
+        _("US$ for a million input tokens that are kept"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "Where the provider takes more for what it keeps for later calls, as Anthropic does."
+            " Empty: reckoned as other input, and its costs are estimates."
+        ),
+    )
     minute_usd = _usd(_("US$ for a minute of sound"), null=True, blank=True)
     note = models.CharField(_("note"), max_length=200, blank=True)
     # The provider's own page, and when it said so; of shipped prices without them nobody is sure.

@@ -168,6 +168,7 @@ def _row(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cached_input_tokens=usage.cached_input_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         latency_ms=latency_ms,
         cost_kind=cost.kind,

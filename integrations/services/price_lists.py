@@ -10,7 +10,8 @@ from django.db import connection
 
 _PLATFORM = """
 select distinct on (p.provider, p.model) p.provider, p.model, p.valid_from, p.input_usd,
-    p.output_usd, p.cached_input_usd, p.minute_usd, p.is_shipped, p.source, p.checked_on,
+    p.output_usd, p.cached_input_usd, p.cache_write_usd, p.minute_usd, p.is_shipped, p.source,
+    p.checked_on,
     exists (
         select from prices_modelprice own
         where own.provider = p.provider and own.model = p.model and own.valid_from <= %(on)s
@@ -35,6 +36,7 @@ class ListedPrice:
     input_usd: Decimal
     output_usd: Decimal
     cached_input_usd: Decimal | None
+    cache_write_usd: Decimal | None
     minute_usd: Decimal | None
     is_shipped: bool
     source: str

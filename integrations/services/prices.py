@@ -40,6 +40,7 @@ class Price:
     """What a model takes, in US$ for a million tokens or a minute of sound.
 
     Args:
+        cache_write_usd: for what the provider keeps for later calls; None where nobody said.
         source: ``"own"``, ``"platform"`` or ``"free"``.
         is_sure: somebody wrote it, or read it on the provider's page; else costs are estimates.
     """
@@ -51,6 +52,7 @@ class Price:
     valid_from: date | None
     source: str
     is_sure: bool = True
+    cache_write_usd: Decimal | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return what the ledger keeps: later prices change nothing about earlier calls."""
@@ -58,6 +60,7 @@ class Price:
             "input_usd": self.input_usd,
             "output_usd": self.output_usd,
             "cached_input_usd": self.cached_input_usd,
+            "cache_write_usd": self.cache_write_usd,
             "minute_usd": self.minute_usd,
             "valid_from": self.valid_from,
             "source": self.source,
@@ -77,13 +80,15 @@ UNKNOWN = Cost(ModelCall.CostKind.UNKNOWN, None)
 FREE = Price(Decimal(0), Decimal(0), None, None, None, "free")
 
 _FIND = """
-select input_usd, output_usd, cached_input_usd, minute_usd, valid_from, source, is_sure from (
-    select provider, model, input_usd, output_usd, cached_input_usd, minute_usd, valid_from,
-        'own' as source, 0 as place, true as is_sure
+select input_usd, output_usd, cached_input_usd, minute_usd, valid_from, source, is_sure,
+    cache_write_usd
+from (
+    select provider, model, input_usd, output_usd, cached_input_usd, cache_write_usd, minute_usd,
+        valid_from, 'own' as source, 0 as place, true as is_sure
     from prices_modelprice
     union all
-    select provider, model, input_usd, output_usd, cached_input_usd, minute_usd, valid_from,
-        'platform', 1, not is_shipped or checked_on is not null
+    select provider, model, input_usd, output_usd, cached_input_usd, cache_write_usd, minute_usd,
+        valid_from, 'platform', 1, not is_shipped or checked_on is not null
     from public.prices_modelprice
 ) p
 where provider = %(provider)s and valid_from <= %(on)s
@@ -168,9 +173,9 @@ def cost_of(*, usage: Usage, price: Price | None, seconds: float | None = None) 
         return Cost(kind, Decimal(str(seconds)) / 60 * price.minute_usd)
     if usage.input_tokens is None or usage.output_tokens is None:
         return UNKNOWN
-    return Cost(
-        kind, _usd(usage.input_tokens, usage.output_tokens, usage.cached_input_tokens, price)
-    )
+    if usage.cache_write_tokens and price.cache_write_usd is None:
+        kind = ModelCall.CostKind.ESTIMATED  # they cost more than other input; nobody said how much
+    return Cost(kind, _usd(usage, price))
 
 
 def estimate(*, n_input_characters: int, n_output_tokens: int, price: Price | None) -> Cost:
@@ -178,13 +183,19 @@ def estimate(*, n_input_characters: int, n_output_tokens: int, price: Price | No
     if price is None:
         return UNKNOWN
     n_input = int(n_input_characters / CHARACTERS_PER_TOKEN) + 1
-    return Cost(ModelCall.CostKind.ESTIMATED, _usd(n_input, n_output_tokens, None, price))
+    # At most, so that all of it may be written to the provider's cache.
+    usage = Usage(n_input, n_output_tokens, cache_write_tokens=n_input)
+    return Cost(ModelCall.CostKind.ESTIMATED, _usd(usage, price))
 
 
-def _usd(n_input: int, n_output: int, n_cached: int | None, price: Price) -> Decimal:
-    cached = min(n_cached or 0, n_input)
-    cached_usd = price.input_usd if price.cached_input_usd is None else price.cached_input_usd
-    total = (n_input - cached) * price.input_usd + cached * cached_usd + n_output * price.output_usd
+def _usd(usage: Usage, price: Price) -> Decimal:
+    n_input, n_output = usage.input_tokens or 0, usage.output_tokens or 0
+    n_read = min(usage.cached_input_tokens or 0, n_input)
+    n_written = min(usage.cache_write_tokens or 0, n_input - n_read)
+    read_usd = price.input_usd if price.cached_input_usd is None else price.cached_input_usd
+    written_usd = price.input_usd if price.cache_write_usd is None else price.cache_write_usd
+    total = (n_input - n_read - n_written) * price.input_usd
+    total += n_read * read_usd + n_written * written_usd + n_output * price.output_usd
     return total / MILLION
 
 
@@ -215,7 +226,15 @@ def ensure_shipped() -> int:
     return n_changed + ModelPrice.objects.count() - before
 
 
-_READ = ("input_usd", "output_usd", "cached_input_usd", "minute_usd", "source", "checked_on")
+_READ = (
+    "input_usd",
+    "output_usd",
+    "cached_input_usd",
+    "cache_write_usd",
+    "minute_usd",
+    "source",
+    "checked_on",
+)
 
 
 def _key(price: ModelPrice) -> tuple[str, str, date]:
@@ -230,6 +249,7 @@ def _shipped(row: Mapping[str, str]) -> ModelPrice:
         input_usd=Decimal(row["input_usd"]),
         output_usd=Decimal(row["output_usd"]),
         cached_input_usd=_optional(row["cached_input_usd"]),
+        cache_write_usd=_optional(row["cache_write_usd"]),
         minute_usd=_optional(row["minute_usd"]),
         source=row["source"],
         checked_on=date.fromisoformat(row["checked_on"]) if row["checked_on"] else None,

@@ -75,6 +75,7 @@ def _heads() -> list[str]:
         _("cost in R$"),
         _("failure"),
         _("degraded because of"),
+        _("kept input tokens"),  # last: files of before are read by their places
     ]
 
 
@@ -101,6 +102,7 @@ def _cells(call: ModelCall, *, zone: ZoneInfo, mark: str) -> Iterable[str]:
         _amount(brl, mark),
         safe(call.failure),
         safe(call.degraded),
+        _count(call.cache_write_tokens),
     )
 
 

@@ -180,7 +180,12 @@ def test_the_file_holds_each_call_and_no_formula(owner: Client) -> None:
         cost_usd=Decimal("0.00012"),
         usd_brl=Decimal("5.5"),
     )
-    make_call(called_at=now + timedelta(seconds=1), failure=" +1;\n-2", agent_name="–")
+    make_call(
+        called_at=now + timedelta(seconds=1),
+        failure=" +1;\n-2",
+        agent_name="–",
+        cache_write_tokens=7,
+    )
 
     first, second = (list(row.values()) for row in rows_of(owner))
 
@@ -189,6 +194,7 @@ def test_the_file_holds_each_call_and_no_formula(owner: Client) -> None:
     assert first[13:16] == ["0,00012000", "5,50000000", "0,00066000"]
     assert second[13] == ""
     assert second[16] == "' +1;\n-2"
+    assert (first[18], second[18]) == ("", "7")
 
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx", "＝1", "  =1"])
@@ -389,7 +395,7 @@ def test_the_platforms_prices_stand_beside_ones_own(owner: Client) -> None:
         ("gpt-4o-mini", False),
         ("gpt-5", False),
     ]
-    assert listed[0]["prices"] == ["2,50", "–", "10,00", "–"]
+    assert listed[0]["prices"] == ["2,50", "–", "–", "10,00", "–"]
 
 
 def test_a_shipped_price_can_be_changed_but_not_removed(operator: Client) -> None:

@@ -210,6 +210,7 @@ def test_a_changed_budget_keeps_what_was_used_of_it(folder: Path) -> None:
         }
         own = ModelPrice.objects.get(model="gpt-4o")
         assert (own.cached_input_usd, own.note) == (Decimal("0.000001"), "contrato")
+        assert own.cache_write_usd == Decimal("2.5")
         assert ExchangeRate.objects.get().usd_brl == Decimal("5.4321")
     rewrite(folder, "limit_usd: 50", "limit_usd: 80.5")
     rewrite(folder, "cheaper: {credential: principal, model: gpt-4o-mini}", "timeout_s: 30")

@@ -22,6 +22,9 @@ _STATUS = {
 
 
 class FakeAnthropic(FakeModel):
+    n_kept = 0
+    """Tokens that it says it wrote to its cache, beside the words of the prompt."""
+
     def answer(self, request: Received) -> Answer | None:
         scripted = super().answer(request)
         if scripted is not None:
@@ -41,7 +44,7 @@ class FakeAnthropic(FakeModel):
         if (failed := common_failure(self.mode, streams=streams)) is not None:
             return failed
         text = self._texts.popleft() if self._texts else "Tudo certo."
-        return _message(payload, text, mode=self.mode, delay_s=self.delay_s)
+        return _message(payload, text, mode=self.mode, delay_s=self.delay_s, n_kept=self.n_kept)
 
 
 def prompt_words(payload: dict[str, Any]) -> int:
@@ -52,7 +55,9 @@ def prompt_words(payload: dict[str, Any]) -> int:
     return sum(map(count, texts))
 
 
-def _message(payload: dict[str, Any], text: str, *, mode: Mode, delay_s: float) -> Answer:
+def _message(
+    payload: dict[str, Any], text: str, *, mode: Mode, delay_s: float, n_kept: int
+) -> Answer:
     content: list[dict[str, Any]] = [{"type": "text", "text": text}]
     finish = {
         Mode.FILTERED: "refusal",
@@ -75,7 +80,7 @@ def _message(payload: dict[str, Any], text: str, *, mode: Mode, delay_s: float) 
         # Three of the words came from the cache, which this API counts beside the others.
         "input_tokens": prompt_words(payload) - 3,
         "cache_read_input_tokens": 3,
-        "cache_creation_input_tokens": 0,
+        "cache_creation_input_tokens": n_kept,
         "output_tokens": count(text),
         "output_tokens_details": {"thinking_tokens": 0},
     }

@@ -16,6 +16,7 @@ from integrations.prices.models import ModelPrice
 from integrations.services import breakers, calls
 from integrations.services.calls import Caller
 from tenants.models import Tenant
+from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.http import json_answer
 from tests.fakes.llm import FakeLLM, Mode, count
 
@@ -82,6 +83,31 @@ def test_the_ledger_holds_what_the_provider_counted(alpha: Tenant, llm: FakeLLM)
         ("exact", "customer", "Recepção")
     }
     assert rows[0].price["source"] == "own"
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_what_anthropic_writes_to_its_cache_is_priced_as_that(alpha: Tenant, stream: bool) -> None:
+    ModelPrice.objects.create(
+        provider="anthropic",
+        model="claude-fake",
+        valid_from=date(2026, 1, 1),
+        input_usd=Decimal(1_000),
+        cached_input_usd=Decimal(100),
+        cache_write_usd=Decimal(1_250),
+        output_usd=Decimal(5_000),
+    )
+    with FakeAnthropic() as server:
+        server.n_kept = 4
+        server.say("A limpeza custa R$ 220,00.")
+        chosen = ChatConfig("anthropic", "claude-fake", "k", server.base_url, timeout_s=30)
+
+        calls.chat(chosen, ChatRequest(PROMPT, stream=stream), caller=caller())
+
+    row = ModelCall.objects.get()
+    n_input = sum(count(message.text) for message in PROMPT) + 4
+    assert (row.input_tokens, row.cached_input_tokens, row.cache_write_tokens) == (n_input, 3, 4)
+    thousandths = 1_000 * (n_input - 7) + 100 * 3 + 1_250 * 4 + 5_000 * 5
+    assert (row.cost_kind, row.cost_usd) == ("exact", Decimal(thousandths) / 1_000_000)
 
 
 def test_without_a_price_the_cost_is_not_measured(alpha: Tenant, llm: FakeLLM) -> None:

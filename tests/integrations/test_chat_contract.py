@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -340,7 +341,8 @@ def test_an_answer_without_a_word_tells_what_it_took(
     with pytest.raises(EmptyAnswer) as caught:
         ask(provider, server, stream=stream)
 
-    assert caught.value.usage == Usage(sum(count(one.text) for one in PROMPT), 2, 3, 0)
+    usage = replace(caught.value.usage, cache_write_tokens=None)  # which only one provider counts
+    assert usage == Usage(sum(count(one.text) for one in PROMPT), 2, 3, 0)
 
 
 def test_a_limit_used_up_before_the_first_word_is_not_asked_for_again(

@@ -38,6 +38,49 @@ def test_cached_tokens_cost_their_own_price(alpha: Tenant) -> None:
     assert cost.usd == Decimal("0.6") + Decimal("0.2") + Decimal(2)
 
 
+def test_what_is_kept_for_later_costs_its_own_price(alpha: Tenant) -> None:
+    add()
+    ModelPrice.objects.update(cache_write_usd=Decimal("1.25"))
+
+    price = price_of(provider="openai", model="m-1", on=ON)
+    usage = Usage(1_000_000, 500_000, 400_000, cache_write_tokens=200_000)
+    cost = cost_of(usage=usage, price=price)
+
+    assert cost.kind == ModelCall.CostKind.EXACT
+    assert cost.usd == Decimal("0.4") + Decimal("0.2") + Decimal("0.25") + Decimal(2)
+    assert price is not None
+    assert price.as_json()["cache_write_usd"] == "1.250000"
+
+
+def test_what_is_kept_at_a_price_that_nobody_said_is_an_estimate(alpha: Tenant) -> None:
+    add()
+
+    price = price_of(provider="openai", model="m-1", on=ON)
+    kept = cost_of(usage=Usage(1_000_000, 0, cache_write_tokens=1), price=price)
+    none = cost_of(usage=Usage(1_000_000, 0, cache_write_tokens=0), price=price)
+
+    assert (kept.kind, kept.usd) == (ModelCall.CostKind.ESTIMATED, Decimal(1))
+    assert (none.kind, none.usd) == (ModelCall.CostKind.EXACT, Decimal(1))
+
+
+def test_a_call_is_estimated_as_if_all_were_kept(alpha: Tenant) -> None:
+    add()
+    ModelPrice.objects.update(cache_write_usd=Decimal("1.25"))
+
+    price = price_of(provider="openai", model="m-1", on=ON)
+    cost = prices.estimate(n_input_characters=3_500, n_output_tokens=0, price=price)
+
+    assert cost.usd == 1_001 * Decimal("1.25") / 1_000_000
+
+
+def test_anthropic_takes_a_quarter_more_for_what_it_keeps_five_minutes(alpha: Tenant) -> None:
+    prices.ensure_shipped()
+
+    for price in ModelPrice.objects.all():
+        kept = price.input_usd * Decimal("1.25") if price.provider == "anthropic" else None
+        assert price.cache_write_usd == kept, price
+
+
 def test_what_nobody_knows_the_price_of_is_not_free(alpha: Tenant) -> None:
     price = price_of(provider="openai", model="new", on=ON)
 
