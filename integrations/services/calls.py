@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from django.utils import timezone
@@ -103,8 +103,9 @@ def chat(config: ChatConfig, request: ChatRequest, *, caller: Caller) -> ChatRes
     if config.provider == Provider.OFFLINE:  # no model: it costs nothing and never fails
         return factory.chat(config, request)
     now = timezone.now()
+    on = caller.day(now)
     promise, chosen = _reserve(
-        config, lambda one: _chat_cost(one, request, now), caller=caller, now=now
+        config, lambda one: _chat_cost(one, request, on), caller=caller, now=now
     )
     cost: Cost = prices.UNKNOWN
     tries: Sequence[Try] = ()
@@ -185,8 +186,8 @@ def _n_characters(request: ChatRequest) -> int:
     return sum(len(message.text) for message in request.messages) + n_images * per_image
 
 
-def _chat_cost(config: ChatConfig, request: ChatRequest, now: datetime) -> Decimal | None:
-    price = prices.price_of(provider=config.provider, model=config.model, on=now.date())
+def _chat_cost(config: ChatConfig, request: ChatRequest, on: date) -> Decimal | None:
+    price = prices.price_of(provider=config.provider, model=config.model, on=on)
     return prices.estimate(
         n_input_characters=_n_characters(request),
         n_output_tokens=request.max_output_tokens,
@@ -205,8 +206,9 @@ def transcribe(config: ChatConfig, sound: Sound, *, language: str, caller: Calle
         RuntimeError: a transaction is open; nothing may wait for the network under it.
     """
     now = timezone.now()
+    on = caller.day(now)
     promise, chosen = _reserve(
-        config, lambda one: _sound_cost(one, sound, now), caller=caller, now=now
+        config, lambda one: _sound_cost(one, sound, on), caller=caller, now=now
     )
     gate, tries = _BreakerGate(), list[Try]()
     cost: Cost = prices.UNKNOWN
@@ -257,8 +259,8 @@ def _settle(promise: Promise, cost: Cost, tries: Sequence[Try], *, lost: Decimal
     budgets.settle(reservation=promise.reservation, usd=usd, n_unused=int(is_unused))
 
 
-def _sound_cost(config: ChatConfig, sound: Sound, now: datetime) -> Decimal | None:
-    price = prices.price_of(provider=config.provider, model=config.model, on=now.date())
+def _sound_cost(config: ChatConfig, sound: Sound, on: date) -> Decimal | None:
+    price = prices.price_of(provider=config.provider, model=config.model, on=on)
     if price is None or price.minute_usd is None:
         return None
     minutes = Decimal(str(LONGEST_NOTE_S if sound.seconds is None else sound.seconds)) / 60
@@ -329,7 +331,7 @@ class _Metered:
             raise Temporary(refusal, retry_after_s=breakers.PAUSE_S)
         promise, _chosen = _reserve(
             target,
-            lambda one: _text_cost(one, n_characters, now),
+            lambda one: _text_cost(one, n_characters, caller.day(now)),
             caller=caller,
             now=now,
             n_calls=0,
@@ -360,6 +362,6 @@ class _Metered:
         return made
 
 
-def _text_cost(config: ChatConfig, n_characters: int, now: datetime) -> Decimal | None:
-    price = prices.price_of(provider=config.provider, model=config.model, on=now.date())
+def _text_cost(config: ChatConfig, n_characters: int, on: date) -> Decimal | None:
+    price = prices.price_of(provider=config.provider, model=config.model, on=on)
     return prices.estimate(n_input_characters=n_characters, n_output_tokens=0, price=price).usd

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -42,6 +42,10 @@ class Caller:
         """Return whose budgets hold."""
         return Subject(self.agent_uuid, self.contact_uuid, self.conversation_uuid)
 
+    def day(self, now: datetime) -> date:
+        """Return the tenant's day, whose prices and rate hold."""
+        return now.astimezone(ZoneInfo(self.zone)).date()
+
 
 def caller_of(origin: ModelCall.Origin) -> Caller:
     """Return the current tenant as a caller, for what is done for no conversation."""
@@ -77,7 +81,7 @@ class Answered:
 
 def record_answer(answered: Answered, *, purpose: Purpose, caller: Caller, now: datetime) -> Cost:
     """Write down an answer with its price and the day's rate; return what it cost."""
-    on = now.astimezone(ZoneInfo(caller.zone)).date()
+    on = caller.day(now)
     price = prices.price_of(provider=answered.provider, model=answered.model, on=on)
     cost = prices.cost_of(usage=answered.usage, price=price, seconds=answered.seconds)
     if cost.usd is None and price is not None and answered.n_input_characters:
@@ -110,7 +114,7 @@ def record_tries(
 
     Who was not asked at all is none of them.
     """
-    on = now.astimezone(ZoneInfo(caller.zone)).date()
+    on = caller.day(now)
     rows = []
     for hop, one in enumerate(tries):
         if one.error == "refused":

@@ -103,8 +103,7 @@ def find(key: str, *, caller: Caller, now: datetime) -> ChatResult | None:
 
 def keep(key: str, result: ChatResult, *, caller: Caller, now: datetime) -> None:
     """Keep an answer; of two workers that do the last one's stays, both are good."""
-    on = now.astimezone(ZoneInfo(caller.zone)).date()
-    price = prices.price_of(provider=result.provider, model=result.model, on=on)
+    price = prices.price_of(provider=result.provider, model=result.model, on=caller.day(now))
     row = SavedAnswer(
         key=key,
         text=result.text,

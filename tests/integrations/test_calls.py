@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from integrations.llm.errors import BudgetExhausted, NoProviderAnswered
 from integrations.llm.types import ChatConfig, ChatMessage, ChatRequest, ChatResult
 from integrations.models import Breaker, Budget, ModelCall, Notice, Reservation, Spend
 from integrations.prices.models import ModelPrice
-from integrations.services import breakers, calls
+from integrations.services import breakers, budget_use, calls
 from integrations.services.calls import Caller
 from tenants.models import Tenant
 from tests.fakes.anthropic import FakeAnthropic
@@ -317,6 +319,42 @@ def test_answers_without_a_word_are_paid_for_each(alpha: Tenant, llm: FakeLLM) -
     rows = ModelCall.objects.all()
     assert [(row.output_tokens, row.cost_kind) for row in rows] == [(2, "exact")] * 2
     assert Spend.objects.get().spent_usd == sum(row.cost_usd or 0 for row in rows)
+
+
+def test_the_day_of_each_tenant_decides_on_the_price_the_budget_and_the_page(
+    alpha: Tenant, beta: Tenant, llm: FakeLLM
+) -> None:
+    # Whatever the hour, these two never have the same day, and one of them is not on that of UTC.
+    now = timezone.now()
+    ahead, behind = (
+        (zone, now.astimezone(ZoneInfo(zone)).date()) for zone in ("Etc/GMT-14", "Etc/GMT+12")
+    )
+    llm.say("Sim.")
+
+    def ask_at(zone: str) -> None:
+        priced(usd="1")
+        ModelPrice.objects.create(  # dearer from the day on that only one of them has reached
+            provider="openai_compatible",
+            model="fake-1",
+            valid_from=ahead[1],
+            input_usd=Decimal(500_000),
+            output_usd=Decimal(500_000),
+        )
+        Budget.objects.create(level="tenant", period="day", limit_usd=Decimal(10))
+        who = Caller(ModelCall.Origin.CUSTOMER, zone)
+        calls.chat(config(llm), ChatRequest(PROMPT, max_output_tokens=100), caller=who)
+
+    with pytest.raises(BudgetExhausted):
+        ask_at(ahead[0])
+    with tenant_context(beta):
+        ask_at(behind[0])
+
+    assert llm.received[1:] == []
+    for tenant, (zone, day) in ((alpha, ahead), (beta, behind)):
+        with tenant_context(tenant):
+            assert Spend.objects.get().period_start == day
+            (use,) = budget_use.uses(now=now, timezone=zone).values()
+            assert use.n_calls == (1 if tenant == beta else 0)
 
 
 def test_two_tenants_keep_their_own_ledgers(alpha: Tenant, beta: Tenant, llm: FakeLLM) -> None:
