@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +15,7 @@ import httpx2
 from pydantic import BaseModel
 
 from integrations import http
-from integrations.llm import errors, openai_sdk, wire
+from integrations.llm import errors, openai_sdk, reasoning, wire
 from integrations.llm.types import (
     NOT_MEASURED,
     ChatConfig,
@@ -31,10 +30,6 @@ from integrations.llm.types import (
     Usage,
 )
 from tenants.errors import Temporary
-
-_REASONERS = re.compile(r"(?:[\w.-]+/)?(?:gpt-5(?!.*-chat)|o[134](?![^-]))")
-"""OpenAI's models that reason, also as a gateway names them: they refuse every temperature but
-their own, and the older name of the limit of tokens."""
 
 
 class _WireFunction(BaseModel):
@@ -151,15 +146,19 @@ class OpenAICompatible:
 
     def _payload(self, request: ChatRequest) -> dict[str, Any]:
         # OpenAI's newer models refuse the name that every compatible server knows.
-        reasons = _REASONERS.match(self._model(request)) is not None
+        model = self._model(request)
+        reasons = reasoning.reasons(model)
         newer = reasons or self._config.provider == Provider.OPENAI
+        limit = request.max_output_tokens + reasoning.room(model)
         payload: dict[str, Any] = {
-            "model": self._model(request),
+            "model": model,
             "messages": [_message(message) for message in request.messages],
-            "max_completion_tokens" if newer else "max_tokens": request.max_output_tokens,
+            "max_completion_tokens" if newer else "max_tokens": limit,
         }
         if not reasons:
             payload["temperature"] = request.temperature
+        if effort := reasoning.effort(model, max_output_tokens=request.max_output_tokens):
+            payload["reasoning_effort"] = effort
         if request.tools:
             payload["tools"] = [
                 {

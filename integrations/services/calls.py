@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from django.utils import timezone
 
-from integrations.llm import factory, transcription
+from integrations.llm import factory, reasoning, transcription
 from integrations.llm.errors import BudgetExhausted, LimitUsedUp, NoProviderAnswered, usage_of
 from integrations.llm.types import (
     ChatConfig,
@@ -190,7 +190,7 @@ def _chat_cost(config: ChatConfig, request: ChatRequest, on: date) -> Decimal | 
     price = prices.price_of(provider=config.provider, model=config.model, on=on)
     return prices.estimate(
         n_input_characters=_n_characters(request),
-        n_output_tokens=request.max_output_tokens,
+        n_output_tokens=request.max_output_tokens + reasoning.room(config.model),
         price=price,
     ).usd
 

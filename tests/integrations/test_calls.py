@@ -254,6 +254,17 @@ def test_a_budget_that_is_full_from_the_start_is_told_of_once(
     assert llm.received == []
 
 
+def test_what_a_model_reasons_with_is_set_aside_too(alpha: Tenant, llm: FakeLLM) -> None:
+    priced("gpt-5")
+    priced("gpt-4o")
+    Budget.objects.create(level="tenant", limit_usd=Decimal(1))  # for 1,000 tokens
+    llm.say("Sim.")
+
+    ask(config(llm, "gpt-4o"))
+    with pytest.raises(BudgetExhausted):
+        ask(config(llm, "gpt-5"))
+
+
 def test_what_failed_gives_its_money_back(alpha: Tenant, llm: FakeLLM) -> None:
     priced()
     Budget.objects.create(level="tenant", limit_usd=Decimal("10"))

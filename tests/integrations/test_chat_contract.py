@@ -359,18 +359,33 @@ def test_a_limit_used_up_before_the_first_word_is_not_asked_for_again(
 
 @pytest.mark.parametrize("provider", ["openai", "openai_compatible"], indirect=True)
 @pytest.mark.parametrize(
-    "model", ["gpt-5", "gpt-5-mini", "gpt-5.1-2025-11-13", "o1", "o3-mini", "openai/o4-mini"]
+    ("model", "effort"),
+    [
+        ("gpt-5", "low"),
+        ("gpt-5-mini", "low"),
+        ("gpt-5-nano-2025-08-07", "low"),
+        ("o1", "low"),
+        ("o3-mini", "low"),
+        ("openai/o4-mini", "low"),
+        ("gpt-5.1-2025-11-13", None),  # does not reason unasked
+        ("gpt-5-pro", None),  # knows one effort only
+        ("o1-mini", None),  # knows none
+    ],
 )
-def test_models_that_reason_are_sent_no_temperature(
-    provider: str, server: Server, stream: bool, model: str
+def test_models_that_reason_have_room_for_it_and_no_temperature(
+    provider: str, server: Server, stream: bool, model: str, effort: str | None
 ) -> None:
-    server.say("ok")
+    server.say("ok", "ok")
 
     ask(provider, server, stream=stream, model=model, max_output_tokens=80)
+    short = payload_of(server)
+    ask(provider, server, stream=stream, model=model, max_output_tokens=4_000)
+    long = payload_of(server)
 
-    payload = payload_of(server)
-    assert "temperature" not in payload
-    assert (payload["max_completion_tokens"], payload.get("max_tokens")) == (80, None)
+    for payload, limit in ((short, 2_080), (long, 6_000)):
+        assert "temperature" not in payload
+        assert (payload["max_completion_tokens"], payload.get("max_tokens")) == (limit, None)
+    assert (short.get("reasoning_effort"), long.get("reasoning_effort")) == (effort, None)
 
 
 @pytest.mark.parametrize("provider", ["openai", "openai_compatible"], indirect=True)
@@ -382,6 +397,7 @@ def test_other_models_are_sent_their_temperature(provider: str, server: Server, 
 
     limit = "max_completion_tokens" if provider == "openai" else "max_tokens"
     assert (payload_of(server)["temperature"], payload_of(server)[limit]) == (0.2, 80)
+    assert "reasoning_effort" not in payload_of(server)
 
 
 @pytest.mark.parametrize("provider", ["gemini"], indirect=True)
