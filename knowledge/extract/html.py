@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from knowledge import text
-from knowledge.extract import decoding, html_questions, html_tables
+from knowledge.extract import decoding, html_questions, html_struck, html_tables
 from knowledge.extract.html_walk import BLOCKS, Step, inline, walk
 from knowledge.types import Block, Extracted, Heading, Paragraph, Problem, Unreadable
 
@@ -34,7 +34,7 @@ def extract(content: bytes) -> Extracted:
         Unreadable: no text in it.
     """
     source = decoding.decode(content)
-    tree = LexborHTMLParser(source)
+    tree = LexborHTMLParser(html_struck.with_ends(source))
     if tree.body is None:
         raise Unreadable(Problem.NO_TEXT)
     answered = html_questions.find(tree)

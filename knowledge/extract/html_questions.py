@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from selectolax.lexbor import LexborHTMLParser
 
 from knowledge import text
+from knowledge.extract import html_struck
 from knowledge.extract.html_walk import BLOCKS, walk
 from knowledge.types import Block, Heading, Paragraph
 
@@ -84,7 +85,7 @@ def _questions(stated: object, *, depth: int) -> Iterator[dict[str, object]]:
 
 def _paragraphs(marked: str) -> list[str]:
     """Return the text of a piece of HTML, a paragraph for each of its blocks."""
-    tree = LexborHTMLParser(marked)
+    tree = LexborHTMLParser(html_struck.with_ends(marked))
     if tree.body is None:
         return []
     parts = [

@@ -20,9 +20,10 @@ BLOCKS = frozenset(
     figure form h1 h2 h3 h4 h5 h6 header hr legend li main ol option p pre section summary table
     tbody td tfoot th thead tr ul""".split()  # noqa: SIM905 - a column of quotes would hide them
 )
-_SKIPPED = frozenset(
+STRUCK = frozenset({"del", "s", "strike"})  # crossed out: it no longer holds
+_SKIPPED = STRUCK | frozenset(
     """script style noscript template nav footer svg canvas iframe object embed video audio select
-    textarea input map math dialog head title link meta del s strike""".split()  # noqa: SIM905
+    textarea input map math dialog head title link meta""".split()  # noqa: SIM905
 )
 _SKIPPED_ROLES = frozenset({"navigation", "contentinfo", "banner", "search", "dialog", "menu"})
 _SKIPPED_NAMES = re.compile(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from knowledge.extract import html
@@ -100,6 +102,66 @@ def test_what_is_crossed_out_is_not_read(tag: str) -> None:
         Paragraph(text="Preço: R$ 50"),
         Row(columns=("Item", "Preço"), cells=("Barba", "R$ 30")),
     )
+
+
+@pytest.mark.parametrize("tag", ["del", "s", "strike"])
+@pytest.mark.parametrize(
+    ("body", "read_as"),
+    [
+        pytest.param("<p>De <{0}>R$ 99</p><p>Por R$ 50</p>", ["De", "Por R$ 50"], id="p"),
+        pytest.param("<p>De <{0}>R$ 99<p>Por R$ 50", ["De", "Por R$ 50"], id="p without end"),
+        pytest.param("<ul><li>A <{0}>R$ 9<li>B R$ 5</ul><p>C", ["A", "B R$ 5", "C"], id="li"),
+        pytest.param("<h2>Corte <{0}>novo</h2><p>R$ 50", ["Corte", "R$ 50"], id="heading"),
+        pytest.param("<div>A <{0}>R$ 9</div><div>B</div><p>C", ["A", "B", "C"], id="div"),
+        pytest.param("<div>A <{0}>R$ 9<p>B</p>C</div><p>D", ["A", "B", "C", "D"], id="in a div"),
+        pytest.param("A <{0}>R$ 9<p>B</p><p>C", ["A", "B", "C"], id="body"),
+        pytest.param("<p><b>A <{0}>R$ 9</b></p><p>B", ["A", "B"], id="in bold"),
+        pytest.param("<p>A <{0}>1</p><p>B <{0}>2</{0}> 3</p>", ["A", "B 3"], id="then a whole one"),
+        pytest.param("<{0}><p>A</p><p>B</p></{0}><p>C", ["C"], id="several with an end"),
+        pytest.param("<p>A <{0}>R$ 9", ["A"], id="last"),
+    ],
+)
+def test_what_is_crossed_out_without_an_end_ends_with_its_block(
+    tag: str, body: str, read_as: list[str]
+) -> None:
+    blocks = read("<h1>Preços</h1>" + body.format(tag))[1:]
+
+    assert [block.text for block in blocks if not isinstance(block, Row)] == read_as
+
+
+@pytest.mark.parametrize("tag", ["del", "s", "strike"])
+def test_what_is_crossed_out_without_an_end_ends_with_its_cell(tag: str) -> None:
+    blocks = read(
+        f"<table><tr><th>Item<th>De<th>Por<tr><td>Barba<td><{tag}>R$ 40<td>R$ 30"
+        f"<tr><td>Corte</td><td>R$ 60</td><td>R$ 50</td></tr></table><p>Aceitamos Pix."
+    )
+
+    assert [block.cells for block in blocks if isinstance(block, Row)] == [
+        ("Barba", "", "R$ 30"),
+        ("Corte", "R$ 60", "R$ 50"),
+    ]
+    assert blocks[-1] == Paragraph(text="Aceitamos Pix.")
+
+
+def test_what_a_stated_answer_crosses_out_without_an_end_ends_with_its_block() -> None:
+    stated = ANSWERED.replace("com <b>5%</b>", "com <s>3%").replace("de desconto", "")
+
+    blocks = read("<p>Fale conosco.", head=stated)
+
+    assert [block.text for block in blocks if isinstance(block, Paragraph)] == [
+        "Sim, com",
+        "Só à vista.",
+        "Fale conosco.",
+    ]
+
+
+@pytest.mark.parametrize("part", ["<s", "<s>", "<s ", "<p><s>", "</s>", "<s><p"])
+def test_a_page_of_tags_without_an_end_takes_no_minute(part: str) -> None:
+    began = time.monotonic()
+
+    html.extract(f"<p>Preço</p>{part * 100_000}".encode())
+
+    assert time.monotonic() - began < 10
 
 
 def test_links_and_numbers_are_written_out() -> None:
