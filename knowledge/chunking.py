@@ -44,6 +44,12 @@ _QUANTITY_NAME = re.compile(
     r"crescimento))\b|"
     r"(?<!por )(?<!do )(?<!pelo )(?<![\d/])(?<![\d/] )\b(?:kg|g|mg|mcg|ml|km|kcal)\b"
 )
+# What a kilogram or a kilometre costs, as the sheets of butchers and carriers name it. In brackets
+# or before a slash it stays a unit: "Frete (kg)" may be a weight, "Valor kg/m²" a pressure.
+_UNIT_PRICE_NAME = re.compile(
+    r"\b(?:valor|valores|custo|custos|frete|tarifa)"
+    r"(?: (?:unitario|medio|venda|atacado|varejo|promocional))? (?:kg|km)\b(?! ?/)"
+)
 _AMOUNT = re.compile(
     r"(?<![\w.,/$%])(\d{1,3}(?:\.\d{3})+,\d{2}|\d+,\d{2}|\d+\.\d{2})(?![\w.,/%]|\s*%)"
 )
@@ -248,7 +254,8 @@ def names_money(column: str) -> bool:
     folded = text.fold(column).replace("_", " ").strip()
     if not _MONEY_NAME.search(folded) or _OTHER_MONEY.search(folded):
         return False
-    return bool(_PRICE_NAME.search(folded)) or not _QUANTITY_NAME.search(folded)
+    is_price = _PRICE_NAME.search(folded) or _UNIT_PRICE_NAME.search(folded)
+    return bool(is_price) or not _QUANTITY_NAME.search(folded)
 
 
 def with_currency(value: str) -> str:

@@ -402,7 +402,9 @@ def _priced(row: Row) -> Row:
     """Return the row with cents: where nobody set a format, 49.9 stands for R$ 49,90."""
     cells = list(row.cells)
     for at, name in enumerate(row.columns[: len(cells)]):
-        is_price = _PRICE_NAME.search(text.fold(name)) and chunking.names_money(name)
+        is_price = _PRICE_NAME.search(text.fold(name).replace("_", " ")) and chunking.names_money(
+            name
+        )
         if is_price and _PLAIN_NUMBER.match(cells[at]):
             cells[at] = number_format.shown(float(cells[at].replace(",", ".")), "#,##0.00")
     return replace(row, cells=tuple(cells))

@@ -36,6 +36,16 @@ def test_a_sheet_is_a_title_and_its_rows_have_the_names_of_their_columns() -> No
     )
 
 
+@pytest.mark.parametrize("name", ["Preço kg", "Valor kg", "valor_venda_kg"])
+def test_what_a_kilogram_costs_gets_cents(name: str) -> None:
+    workbook, _ = book(("Corte", name, "Peso kg"), ("Fraldinha", 59, 2), ("Picanha", 89.9, 1.5))
+
+    row = xlsx.extract(saved(workbook)).blocks[-1]
+
+    assert isinstance(row, Row)
+    assert row.cells == ("Picanha", "89,90", "1,5")
+
+
 @pytest.mark.parametrize("name", ["Valor de referência", "Valor energético kcal"])
 def test_what_is_no_price_gets_no_cents(name: str) -> None:
     workbook, _ = book(("Item", name), ("Glicose", 99))
