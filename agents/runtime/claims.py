@@ -145,6 +145,19 @@ _UNITS = {
 _UNIT = rf"(?:uteis |corridos )?({'|'.join(_UNITS)})\b"
 _SPELT_COUNT = re.compile(rf"{_SPELT_NUMBER}{_UNIT}")
 _COUNT = re.compile(rf"(?<![\d.,/])(\d+(?:[.,]\d+)*)\s?{_UNIT}")
+_SPELT_SPAN = rf"{_SPELT_WORD}(?:(?: e | ){_SPELT_WORD}){{0,{MAX_SPELT}}}"
+_SPELT_EITHER = (
+    rf"\b(?:({_SPELT_SPAN})(?: ou| ate| a)|(?<=\bem )({_SPELT_SPAN}),)(?: ate| no maximo)?"
+    rf" (?=(?:{_SPELT_SPAN}|\d{{1,3}}) "
+)
+_SPELT_EITHER_HOURS = re.compile(rf"{_SPELT_EITHER}horas?\b)")
+_SPELT_EITHER_COUNT = re.compile(
+    rf"{_SPELT_EITHER}(?:uteis |corridos )?(dias?|semanas?|mes|meses|anos?|min|minutos?)\b)"
+)
+"""The first of two lengths of time, as in "sai em dois ou três dias": it is no price, although the
+unit stands behind the second one only. After a comma it is one only where "em" stands before, for
+"por duzentos, três dias depois" has a price."""
+
 _CODE = re.compile(r"\b(?!(?:no?|nr|num|numero|r|us)\d)[a-z]{1,8}-?\d[a-z\d-]*\b")
 """A name with digits in it, such as "C019" or "Covid-19": its digits are no number of anything."""
 
@@ -206,6 +219,8 @@ def claims(text: str) -> tuple[Claim, ...]:
     take(_DAY_TIME, "time", _day_time)
     take(_SPELT_MONEY, "money", lambda match: _priced(_spelt(match), match[2]))
     take(_SPELT_PERCENT, "percent", _spelt)
+    take(_SPELT_EITHER_HOURS, "time", _either_hours)
+    take(_SPELT_EITHER_COUNT, "count", _either_count)
     take(_SPELT_HOURS, "time", _spelt_hours)
     take(_SPELT_COUNT, "count", _spelt_count)
     take(_SPELT_PRICE, "money", _spelt_price)
@@ -353,6 +368,16 @@ def _spelt_price(match: re.Match[str]) -> str | None:
 def _spelt_count(match: re.Match[str]) -> str | None:
     number = _spelt(match)
     return None if number in ("0", "1") else _counted(number, match[2])
+
+
+def _either_hours(match: re.Match[str]) -> str | None:
+    hours = _number(match[1] or match[2])
+    return None if hours in ("0", "1") else f"{hours}:00"
+
+
+def _either_count(match: re.Match[str]) -> str | None:
+    number = _number(match[1] or match[2])
+    return None if number in ("0", "1") else _counted(number, match[3])
 
 
 def _counted(number: str, unit: str) -> str:

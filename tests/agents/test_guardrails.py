@@ -179,6 +179,39 @@ def test_a_price_in_another_currency_is_none_in_reais(passage: str) -> None:
     assert not grounded("A diária custa R$ 50,00.", [passage]).passed
 
 
+@pytest.mark.parametrize(
+    ("reply", "kinds"),
+    [
+        ("Sai em dois ou três dias.", {"count"}),
+        ("O conserto sai em dois ou 3 dias úteis.", {"count"}),
+        ("Fica pronto em 3 a 5 dias.", {"number", "count"}),
+        ("Fica em cinco, no máximo seis semanas.", {"count"}),
+        ("Sai em dez, quinze minutos!", {"count"}),
+        ("Sai em vinte e cinco ou trinta minutos.", {"count"}),
+        ("Sai em duas ou três horas.", {"time"}),
+        ("Sai em um ou dois dias.", {"count"}),
+        ("Sai por duzentos, três dias depois.", {"money", "count"}),
+        ("Sai por cem ou duzentos.", {"money"}),
+    ],
+)
+def test_two_lengths_of_time_are_no_price(reply: str, kinds: set[str]) -> None:
+    assert {claim.kind for claim in claims.claims(reply)} == kinds
+
+
+@pytest.mark.parametrize(
+    ("passage", "passes"),
+    [
+        ("Prazo: 2 a 3 dias úteis", True),
+        ("Fica pronto em dois a três dias.", True),
+        ("Prazo em dias: 2 ou 3", True),
+        ("Prazo: 3 a 4 dias úteis", False),
+        ("Prazo: 2 a 3 semanas. Preço: R$ 2,00", False),
+    ],
+)
+def test_two_lengths_of_time_stand_in_a_passage(passage: str, passes: bool) -> None:
+    assert grounded("Sai em dois ou três dias.", [passage]).passed == passes
+
+
 def test_the_finding_names_what_is_wrong() -> None:
     verdict = grounded("Custa R$ 1.290,00 e sai por R$ 99,00 com 30% até 15h.", PASSAGES)
 
