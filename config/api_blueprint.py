@@ -31,13 +31,9 @@ from tenants.api.callers import Caller
 from tenants.api.resources import Need, Resource
 from tenants.api.scopes import Scope
 from tenants.api.serializers import Input, Text
-from tenants.audit.record import record
 from tenants.models import Tenant
 
 MAX_TEXT = 1_000_000
-
-MAX_CHANGES = 200
-"""Lines that the audit trail keeps of what one file has changed."""
 
 _OWNERS = "auth.change_user"
 """Who may: a file holds users and keys, so only who may edit those."""
@@ -129,13 +125,18 @@ def apply(
         with TemporaryDirectory() as folder, transaction.atomic():
             blueprint = loading.checked(raw, folder=Path(folder), usernames=known)
             before = _exported(tenant, caller)
-            applied = applying.apply(blueprint, folder=Path(folder), now=now)
+            applied = applying.apply(
+                blueprint,
+                folder=Path(folder),
+                now=now,
+                actor=caller.actor,
+                key=None if caller.key is None else str(caller.key.uuid),
+            )
             after = _exported(applied.tenant, caller)
             if is_dry_run:
                 transaction.set_rollback(True)
             elif applied.changes:
                 applying.provision(applied)
-                _record(tenant, applied.changes, caller=caller)
     except DataError as error:
         raise loading.BadBlueprint([_("a number is too large")]) from error
     if is_dry_run:
@@ -152,15 +153,6 @@ def _exported(tenant: Tenant, caller: Caller) -> str:
     if caller.key is not None:
         data.pop("users")
     return exporting.as_yaml(data)
-
-
-def _record(tenant: Tenant, changes: list[str], *, caller: Caller) -> None:
-    data: dict[str, object] = {"n_changes": len(changes), "changes": changes[:MAX_CHANGES]}
-    if caller.key is not None:
-        data["key"] = str(caller.key.uuid)
-    record(
-        action="blueprint.applied", actor=caller.actor, target=f"tenant {tenant.uuid}", data=data
-    )
 
 
 def _tenant() -> Tenant:

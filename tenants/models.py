@@ -76,6 +76,24 @@ class Domain(DomainMixin):
         return str(self.domain)
 
 
+class AppliedBlueprint(models.Model):
+    """What the last blueprint of a tenant has left, to tell what people have changed since.
+
+    Keyed digests only: this schema holds nothing of what a tenant has written.
+    """
+
+    tenant = models.OneToOneField(Tenant, models.CASCADE, verbose_name=_("tenant"))
+    applied_at = models.DateTimeField(_("applied at"))
+    digests = models.JSONField(default=dict)  # object -> field -> digest
+
+    class Meta:
+        verbose_name = _("applied blueprint")
+        verbose_name_plural = _("applied blueprints")
+
+    def __str__(self) -> str:
+        return _("applied blueprint %(n)s") % {"n": self.pk}
+
+
 class InboundRoute(models.Model):
     """What a random key in a webhook's address stands for: a tenant and one of its accounts.
 

@@ -24,6 +24,7 @@ from config.blueprints import (
     hours,
     leads,
     mcp_servers,
+    overwriting,
     tools,
     web_chats,
     webhooks,
@@ -41,10 +42,15 @@ from integrations.models import Credential
 from integrations.services import credentials
 from knowledge.models import Category, Document
 from knowledge.services import documents, spaces, versions
+from tenants import remembering
+from tenants.audit.record import record
 from tenants.models import Domain, InboundRoute, Tenant
 from tenants.services import staff, tenants
 
 ACTOR = "apply_blueprint"
+
+MAX_CHANGES = 200
+"""Lines that the audit trail keeps of what one file has changed."""
 
 
 @dataclass
@@ -73,20 +79,33 @@ class Applied:
         self.note(what, is_new=is_new, fields=fields)
 
 
-def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
+def apply(
+    blueprint: Blueprint,
+    *,
+    folder: Path,
+    now: datetime,
+    actor: str = ACTOR,
+    key: str | None = None,
+) -> Applied:
     """Create or update the tenant of a checked blueprint; doing it twice changes nothing.
 
     Everything inside the tenant is written in one transaction. Speaks to no network: `provision`
-    does that afterwards.
+    does that afterwards. What people had set since the last apply and the file sets otherwise is
+    told beside what changed.
 
     Args:
         folder: where the file lies; its documents are read from there.
+        actor: for the audit trail, where those who work there see whose file it was.
+        key: the uuid of the API key that came with it, if one did.
 
     Raises:
         BadBlueprint: it collides with another tenant of this installation; nothing was written.
         DomainError: a service refused a value that the file's checks let through.
     """
     _check_neighbours(blueprint)
+    known = _known(blueprint)
+    last = overwriting.last(known) if known else {}
+    before = overwriting.digests(known) if known else {}
     applied = _apply_tenant(blueprint)
     with tenant_context(applied.tenant), transaction.atomic():
         # Two applies of one tenant wait for each other here.
@@ -119,7 +138,29 @@ def apply(blueprint: Blueprint, *, folder: Path, now: datetime) -> Applied:
         )
         webhooks.apply(blueprint.webhooks, note=applied.noted, now=now)
         leads.apply(blueprint.leads, note=applied.noted)
+        after = overwriting.keep(applied.tenant, now=now)
+        applied.changes += overwriting.lines(last=last, before=before, after=after)
+        _record(applied, actor=actor, key=key)
     return applied
+
+
+def rehearse(blueprint: Blueprint, *, folder: Path, now: datetime) -> list[str]:
+    """Return what `apply` would change, a line each, and leave everything as it is.
+
+    Raises:
+        BadBlueprint, DomainError: as `apply` would.
+    """
+    tenant = _known(blueprint)
+    if tenant is None:
+        # A schema is not made for a look.
+        _check_neighbours(blueprint)
+        return [f"tenant {blueprint.tenant.slug}: created, with all that the file says"]
+    with transaction.atomic():
+        applied = apply(blueprint, folder=folder, now=now)
+        transaction.set_rollback(True)
+    with tenant_context(tenant):
+        remembering.forget_here()  # this process has read what was never committed
+    return applied.changes
 
 
 def provision(applied: Applied) -> None:
@@ -197,6 +238,19 @@ def summary(applied: Applied) -> dict[str, Any]:
         }
 
 
+def _record(applied: Applied, *, actor: str, key: str | None) -> None:
+    if not applied.changes:
+        return
+    data: dict[str, object] = {
+        "n_changes": len(applied.changes),
+        "changes": applied.changes[:MAX_CHANGES],
+    }
+    if key is not None:
+        data["key"] = key
+    target = f"tenant {applied.tenant.uuid}"
+    record(action="blueprint.applied", actor=actor, target=target, data=data)
+
+
 def _check_neighbours(blueprint: Blueprint) -> None:
     """Refuse what belongs to another tenant, before anything is written."""
     problems = []
@@ -240,11 +294,16 @@ def _with_routes(blueprint: Blueprint) -> list[tuple[str, int, _WithRoute]]:
     ]
 
 
+def _known(blueprint: Blueprint) -> Tenant | None:
+    """Return the tenant of a file; None where it is still to be made, or completed."""
+    return Tenant.objects.complete().filter(schema_name=f"t_{blueprint.tenant.slug}").first()
+
+
 def _apply_tenant(blueprint: Blueprint) -> Applied:
     section = blueprint.tenant
-    tenant = Tenant.objects.filter(schema_name=f"t_{section.slug}").first()
-    is_new = tenant is None or tenant.status == Tenant.Status.CREATING
-    if tenant is None or is_new:
+    tenant = _known(blueprint)
+    is_new = tenant is None
+    if tenant is None:
         tenant = tenants.create_tenant(
             slug=section.slug,
             name=section.name,
@@ -269,14 +328,13 @@ def _apply_tenant(blueprint: Blueprint) -> Applied:
 def _apply_users(blueprint: Blueprint, applied: Applied) -> None:
     for section in blueprint.users:
         is_new = not User.objects.filter(username=section.username).exists()
-        _, is_changed = staff.ensure_user(
+        _, changed = staff.ensure_user(
             username=section.username,
             email=section.email,
             role=section.role,
             password=section.reveal("password"),
         )
-        if is_changed:
-            applied.changes.append(f"user {section.username}: {'created' if is_new else 'changed'}")
+        applied.note(f"user {section.username}", is_new=is_new, fields=changed)
 
 
 def _apply_credentials(

@@ -69,8 +69,8 @@ def ensure_roles() -> None:
 
 def ensure_user(
     *, username: str, email: str, role: str, password: str | None, is_operator: bool = False
-) -> tuple[User, bool]:
-    """Create or update a member of staff; True when anything changed.
+) -> tuple[User, list[str]]:
+    """Create or update a member of staff; with the names of what changed, `user` for a new one.
 
     Args:
         role: one of `Role`; ignored for an operator.
@@ -86,16 +86,18 @@ def ensure_user(
         user, created = User.objects.select_for_update().get_or_create(
             username=username, defaults={"email": email, "is_staff": True}
         )
-        changed = created
-        if (user.email, user.is_staff, user.is_superuser) != (email, True, is_operator):
-            user.email, user.is_staff, user.is_superuser = email, True, is_operator
-            changed = True
+        changed = ["user"] if created else []
+        if user.email != email:
+            changed.append("email")
+        if (user.is_staff, user.is_superuser) != (True, is_operator):
+            changed.append("access")
+        user.email, user.is_staff, user.is_superuser = email, True, is_operator
         if password is not None and not user.check_password(password):
             user.set_password(password)
-            changed = True
+            changed.append("password")
         if changed:
             user.save()
         if not is_operator and list(user.groups.values_list("name", flat=True)) != [role]:
             user.groups.set([Group.objects.get(name=role)])
-            changed = True
+            changed.append("role")
     return user, changed

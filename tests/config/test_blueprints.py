@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
@@ -36,8 +37,10 @@ from integrations.models import (
     WebhookEndpoint,
 )
 from integrations.prices.models import ExchangeRate, ModelPrice
+from integrations.services.credentials import ensure_credential
 from knowledge.models import Document
-from knowledge.services import ingesting
+from knowledge.services import documents, ingesting
+from tenants.audit.models import AuditEntry
 from tenants.models import Domain, InboundRoute, Tenant
 from tenants.services import tenants
 from tests.config.blueprint_files import SECRETS, apply, command, rewrite
@@ -195,6 +198,80 @@ def test_a_changed_file_changes_what_it_names_and_says_so(folder: Path) -> None:
         "document Preços/tabela.csv: version 2 stored",
         "tenant gamma: changed name",
     ]
+
+
+@pytest.mark.usefixtures("public")
+def test_what_people_had_set_is_told_before_and_after_a_file_replaces_it(folder: Path) -> None:
+    file = str(folder / "blueprint.yaml")
+    tenant = apply(folder).tenant
+    with tenant_context(tenant):
+        front = Agent.objects.get(name="Recepção")
+        front.tone = "Alegre"
+        front.instructions = "Diga que o pão acabou."
+        front.save()
+        PeopleQueue.objects.filter(agent__name="Atendimento").update(text_closed="Voltamos às 8h.")
+        ana = User.objects.get(username="ana")
+        ana.set_password("outra-senha-boa")
+        ana.save()
+        tabela = Document.objects.get(name="tabela.csv")
+        documents.store_document(
+            category=tabela.category,
+            name=tabela.name,
+            content=b"pao;preco\nfrances;1,10\n",
+            now=timezone.now(),
+        )
+        ensure_credential(
+            name="principal", provider="openai", base_url="", api_key="sk-of-the-panel"
+        )
+        WebhookEndpoint.objects.get(name="crm").delete()
+        Device.objects.update(quiet_s=2.5)  # as it is in the file: nothing to tell
+    rewrite(folder, "about: Pães de", "about: Bolos e pães de")  # which nobody has touched
+    told = {
+        "agent Recepção: replaced what people had set: instructions, tone",
+        "agent Atendimento: replaced what people had set: queue.text_closed",
+        "credential principal: replaced what people had set: api_key",
+        "document Preços/tabela.csv: replaced what people had set: content",
+        "user ana: replaced what people had set: password",
+        "webhook crm: replaced what people had set: it had been removed",
+    }
+
+    tried, _ = command("apply_blueprint", file, "--dry-run")
+
+    lines = tried.splitlines()
+    assert {line for line in lines if "people" in line and ":" in line[:60]} == told
+    assert {"business: changed about", "user ana: changed password"} <= set(lines)
+    assert "Nothing was written: this was a dry run." in lines
+    assert "`manage.py export_blueprint gamma`" in lines[-1]
+    assert "pão acabou" not in tried
+    assert "sk-" not in tried
+    with tenant_context(tenant):
+        assert Agent.objects.get(name="Recepção").tone == "Alegre"
+        assert not WebhookEndpoint.objects.filter(name="crm").exists()
+        assert User.objects.get(username="ana").check_password("outra-senha-boa")
+    as_json, _ = command("apply_blueprint", file, "--dry-run", "--json")
+    assert told < set(json.loads(as_json)["changes"])
+
+    done, _ = command("apply_blueprint", file, "--no-provision")
+
+    assert done.splitlines() == lines[:-2]
+    with tenant_context(tenant):
+        assert Agent.objects.get(name="Recepção").tone == ""
+        entry = AuditEntry.objects.filter(action="blueprint.applied").latest("pk")
+        assert (entry.actor, entry.data["changes"]) == ("apply_blueprint", done.splitlines())
+    # From here on it is the file's: what it changes of its own accord is no one else's.
+    rewrite(folder, "Seja breve.", "Seja muito breve.")
+    assert not [line for line in apply(folder).changes if "people" in line]
+
+
+@pytest.mark.usefixtures("public")
+def test_a_dry_run_makes_no_tenant(folder: Path) -> None:
+    out, _ = command("apply_blueprint", str(folder / "blueprint.yaml"), "--dry-run")
+
+    assert out.splitlines() == [
+        "tenant gamma: created, with all that the file says",
+        "Nothing was written: this was a dry run.",
+    ]
+    assert not Tenant.objects.filter(slug="gamma").exists()
 
 
 @pytest.mark.usefixtures("public")

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from config.blueprints import applying, loading
+from config.blueprints import applying, loading, overwriting
 from config.blueprints.schema import Blueprint
 from knowledge.models import Document
 from tenants.commands import QuickCommand
@@ -32,6 +32,9 @@ class Command(QuickCommand):
         """Declare the command line."""
         parser.add_argument("file", type=Path, help="the blueprint; documents lie beside it")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="only tell what would change; write nothing"
+        )
         parser.add_argument(
             "--wait", action="store_true", help="until every document is ready or failed"
         )
@@ -60,6 +63,9 @@ class Command(QuickCommand):
             blueprint = loading.load(file)
             if options["bridge"]:
                 blueprint = _moved(blueprint, options["bridge"])
+            if options["dry_run"]:
+                self._rehearse(blueprint, folder=file.parent, as_json=options["json"])
+                return
             applied = applying.apply(blueprint, folder=file.parent, now=timezone.now())
         except loading.BadBlueprint as error:
             listed = "\n".join(f"  {problem}" for problem in error.problems)
@@ -69,7 +75,7 @@ class Command(QuickCommand):
         if applied.changes and not options["no_provision"]:
             applying.provision(applied)
         if not options["json"]:
-            self._tell(applied)
+            self._tell(applied.changes, slug=applied.tenant.slug)
         problem = self._wait(applied, timeout_s=options["timeout"]) if options["wait"] else ""
         if options["wait"] and applied.changes and not options["no_provision"]:
             self._wait_for_bridge(applied)
@@ -87,11 +93,26 @@ class Command(QuickCommand):
         for line in missing:
             self.stderr.write(f"Not provisioned: {line}")
 
-    def _tell(self, applied: applying.Applied) -> None:
-        for change in applied.changes:
+    def _rehearse(self, blueprint: Blueprint, *, folder: Path, as_json: bool) -> None:
+        changes = applying.rehearse(blueprint, folder=folder, now=timezone.now())
+        if as_json:
+            told = {"is_dry_run": True, "changes": changes}
+            self.stdout.write(json.dumps(told, ensure_ascii=False, indent=2))
+            return
+        slug = blueprint.tenant.slug
+        self._tell(changes, slug=slug)
+        self.stdout.write("Nothing was written: this was a dry run.")
+        if any(overwriting.REPLACED in change for change in changes):
+            self.stdout.write(
+                f"To keep what people have set, write it into the file before you apply it;"
+                f" `manage.py export_blueprint {slug}` prints how it is now."
+            )
+
+    def _tell(self, changes: list[str], *, slug: str) -> None:
+        for change in changes:
             self.stdout.write(change)
-        if not applied.changes:
-            self.stdout.write(f"tenant {applied.tenant.slug}: no changes")
+        if not changes:
+            self.stdout.write(f"tenant {slug}: no changes")
 
     def _wait(self, applied: applying.Applied, *, timeout_s: float) -> str:
         """Wait for the documents, telling their progress; return what went wrong, or nothing."""
