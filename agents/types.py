@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -167,10 +167,21 @@ class Away:
 
     Args:
         period: of `HoursState.period`.
+        promise: that people will reply, said before it; empty where nothing is promised.
     """
 
-    text: str
+    away_text: str
     period: str
+    promise: str = ""
+
+    @property
+    def text(self) -> str:
+        """All that the contact is told."""
+        return "\n\n".join(filter(None, (self.promise, self.away_text)))
+
+    def after(self, promise: str) -> Away:
+        """Return the same after a promise in other words."""
+        return replace(self, promise=promise)
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,7 @@ def promise(
     if agent.outside_hours is not OutsideHours.TELL:
         return NeedsHuman(reason, text, to_agent_id)
     plain = prompts.render(prompts.PromiseText(language, kind))
-    once = Away(f"{plain}\n\n{_away_text(request)}", state.period)
+    once = Away(_away_text(request), state.period, plain)
     return NeedsHuman(reason, text, to_agent_id, away=once)
 
 

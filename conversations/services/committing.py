@@ -216,11 +216,14 @@ def _write_turns(
 
 
 def _in_words(answered: Answered, farewell: str) -> RunOutcome:
-    """Return an outcome with its queue's own words, where it has any and the contact is told."""
+    """Return an outcome with its queue's own words, where it has any and the contact is told.
+
+    The away text of the first promise follows them, as it would follow ours.
+    """
     outcome = answered.result.outcome
-    if not (isinstance(outcome, NeedsHuman) and farewell and outcome.text and not outcome.away):
+    if not (isinstance(outcome, NeedsHuman) and farewell and outcome.text):
         return outcome
-    return replace(outcome, text=farewell)
+    return replace(outcome, text=farewell, away=outcome.away and outcome.away.after(farewell))
 
 
 def describe_turn(*, turn: Turn, result: RunResult, now: datetime) -> None:

@@ -331,9 +331,10 @@ def _afterwards(
         return bubbles, (_("It would wait for a person's approval before it is sent."),)
     place = Conversation(pk=0, agent_id=result.agent_id)
     desk = desks.desks_for([(place, outcome.to_agent_id)])[0]
-    text = outcome.away.text if outcome.away else outcome.text
-    if outcome.text and not outcome.away:
-        text = desk.words(state) or text
+    away, text = outcome.away, outcome.text
+    if text and (farewell := desk.words(state)):
+        away, text = away and away.after(farewell), farewell
+    text = away.text if away else text
     said = [Bubble(text, _("Automatic notice"), is_system=True)] if text else []
     where = desk.name or _("no queue: nobody is set up to take it")
     then = [_("The conversation waits for people: %(queue)s.") % {"queue": where}]

@@ -22,7 +22,16 @@ from conversations.services import away, committing, hours, identity, opening, o
 from tenants import timers
 from tenants.context import database_now
 from tenants.models import Tenant
-from tests.factories import due_now, learn, make_agent, make_device, message_body, receive, work
+from tests.factories import (
+    due_now,
+    learn,
+    make_agent,
+    make_device,
+    make_queue,
+    message_body,
+    receive,
+    work,
+)
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.http import wait_until
 from tests.workers import at_once
@@ -173,6 +182,33 @@ def test_who_tells_says_the_away_text_once_and_promises_shortly_afterwards(alpha
     assert first.endswith("*Fechado.* Até amanhã, segunda-feira, 13 de julho, às 8h")
     assert "Fechado" not in second
     assert second.endswith("às 8h.")
+
+
+def test_who_tells_says_the_queues_own_words_and_the_away_text_with_the_first(alpha, bridge):
+    open_hours()
+    hours.save_texts(away_text="*Fechado.* Até {volta}", note="", actor="test")
+    make_queue(text_open="Já chamo alguém.", text_closed="A Rosa te responde quando abrirmos.")
+    device = make_device(agent("tell"), bridge_url=bridge.url)
+    for number, now in enumerate((SUNDAY, SUNDAY + timedelta(hours=1))):
+        again()
+        receive(device, message_body("quero um atendente", ref=f"A{number}"))
+        answer(now)
+
+    assert told(bridge) == [
+        "A Rosa te responde quando abrirmos.\n\n"
+        "*Fechado.* Até amanhã, segunda-feira, 13 de julho, às 8h",
+        "A Rosa te responde quando abrirmos.",
+    ]
+
+
+def test_who_is_away_says_no_words_of_a_queue(alpha, bridge):
+    open_hours()
+    hours.save_texts(away_text="Fechado.", note="", actor="test")
+    make_queue(text_closed="A Rosa te responde quando abrirmos.")
+    receive(make_device(agent("away"), bridge_url=bridge.url), message_body("oi"))
+    answer(SUNDAY)
+
+    assert told(bridge) == ["Fechado."]
 
 
 def test_in_hours_and_without_hours_everybody_answers(alpha, bridge):

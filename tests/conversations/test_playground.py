@@ -117,6 +117,20 @@ def test_outside_hours_a_promise_says_when_people_are_back(committed_alpha: Tena
     assert within.answers[0].bubbles[0].is_system
 
 
+def test_outside_hours_the_queues_words_stand_before_the_away_text(committed_alpha: Tenant) -> None:
+    make_queue(text_closed="A Rosa te responde.")
+    agent = make_agent()
+    Agent.objects.filter(pk=agent.pk).update(outside_hours="tell")
+    agent.refresh_from_db()
+
+    found = playground.try_out(
+        trial(agent, "quero falar com uma pessoa", hours=Hours.CLOSED), now=NOW
+    )
+
+    said = found.answers[0].bubbles[0].text
+    assert said.startswith("A Rosa te responde.\n\nOlá! Agora estamos fora do horário")
+
+
 def test_the_hours_are_those_of_a_moment_at_which_it_is_so(alpha: Tenant) -> None:
     hours.save_week(week=[["08:00-18:00"]] * 5 + [[], []], actor="ana")
 
