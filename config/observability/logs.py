@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from pythonjsonlogger.json import JsonFormatter as BaseJsonFormatter
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
+_IN_META = "prosa.request_id"
 # PostgreSQL adds to its errors what the row held: phone numbers, names, texts.
 _ROW = re.compile(
     r"\n(?:DETAIL|CONTEXT|QUERY):.*?(?=\n\n(?:The above exception|During handling)|\Z)", re.DOTALL
@@ -27,8 +28,11 @@ class ContextFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Fill the record in; never drop one."""
-        record.tenant = getattr(connection, "schema_name", None) or "public"
-        if request_id := _request_id.get():
+        # What Django says of a refused request, it says from another thread, when all is over.
+        request = getattr(record, "request", None)
+        tenant = getattr(request, "tenant", None) or connection
+        record.tenant = getattr(tenant, "schema_name", None) or "public"
+        if request_id := _request_id.get() or getattr(request, "META", {}).get(_IN_META, ""):
             record.request_id = request_id
         if current_task and current_task.request.id:
             record.task_id = current_task.request.id
@@ -67,6 +71,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer the request, with its id in `X-Request-Id`."""
         token = _request_id.set(uuid.uuid4().hex)
+        request.META[_IN_META] = _request_id.get()
         try:
             response = self.get_response(request)
             response["X-Request-Id"] = _request_id.get()

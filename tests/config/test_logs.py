@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from typing import Any
 
 import pytest
 from django.db import Error, transaction
@@ -12,8 +13,32 @@ from config.observability.logs import ContextFilter, JsonFormatter
 from conversations.models import ContactAddress
 from conversations.services import identity
 from conversations.types import Address
+from tests.config.test_asgi import ask
 
 PHONE = "5511988887777"
+
+
+@pytest.mark.usefixtures("transactional_db")
+@pytest.mark.parametrize("path", ["/admin/nowhere/", "/api/v1/agents/"])
+def test_a_refused_request_is_logged_with_its_tenant_and_id(path: str) -> None:
+    lines: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.addFilter(ContextFilter())
+    handler.emit = lines.append  # type: ignore[method-assign]
+    logger = logging.getLogger("django.request")
+    logger.addHandler(handler)
+    headers: dict[bytes, bytes] = {}
+
+    async def send(message: Any) -> None:
+        headers.update(message.get("headers", ()))
+
+    try:
+        ask(path, send=send)
+    finally:
+        logger.removeHandler(handler)
+
+    told = [(vars(one)["tenant"], vars(one)["request_id"]) for one in lines]
+    assert told == [("t_alpha", headers[b"X-Request-Id"].decode())]
 
 
 @pytest.mark.parametrize("formatter", [logging.Formatter("%(message)s"), JsonFormatter()])
