@@ -36,6 +36,7 @@ class Span:
 
     Args:
         mistake: what was wrong with the days that were asked for; empty where nothing was.
+        typed: those days, where they are not the ones that are shown.
     """
 
     first: date
@@ -43,6 +44,12 @@ class Span:
     origin: str
     zone: ZoneInfo
     mistake: str = ""
+    typed: tuple[str, str] | None = None
+
+    @property
+    def fields(self) -> tuple[str, str]:
+        """Return what stands in the form: the days, or what is to be put right in them."""
+        return self.typed or (self.first.isoformat(), self.last.isoformat())
 
     @property
     def query(self) -> str:
@@ -102,7 +109,8 @@ def read_span(asked: Mapping[str, Any], *, today: date) -> Span:
     elif (last - first).days >= MAX_DAYS:
         mistake = _("At most %(n)s days are shown at once. This month is shown.") % {"n": MAX_DAYS}
     if mistake:
-        return Span(usual.first, usual.last, origin, zone, mistake)
+        typed = (str(asked.get("first", "")), str(asked.get("last", "")))
+        return Span(usual.first, usual.last, origin, zone, mistake, typed)
     return Span(first, last, origin, zone)
 
 
@@ -131,8 +139,8 @@ def context(
     total = report.total
     return {
         "span": span,
-        "first": span.first.isoformat(),
-        "last": span.last.isoformat(),
+        "first": span.fields[0],
+        "last": span.fields[1],
         "today": today.isoformat(),
         "origins": [
             (label, f"?{span.query_with(origin=value)}", value == span.origin)

@@ -95,7 +95,17 @@ def test_odd_days_show_this_month(query: str, owner: Client) -> None:
     page = owner.get(f"{SPENDING}?{query}")
 
     assert page.status_code == 200
-    assert page.context["first"] == timezone.localdate().replace(day=1).isoformat()
+    assert page.context["span"].first == timezone.localdate().replace(day=1)
+
+
+def test_days_that_cannot_be_shown_stay_in_the_form(owner: Client) -> None:
+    page = owner.get(f"{SPENDING}?first=2026-02-02&last=2026-01-01").content.decode()
+
+    assert 'name="first" value="2026-02-02"' in page
+    assert 'name="last" value="2026-01-01"' in page
+    assert "The first day is after the last one" in page or "primeiro dia" in page
+    # What is shown, and its file, is this month all the same.
+    assert f"first={timezone.localdate().replace(day=1).isoformat()}" in page
 
 
 def test_calls_without_a_price_lead_who_may_add_one_to_the_prices(owner: Client) -> None:
