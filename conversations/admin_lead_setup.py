@@ -302,10 +302,12 @@ class LeadSourceAdmin(PanelAdmin):
         """Keep the name, by which files and people know the source."""
         return self.readonly_fields if obj is None else (*self.readonly_fields, "name")
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
         """Know whose host the addresses are on."""
         self._host = f"{request.scheme}://{request.get_host()}"
-        return super().get_form(request, obj, **kwargs)
+        return super().get_form(request, obj, change=change, **kwargs)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

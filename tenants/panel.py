@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.db.models import Model, QuerySet
-from django.forms import BaseForm
+from django.forms import BaseForm, ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -25,6 +25,10 @@ from tenants.services.staff import Role
 
 NOTHING = "–"
 """Stands where there is nothing to show; a number that was not measured says so in words."""
+
+
+_REFUSAL = "_prosa_refusal"
+"""The attribute of a request whose form is shown again with what a service has refused."""
 
 
 class PanelList(ChangeList):
@@ -103,7 +107,7 @@ class PanelAdmin(ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show or take the form; what a service refuses is undone and told.
+        """Show or take the form; what a service refuses is undone and told on it.
 
         What somebody else saved after the form was checked is met by the database. The form is
         checked once more then, and says so at its field.
@@ -114,13 +118,34 @@ class PanelAdmin(ModelAdmin):
             try:
                 response = view()
             except (IntegrityError, ValidationError):
-                for _name, files in request.FILES.lists():
-                    for file in files:
-                        file.seek(0)
+                _rewind(request)
                 response = view()
         except DomainError as error:
-            return self._refused(request, error)
+            if request.method != "POST":
+                raise
+            _rewind(request)
+            setattr(request, _REFUSAL, error)
+            try:
+                response = view()
+            except DomainError:  # what is refused is not the form
+                return self._refused(request, error)
         return response
+
+    def get_form(
+        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Return the form; it has what a service has just refused as a mistake of its own."""
+        form: type[ModelForm[Any]] = super().get_form(request, obj, change=change, **kwargs)
+        error: DomainError | None = getattr(request, _REFUSAL, None)
+        if error is None:
+            return form
+
+        def full_clean(self: ModelForm[Any]) -> None:
+            form.full_clean(self)
+            if self.is_bound:
+                self.add_error(None, str(error))
+
+        return type(form.__name__, (form,), {"full_clean": full_clean})
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -237,6 +262,13 @@ class ReadOnlyAdmin(PanelAdmin):
         context.update(title=capfirst(str(context["original"])), subtitle=None)
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
+
+
+def _rewind(request: HttpRequest) -> None:
+    """Have the files of a form read from their beginning once more."""
+    for _name, files in request.FILES.lists():
+        for file in files:
+            file.seek(0)
 
 
 def _fields(message: Any) -> list[str] | None:

@@ -159,6 +159,24 @@ def test_a_new_device_needs_no_more_than_a_name_where_the_platform_has_a_bridge(
     assert device.bridge_base_url == "http://bridge:8080"
 
 
+def test_what_a_service_refuses_stands_on_the_form_with_all_that_was_typed(owner: Client) -> None:
+    add = "/admin/channels_whatsapp/device/add/"
+    server = BridgeServer(name="ponte", base_url="http://bridge:8080", max_devices=1)
+    server.set_admin_token("a-token-that-nobody-sees")
+    server.save()
+    waits = {"quiet_s": "7", "max_wait_s": "61", "max_messages": "19", "freshness_s": "901"}
+    owner.post(add, {"name": "balcão", **waits})
+
+    answer = owner.post(add, {"name": "oficina", **waits})
+
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "Nenhuma ponte da plataforma tem lugar" in page
+    for name, value in {"name": "oficina", **waits}.items():
+        assert answer.context["adminform"].form[name].value() == value
+    assert Device.objects.get().name == "balcão"
+
+
 def test_operators_keep_bridges_and_never_see_their_tokens(operator: Client) -> None:
     page = "/admin/servers/bridgeserver/"
     given = {
