@@ -159,6 +159,10 @@
         }
       }
       body.append("files", file, file.name);
+      const token = document.cookie.match(/(?:^|; )csrftoken=(\w+)/);
+      if (token) {
+        body.set("csrfmiddlewaretoken", token[1]); // another one since a login in another tab
+      }
       try {
         const answer = await fetch(form.action, {
           method: "POST",
@@ -167,7 +171,9 @@
         });
         const kind = answer.headers.get("Content-Type") || "";
         const said = kind.startsWith("application/json") ? await answer.json() : {};
-        if (answer.ok && said.results && said.results.length) {
+        if (answer.redirected) {
+          say(line, "bad", texts.textRefused, texts.textEnded);
+        } else if (answer.ok && said.results && said.results.length) {
           told(line, said.results[0]);
           startLooking();
         } else {
