@@ -79,12 +79,12 @@ class Domain(DomainMixin):
 class AppliedBlueprint(models.Model):
     """What the last blueprint of a tenant has left, to tell what people have changed since.
 
-    Keyed digests only: this schema holds nothing of what a tenant has written.
+    Keyed digests only, of names too: this schema holds nothing of what a tenant has written.
     """
 
     tenant = models.OneToOneField(Tenant, models.CASCADE, verbose_name=_("tenant"))
     applied_at = models.DateTimeField(_("applied at"))
-    digests = models.JSONField(default=dict)  # object -> field -> digest
+    digests = models.JSONField(default=dict)  # of an object's field -> of its value
 
     class Meta:
         verbose_name = _("applied blueprint")

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import translation
 from django_tenants.utils import tenant_context
 
 from agents.models import Agent
@@ -328,13 +331,27 @@ def _apply_tenant(blueprint: Blueprint) -> Applied:
 def _apply_users(blueprint: Blueprint, applied: Applied) -> None:
     for section in blueprint.users:
         is_new = not User.objects.filter(username=section.username).exists()
-        _, changed = staff.ensure_user(
-            username=section.username,
-            email=section.email,
-            role=section.role,
-            password=section.reveal("password"),
+        password = section.reveal("password")
+        user, changed = staff.ensure_user(
+            username=section.username, email=section.email, role=section.role, password=password
         )
         applied.note(f"user {section.username}", is_new=is_new, fields=changed)
+        if password is not None and "password" in changed:
+            applied.changes += _weakness(user, password)
+
+
+def _weakness(user: User, password: str) -> list[str]:
+    """Return a line on a password that the panel would refuse.
+
+    It is told and not refused: what installs Prosa by a file must not stop at it.
+    """
+    try:
+        with translation.override("en"):  # as all that is said of a file
+            validate_password(password, user)
+    except ValidationError as error:
+        why = " ".join(error.messages)
+        return [f"user {user.username}: choose another password in the panel: {why}"]
+    return []
 
 
 def _apply_credentials(

@@ -23,6 +23,9 @@ from tenants.models import AppliedBlueprint, Tenant
 Digests = Mapping[str, Mapping[str, str]]
 """Of each field of each object, ``"agent Recepção" -> "tone" -> digest``."""
 
+Kept = Mapping[str, str]
+"""The same with digests for the names too, as it is stored: those of people are among them."""
+
 REPLACED = "replaced what people had set"
 """In each line on what is other than people had left it."""
 
@@ -56,27 +59,29 @@ def digests(tenant: Tenant) -> Digests:
     for what, field, value in _values(tenant):
         of_object = found.setdefault(what, {})
         if field:
-            text = json.dumps(value, sort_keys=True, default=str)
-            # Keyed: a digest of a short text alone could be guessed.
-            of_object[field] = salted_hmac(__name__, text, algorithm="sha256").hexdigest()[:32]
+            of_object[field] = _digest(value)
     return found
 
 
-def last(tenant: Tenant) -> Digests:
-    """Return the digests that the last apply has left; none where there was none."""
+def last(tenant: Tenant) -> Kept:
+    """Return what the last apply has kept; nothing where there was none, or under another key."""
     row = AppliedBlueprint.objects.filter(tenant=tenant).first()
-    return {} if row is None else row.digests
+    return row.digests if row is not None and _digest("") in row.digests else {}
 
 
 def keep(tenant: Tenant, *, now: datetime) -> Digests:
     """Keep what this apply leaves for the next one, and return it."""
     left = digests(tenant)
-    values = {"digests": left, "applied_at": now}
+    kept = {_digest(""): ""}
+    for what, fields in left.items():
+        kept[_digest(what)] = ""
+        kept |= {_digest([what, field]): value for field, value in fields.items()}
+    values = {"digests": kept, "applied_at": now}
     AppliedBlueprint.objects.update_or_create(tenant=tenant, defaults=values)
     return left
 
 
-def lines(*, last: Digests, before: Digests, after: Digests) -> list[str]:
+def lines(*, last: Kept, before: Digests, after: Digests) -> list[str]:
     """Return a line on each object of which an apply has replaced what people had set.
 
     Args:
@@ -86,21 +91,26 @@ def lines(*, last: Digests, before: Digests, after: Digests) -> list[str]:
     """
     found = []
     for what, now_set in after.items() if last else ():
-        was, at_last = before.get(what), last.get(what)
+        was = before.get(what)
         if was is None:
-            if at_last is not None:
+            if _digest(what) in last:
                 found.append(f"{what}: {REPLACED}: it had been removed")
             continue
-        at_last = at_last or {}
         fields = [
             field
             for field in {**was, **now_set}
-            if was.get(field) not in (now_set.get(field), at_last.get(field))
+            if was.get(field) not in (now_set.get(field), last.get(_digest([what, field])))
             # Absent is set too: a field that was emptied is not exported.
         ]
         if fields:
             found.append(f"{what}: {REPLACED}: {', '.join(fields)}")
     return found
+
+
+def _digest(value: object) -> str:
+    # Keyed: a short text could be guessed by its digest alone.
+    text = json.dumps(value, sort_keys=True, default=str)
+    return salted_hmac(__name__, text, algorithm="sha256").hexdigest()[:32]
 
 
 def _values(tenant: Tenant) -> Iterator[tuple[str, str, Any]]:

@@ -41,7 +41,7 @@ from integrations.services.credentials import ensure_credential
 from knowledge.models import Document
 from knowledge.services import documents, ingesting
 from tenants.audit.models import AuditEntry
-from tenants.models import Domain, InboundRoute, Tenant
+from tenants.models import AppliedBlueprint, Domain, InboundRoute, Tenant
 from tenants.services import tenants
 from tests.config.blueprint_files import SECRETS, apply, command, rewrite
 
@@ -258,9 +258,34 @@ def test_what_people_had_set_is_told_before_and_after_a_file_replaces_it(folder:
         assert Agent.objects.get(name="Recepção").tone == ""
         entry = AuditEntry.objects.filter(action="blueprint.applied").latest("pk")
         assert (entry.actor, entry.data["changes"]) == ("apply_blueprint", done.splitlines())
+    kept = json.dumps(AppliedBlueprint.objects.get(tenant=tenant).digests)
+    assert [word for word in ("ana", "agent", "Recepção", "tone") if word in kept] == []
     # From here on it is the file's: what it changes of its own accord is no one else's.
     rewrite(folder, "Seja breve.", "Seja muito breve.")
     assert not [line for line in apply(folder).changes if "people" in line]
+
+
+@pytest.mark.usefixtures("public")
+def test_under_another_key_nobody_is_said_to_have_set_anything(folder: Path, settings) -> None:
+    apply(folder)
+    settings.SECRET_KEY = "another-one-that-signs-from-now-on"
+    rewrite(folder, "Seja breve.", "Seja muito breve.")
+
+    changes = apply(folder).changes
+
+    assert "agent Recepção: changed instructions" in changes
+    assert not [line for line in changes if "people" in line]
+
+
+@pytest.mark.usefixtures("public")
+def test_a_password_that_is_easy_to_guess_is_told(folder: Path) -> None:
+    rewrite(folder, "password: uma-senha-boa", "password: '1'")
+
+    changes = apply(folder).changes
+
+    [line] = [one for one in changes if "another password" in one]
+    assert line.startswith("user ana: choose another password in the panel: This password is too")
+    assert not [one for one in apply(folder).changes if "another password" in one]
 
 
 @pytest.mark.usefixtures("public")

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0006_route_channel"),
+        ("tenants", "0007_tried_again"),
     ]
 
     operations = [
