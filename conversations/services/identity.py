@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -114,22 +114,43 @@ def address_in(conversation: Conversation) -> Address:
 def address_for(message: OutboundMessage) -> Address:
     """Return where a message goes: where it was handed over first, wherever the contact is by now.
 
-    Only in that chat does the channel know it; at another number it would be a second message.
+    Only in that chat does the channel know it; at another number it would be a second message. Of
+    two names of that chat the one that is somebody else's now is left out.
     """
     current = address_in(message.conversation)
     if message.handed_to is None:
         return current
-    first = Address(**message.handed_to)
-    # The channel may keep the same chat under a name that was not known then.
-    return replace(first, lid=first.lid or current.lid)
+    first = _first(message)
+    is_lid_theirs = _is_of(message, LID, first.lid)
+    if _is_of(message, PHONE, first.phone):
+        # The channel may keep the same chat under a name that was not known then.
+        return first if is_lid_theirs else replace(first, lid=current.lid)
+    if is_lid_theirs:
+        thread = "" if first.thread == first.phone else first.thread
+        return replace(first, phone="", thread=thread)
+    return first
 
 
 def is_still_theirs(message: OutboundMessage) -> bool:
     """Test whether its contact is still who is reached where a message was handed over first."""
-    if message.handed_to is None:
-        return True
-    known = {(one.kind, one.value) for one in message.conversation.contact.addresses.all()}
-    return _wanted(Address(**message.handed_to)).items() <= known
+    wanted = {} if message.handed_to is None else _wanted(_first(message))
+    return not wanted or any(_is_of(message, kind, value) for kind, value in wanted.items())
+
+
+def pinned(address: Address) -> dict[str, str]:
+    """Return an address as `OutboundMessage.handed_to` keeps it."""
+    return {part: value for part, value in asdict(address).items() if value}
+
+
+def _first(message: OutboundMessage) -> Address:
+    """Read what `pinned` wrote, perhaps in another release, whose addresses have other parts."""
+    kept = message.handed_to or {}
+    return Address(**{part.name: kept.get(part.name, "") for part in fields(Address)})
+
+
+def _is_of(message: OutboundMessage, kind: str, value: str) -> bool:
+    addresses = message.conversation.contact.addresses.all()
+    return any((one.kind, one.value) == (kind, value) for one in addresses)
 
 
 def _address(rows: Iterable[ContactAddress]) -> Address:

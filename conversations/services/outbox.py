@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
@@ -341,7 +341,7 @@ def _next_calls(
     prefetch_related_objects(contacts, "addresses")
     to = {head.pk: identity.address_for(head) for _, head, *_ in ready}
     for claim, head, *_ in ready:
-        head.handed_to = {part: value for part, value in asdict(to[head.pk]).items() if value}
+        head.handed_to = identity.pinned(to[head.pk])
         head.unknown_at = contents.unknown_since(head)  # what is handed again is no younger for it
         head.status, head.handed_at = OutboundMessage.Status.HANDED, now
         head.handed_under = claim.token
@@ -394,10 +394,11 @@ def _judge(
             head.save(update_fields=["next_attempt_at", "held_by"])
             return verdict
         case veto.Allow(leave=leave):
-            account = judge.account(conversation)
             if not identity.is_still_theirs(head):
                 # Nor elsewhere: perhaps the first call has sent it.
-                account = Permanent(identity.GIVEN_AWAY)
+                _fail(head=head, conversation=conversation, reason=identity.GIVEN_AWAY, now=now)
+                return None
+            account = judge.account(conversation)
             if isinstance(account, Permanent):
                 _fail(head=head, conversation=conversation, reason=account.reason, now=now)
                 return None
@@ -469,9 +470,11 @@ def _postpone_or_fail(
         wait_s = max(wait_s, min(error.retry_after_s, 2 * MAX_RETRY_S))
     unknown_from = message.unknown_at or contents.unknown_from(error, now=now)
     message.unknown_at = unknown_from if error.is_unknown else None
+    if message.unknown_at is None:
+        message.handed_to = None  # nothing has left: it goes where the contact is by then
     message.next_attempt_at = now + timedelta(seconds=wait_s)
     message.failure_reason = error.reason[:300]
-    message.save(update_fields=["next_attempt_at", "failure_reason", "unknown_at"])
+    message.save(update_fields=["next_attempt_at", "failure_reason", "unknown_at", "handed_to"])
 
 
 def _fail(*, head: OutboundMessage, conversation: Conversation, reason: str, now: datetime) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import cast
 
 import httpx2
 
@@ -27,8 +28,7 @@ class PlainUsage(httpx2.BaseTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request."""
         answer = self._inner.handle_request(request)
-        stream = answer.stream
-        assert isinstance(stream, httpx2.SyncByteStream)  # noqa: S101  as the connections are
+        stream = cast(httpx2.SyncByteStream, answer.stream)  # as the connections are
         if answer.headers.get("content-type", "").lower().startswith("text/event-stream"):
             answer.stream = _Lines(stream)
         else:

@@ -157,7 +157,9 @@ class OpenAICompatible:
         }
         if not reasons:
             payload["temperature"] = request.temperature
-        if effort := reasoning.effort(model, max_output_tokens=request.max_output_tokens):
+        effort = reasoning.effort(model, max_output_tokens=request.max_output_tokens)
+        if effort and self._config.provider == Provider.OPENAI:
+            # Other servers name models alike and may refuse what they do not know.
             payload["reasoning_effort"] = effort
         if request.tools:
             payload["tools"] = [

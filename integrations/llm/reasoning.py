@@ -21,6 +21,8 @@ LEAST_EFFORT = "low"
 """Taken by all that match `_AT_WILL`; ``minimal`` is refused by the o models."""
 
 _REASONERS = re.compile(r"(?:[\w.-]+/)?(?:gpt-5(?!.*-chat)|o[134](?![^-]))")
+"""They refuse every temperature but their own, and the older name of the limit of tokens."""
+
 _AT_WILL = re.compile(
     r"(?:[\w.-]+/)?(?:gpt-5(?:-mini|-nano)?|o1|o3|o3-mini|o4-mini)(?:-\d{4}-\d{2}-\d{2})?"
 )

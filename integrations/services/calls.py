@@ -192,6 +192,7 @@ def _chat_cost(config: ChatConfig, request: ChatRequest, on: date) -> Decimal | 
         n_input_characters=_n_characters(request),
         n_output_tokens=request.max_output_tokens + reasoning.room(config.model),
         price=price,
+        is_kept=True,
     ).usd
 
 

@@ -178,13 +178,23 @@ def cost_of(*, usage: Usage, price: Price | None, seconds: float | None = None) 
     return Cost(kind, _usd(usage, price))
 
 
-def estimate(*, n_input_characters: int, n_output_tokens: int, price: Price | None) -> Cost:
-    """Return what a call will cost at most, before it is made or where nothing was counted."""
+def estimate(
+    *,
+    n_input_characters: int,
+    n_output_tokens: int,
+    price: Price | None,
+    is_kept: bool = False,
+) -> Cost:
+    """Return what a call costs where nothing was counted.
+
+    Args:
+        is_kept: all of the input is written to the provider's cache; before a call that is what it
+            may cost at most.
+    """
     if price is None:
         return UNKNOWN
     n_input = int(n_input_characters / CHARACTERS_PER_TOKEN) + 1
-    # At most, so that all of it may be written to the provider's cache.
-    usage = Usage(n_input, n_output_tokens, cache_write_tokens=n_input)
+    usage = Usage(n_input, n_output_tokens, cache_write_tokens=n_input if is_kept else None)
     return Cost(ModelCall.CostKind.ESTIMATED, _usd(usage, price))
 
 

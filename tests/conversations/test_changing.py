@@ -17,6 +17,7 @@ from tenants import timers
 from tenants.context import database_now
 from tenants.models import Timer
 from tests.conversations.test_outbox import (
+    LID,
     OTHER,
     PHONE,
     hear_from,
@@ -85,12 +86,25 @@ def test_a_message_is_changed_where_it_was_sent_and_not_at_another_number(alpha,
     assert carry_out() == ["done"]
     assert asked(bridge, EDIT)[0]["Phone"] == f"{PHONE}@s.whatsapp.net"
 
-    hear_from(PHONE, lid="777")  # somebody else has it now
+    hear_from(PHONE, lid="777")  # somebody else has it now, and the chat goes on under the LID
+    edit(message, "R$ 190")
+    assert carry_out() == ["done"]
+    assert asked(bridge, EDIT)[1]["Phone"] == f"{LID}@lid"
+
+
+def test_a_message_to_a_number_that_was_given_away_is_changed_no_more(alpha, bridge):
+    make_device(make_agent(), bridge_url=bridge.url)
+    hear_from(PHONE, lid="")
+    (message,) = put(Conversation.objects.get(), "R$ 220")
+    send()
+    hear_from(PHONE)
+    hear_from(PHONE, lid="777")
+
     edit(message, "R$ 190")
     carry_out()
-    assert len(asked(bridge, EDIT)) == 1
+    assert asked(bridge, EDIT) == []
     message.refresh_from_db()
-    assert (message.text, message.change_problem) == ("R$ 200", identity.GIVEN_AWAY)
+    assert (message.text, message.change_problem) == ("R$ 220", identity.GIVEN_AWAY)
 
 
 def test_a_message_is_taken_back_and_no_agent_hears_of_it(alpha, bridge):

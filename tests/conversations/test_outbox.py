@@ -485,8 +485,55 @@ def test_a_chat_is_asked_about_under_a_name_that_was_learnt_since(alpha, server)
     assert len(sends(server)) == 1
 
 
-def test_a_number_that_was_given_away_gets_nothing_of_who_had_it(alpha, server):
+def test_what_left_before_the_number_was_given_away_is_found_in_the_chat_that_stayed(alpha, server):
     message = lose_an_answer_to(server, PHONE)
+    hear_from(PHONE, lid="777")
+    keep_history(server, message.provider_ref)
+
+    assert again(server, unknown_for=timedelta(seconds=30)) == ["sent"]
+    assert chats_asked(server) == [LID]
+    assert len(sends(server)) == 1
+
+
+def test_after_the_number_was_given_away_it_is_repeated_in_the_chat_that_stayed(alpha, server):
+    lose_an_answer_to(server, PHONE)
+    hear_from(PHONE, lid="777")
+    keep_history(server, "another")
+    accept(server)
+
+    assert again(server, unknown_for=timedelta(seconds=30)) == ["sent"]
+    assert [one["Phone"].partition("@")[0] for one in sends(server)] == [PHONE, LID]
+
+
+def test_what_is_known_not_to_have_left_goes_where_they_write_now(alpha, server):
+    make_device(make_agent(), bridge_url=server.url)
+    hear_from(PHONE)
+    put(Conversation.objects.get(), "um")
+    fail(server, 500)
+    assert send() == ["waiting"]
+    hear_from(OTHER)
+    OutboundMessage.objects.update(next_attempt_at=None)
+    accept(server)
+
+    assert send() == ["sent"]
+    assert [one["Phone"] for one in sends(server)] == [PHONE, OTHER]
+    assert chats_asked(server) == []
+
+
+def test_an_address_of_another_release_is_read(alpha, server):
+    message = lose_an_answer_to(server, PHONE)
+    message.refresh_from_db()
+    message.handed_to["username"] = "ana"
+    message.save()
+    keep_history(server, message.provider_ref)
+    keep_history(server)
+
+    assert again(server, unknown_for=timedelta(seconds=30)) == ["sent"]
+
+
+def test_a_number_that_was_given_away_gets_nothing_of_who_had_it(alpha, server):
+    message = lose_an_answer_to(server, PHONE, lid="")
+    hear_from(PHONE)  # whoever it was, WhatsApp says now who they are
     hear_from(PHONE, lid="777")
 
     assert again(server, unknown_for=timedelta(seconds=30)) == ["nothing_left"]

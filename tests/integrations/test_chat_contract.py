@@ -385,7 +385,8 @@ def test_models_that_reason_have_room_for_it_and_no_temperature(
     for payload, limit in ((short, 2_080), (long, 6_000)):
         assert "temperature" not in payload
         assert (payload["max_completion_tokens"], payload.get("max_tokens")) == (limit, None)
-    assert (short.get("reasoning_effort"), long.get("reasoning_effort")) == (effort, None)
+    asked = effort if provider == "openai" else None  # other servers may not know it
+    assert (short.get("reasoning_effort"), long.get("reasoning_effort")) == (asked, None)
 
 
 @pytest.mark.parametrize("provider", ["openai", "openai_compatible"], indirect=True)

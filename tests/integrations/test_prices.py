@@ -63,14 +63,20 @@ def test_what_is_kept_at_a_price_that_nobody_said_is_an_estimate(alpha: Tenant) 
     assert (none.kind, none.usd) == (ModelCall.CostKind.EXACT, Decimal(1))
 
 
-def test_a_call_is_estimated_as_if_all_were_kept(alpha: Tenant) -> None:
+def test_all_may_be_kept_before_a_call_and_nothing_was_where_none_was_counted(
+    alpha: Tenant,
+) -> None:
     add()
     ModelPrice.objects.update(cache_write_usd=Decimal("1.25"))
 
     price = price_of(provider="openai", model="m-1", on=ON)
-    cost = prices.estimate(n_input_characters=3_500, n_output_tokens=0, price=price)
+    before, after = (
+        prices.estimate(n_input_characters=3_500, n_output_tokens=0, price=price, is_kept=is_kept)
+        for is_kept in (True, False)
+    )
 
-    assert cost.usd == 1_001 * Decimal("1.25") / 1_000_000
+    assert before.usd == 1_001 * Decimal("1.25") / 1_000_000
+    assert after.usd == 1_001 * Decimal(1) / 1_000_000
 
 
 def test_anthropic_takes_a_quarter_more_for_what_it_keeps_five_minutes(alpha: Tenant) -> None:
