@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,12 +14,14 @@ from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django_tenants.utils import schema_context
 
+from config.management.commands import prepare
+from conversations.models import OutboundMessage
 from tenants import checks
 from tenants.context import database_now
 from tenants.models import Tenant
 from tenants.services import staff, tenants
 from tests.fakes.http import wait_until
-from tests.workers import at_once
+from tests.workers import at_once, n_waiting_for_a_lock
 
 
 def test_no_model_waits_for_a_migration(db):
@@ -193,3 +196,47 @@ def test_a_suspended_tenant_is_brought_up_like_the_others(committed_beta):
 
     with schema_context(committed_beta.schema_name):
         assert Group.objects.get(name=staff.Role.OWNER.value).permissions.exists()
+
+
+def test_a_table_in_use_is_waited_for_briefly_and_then_tried_again(committed_alpha, monkeypatch):
+    """Who waits long for a table lets all messages wait behind it."""
+    monkeypatch.setattr(prepare, "PAUSE_S", 0.1)
+    monkeypatch.setattr(prepare, "LOCK_S", 1)
+    call_command("migrate_schemas", "conversations", "0020", schema_name="t_alpha", verbosity=0)
+    used, done = threading.Event(), threading.Event()
+
+    def report() -> None:
+        try:
+            with schema_context("t_alpha"), transaction.atomic():
+                OutboundMessage.objects.defer("handed_to").first()
+                used.set()
+                done.wait(60)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        reading = threads.submit(report)
+        used.wait(60)
+        preparing = threads.submit(_prepare)
+        try:
+            wait_until(lambda: n_waiting_for_a_lock() == 1)
+            wait_until(lambda: n_waiting_for_a_lock() == 0)  # others would get at the table now
+        finally:
+            done.set()
+        reading.result(60)
+        told, ready = preparing.result(60)
+
+    assert "A table of t_alpha is in use; trying again in 0.1 s." in told
+    assert ready.startswith("Database ready:")
+
+
+def _prepare() -> tuple[str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        call_command("prepare", stdout=out, stderr=err)
+        with connection.cursor() as cursor:
+            cursor.execute("show lock_timeout")
+            assert cursor.fetchone() == ("0",)
+    finally:
+        connection.close()
+    return err.getvalue(), out.getvalue()
