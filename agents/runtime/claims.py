@@ -115,6 +115,8 @@ The word that multiplies a figure, as in "5 mil reais", is no number of its own.
 
 _SPELT_WORD = rf"(?:{'|'.join(_SPELT)}|mil|milhao|milhoes)"
 _SPELT_NUMBER = rf"\b(?!(?<=\d )mil)((?:{_SPELT_WORD}(?: e | )){{1,{MAX_SPELT}}})"
+_SPELT_SPAN = rf"{_SPELT_WORD}(?:(?: e | ){_SPELT_WORD}){{0,{MAX_SPELT}}}"
+_LENGTHS = "dias?|semanas?|mes|meses|anos?|min|minutos?"
 _SPELT_DATE = re.compile(rf"{_SPELT_NUMBER}de ({_MONTH})(?: de (\d{{4}}))?\b")
 _DAY_TIME = re.compile(
     rf"(?:\b(\d{{1,2}})(?::([0-5]\d)|\s?h(?:oras?)?(?:\s?([0-5]\d))?)? |{_SPELT_NUMBER}"
@@ -123,12 +125,14 @@ _DAY_TIME = re.compile(
 """An hour of half a day: "dez da noite", "8h da noite", "oito e meia da manhã"."""
 
 _SPELT_MONEY = re.compile(rf"{_SPELT_NUMBER}(?:de )?({_CURRENCY})\b")
-_SPELT_PRICE = re.compile(
+_SPELT_AMOUNT = (
     r"\b(?:cust(?:a|am|aria)|cobr(?:a|am|amos)|sa(?:i|em|indo)|fica(?:m|ndo)?|valem?|"
     r"(?:valor|preco) e|(?:faco|fazemos|deixo|deixamos)(?= por))"
     r"(?: a partir de| de| por| a| em)?(?: so| apenas| somente)? "
-    rf"({_SPELT_WORD}(?:(?: e | ){_SPELT_WORD}){{0,{MAX_SPELT}}})"
-    r"(?=\s*(?:[.,;:!?)\n]|$)"
+    rf"({_SPELT_SPAN})"
+)
+_SPELT_PRICE = re.compile(
+    rf"{_SPELT_AMOUNT}(?=\s*(?:[.,;:!?)\n]|$)"
     r"| (?:a vista|n[oa]|cada|por|em|com|ou|par?a|pra|so|e)\b)"
 )
 """An amount without its currency, as it is said: "sai por cento e cinquenta"."""
@@ -145,18 +149,33 @@ _UNITS = {
 _UNIT = rf"(?:uteis |corridos )?({'|'.join(_UNITS)})\b"
 _SPELT_COUNT = re.compile(rf"{_SPELT_NUMBER}{_UNIT}")
 _COUNT = re.compile(rf"(?<![\d.,/])(\d+(?:[.,]\d+)*)\s?{_UNIT}")
-_SPELT_SPAN = rf"{_SPELT_WORD}(?:(?: e | ){_SPELT_WORD}){{0,{MAX_SPELT}}}"
 _SPELT_EITHER = (
     rf"\b(?:({_SPELT_SPAN})(?: ou| ate| a)|(?<=\bem )({_SPELT_SPAN}),)(?: ate| no maximo)?"
-    rf" (?=(?:{_SPELT_SPAN}|\d{{1,3}}) "
+    rf" (?=({_SPELT_SPAN}|\d{{1,3}}) "
 )
-_SPELT_EITHER_HOURS = re.compile(rf"{_SPELT_EITHER}horas?\b)")
+_SPELT_EITHER_ENDS = r"\b(?(2)(?: uteis| corridos| no maximo)?(?![^\w.!?;\n]*\w)))"
+_SPELT_EITHER_HOURS = re.compile(rf"{_SPELT_EITHER}horas?{_SPELT_EITHER_ENDS}")
 _SPELT_EITHER_COUNT = re.compile(
-    rf"{_SPELT_EITHER}(?:uteis |corridos )?(dias?|semanas?|mes|meses|anos?|min|minutos?)\b)"
+    rf"{_SPELT_EITHER}(?:uteis |corridos )?({_LENGTHS}){_SPELT_EITHER_ENDS}"
 )
 """The first of two lengths of time, as in "sai em dois ou três dias": it is no price, although the
-unit stands behind the second one only. After a comma it is one only where "em" stands before, for
-"por duzentos, três dias depois" has a price."""
+unit stands behind the second one only. It is the shorter one, for "fica em noventa ou 30 dias" has
+a price. After a comma it is one only where "em" stands before, the second is at most `MOST_APART`
+times as long, and the sentence ends with it: "por duzentos, três dias depois" and "fica em vinte,
+30 dias de garantia" have prices. What may be either is read as a price, which a passage must hold.
+"""
+
+_SPELT_PRICE_AT = re.compile(
+    rf"{_SPELT_AMOUNT}(?= (?:a|ate) (?:{_SPELT_SPAN}|\d{{1,3}}) "
+    rf"(?:horas?|(?:uteis |corridos )?(?:{_LENGTHS}))\b)"
+)
+"""A price and when it is paid, as in "sai por duzentos a 30 dias", where these are no two lengths
+of time."""
+
+MOST_APART = 2
+"""How many times the first of two lengths of time the second may be, after a comma: "dez, quinze
+minutos" and "cinco, no máximo dez dias" guess at one length; "trinta, noventa dias" is a price and
+a length."""
 
 _CODE = re.compile(r"\b(?!(?:no?|nr|num|numero|r|us)\d)[a-z]{1,8}-?\d[a-z\d-]*\b")
 """A name with digits in it, such as "C019" or "Covid-19": its digits are no number of anything."""
@@ -221,6 +240,7 @@ def claims(text: str) -> tuple[Claim, ...]:
     take(_SPELT_PERCENT, "percent", _spelt)
     take(_SPELT_EITHER_HOURS, "time", _either_hours)
     take(_SPELT_EITHER_COUNT, "count", _either_count)
+    take(_SPELT_PRICE_AT, "money", _spelt_price)
     take(_SPELT_HOURS, "time", _spelt_hours)
     take(_SPELT_COUNT, "count", _spelt_count)
     take(_SPELT_PRICE, "money", _spelt_price)
@@ -371,13 +391,21 @@ def _spelt_count(match: re.Match[str]) -> str | None:
 
 
 def _either_hours(match: re.Match[str]) -> str | None:
-    hours = _number(match[1] or match[2])
-    return None if hours in ("0", "1") else f"{hours}:00"
+    hours = _shorter(match)
+    return None if hours is None else f"{hours}:00"
 
 
 def _either_count(match: re.Match[str]) -> str | None:
-    number = _number(match[1] or match[2])
-    return None if number in ("0", "1") else _counted(number, match[3])
+    number = _shorter(match)
+    return None if number is None else _counted(number, match[4])
+
+
+def _shorter(match: re.Match[str]) -> str | None:
+    """Return the first of two lengths of time, or None where it is none or stands for anything."""
+    first = int(_number(match[1] or match[2]))
+    second = int(match[3] if match[3].isdecimal() else _number(match[3]))
+    is_far = match[2] is not None and second > first * MOST_APART
+    return str(first) if 1 < first < second and not is_far else None
 
 
 def _counted(number: str, unit: str) -> str:

@@ -212,6 +212,32 @@ def test_two_lengths_of_time_stand_in_a_passage(passage: str, passes: bool) -> N
     assert grounded("Sai em dois ou três dias.", [passage]).passed == passes
 
 
+@pytest.mark.parametrize(
+    ("reply", "passage", "passes"),
+    [
+        ("Fica em noventa, 30 dias de garantia.", "R$ 220,00. 30 dias, 90 dias", False),
+        ("Fica em trinta, dois dias de prazo.", "R$ 220,00. 2 dias. Garantia: 30 dias", False),
+        ("Fica em duzentos, 30 dias de garantia.", "R$ 200,00. 30 dias", True),
+        ("Fica em duzentos, duas horas de serviço.", "R$ 200,00. 2 horas", True),
+        ("Pague duzentos a 30 dias.", "R$ 200,00. 30 dias", True),
+        ("Fica em vinte, 30 dias de garantia.", "R$ 220,00. 20 dias, 30 dias", False),
+        ("Fica em vinte, trinta dias de garantia.", "R$ 220,00. 20 dias, 30 dias", False),
+        ("Fica em trinta, noventa dias.", "R$ 220,00. 30 dias, 90 dias", False),
+        ("Fica em noventa ou 30 dias.", "R$ 220,00. 30 dias, 90 dias", False),
+        ("Fica em noventa a 30 dias.", "R$ 220,00. 30 dias, 90 dias", False),
+        ("Fica em noventa a trinta dias.", "R$ 220,00. 30 dias, 90 dias", False),
+        ("Fica em duzentos a 30 dias.", "R$ 200,00. 30 dias", True),
+        ("Fica de dez a vinte por cento mais barato.", "De 10% a 20% mais barato", True),
+        ("Sai em dois, três dias úteis 🙂", "R$ 220,00. 2 a 3 dias", True),
+        ("Sai em duas, 3 horas. Avisamos.", "R$ 220,00. 2 horas, 3 horas", True),
+    ],
+)
+def test_a_price_before_a_length_of_time_stays_a_price(
+    reply: str, passage: str, passes: bool
+) -> None:
+    assert grounded(reply, [passage]).passed == passes
+
+
 def test_the_finding_names_what_is_wrong() -> None:
     verdict = grounded("Custa R$ 1.290,00 e sai por R$ 99,00 com 30% até 15h.", PASSAGES)
 
