@@ -155,7 +155,47 @@ def test_what_a_stated_answer_crosses_out_without_an_end_ends_with_its_block() -
     ]
 
 
-@pytest.mark.parametrize("part", ["<s", "<s>", "<s ", "<p><s>", "</s>", "<s><p"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<s>velho <!-- <s> --> <div>R$ 99 antigo</div> fim</s>",
+        "<s>R$ 99 <script>t='<s>'</script><p>R$ 88 velho</p></s>",
+        "<del>R$ 99 <del-icon><p>R$ 98 velho</p></del>",
+        "<s>R$ 99 <!--> <!---> <!-- <s> --!> <p>R$ 88 velho</p></s>",
+        "<s>R$ 99 <TITLE><s></titles><s></Title ><p>R$ 88 velho</p></s>",
+        "<s>R$ 99 <template><template></template><s></template><p>R$ 88 velho</p></s>",
+        "<s>R$ 99 <b title='<s>' lang=\"<s>\" class = <s>x</b><p>R$ 88 velho</p></s>",
+        '<s>R$ 99 <b title">x</b><p>R$ 88 velho</p></s><b title">',
+        "<s>R$ 99 <?php '<s' ?><p>R$ 88 velho</p></s>",
+    ],
+)
+def test_what_only_looks_like_a_tag_begins_nothing_crossed_out(body: str) -> None:
+    assert read(f"{body}<p>resto</p>") == (Paragraph(text="resto"),)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<p><s>R$ 99 <!-- <div> --> a</p><p>resto</p>",
+        "<p><s title='de <p>'>R$ 99</p><p>resto</p>",
+        "<p><s>R$ 99 <b title='</s>'>x</b></p><p>resto</p>",
+        "<p><s>R$ 99 <!-- </s> --></p><p>resto</p>",
+        "<p><s>R$ 99 <script>'</s>'</script></p><p>resto</p>",
+        "<p><s\ntitle='a > b'>R$ 99</p><p>resto</p>",
+        "<p><s>R$ 99</p><p>resto</p></s title='>",
+    ],
+)
+def test_what_only_looks_like_a_tag_ends_nothing_crossed_out(body: str) -> None:
+    assert read(body) == (Paragraph(text="resto"),)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *("<s", "<s>", "<s ", "<p><s>", "</s>", "<s><p", "<!--", "<!", '<s title="', "<s title='"),
+        *("<s a= ", "<script>", "<script ", "<title></titl", "<template>"),
+    ],
+)
 def test_a_page_of_tags_without_an_end_takes_no_minute(part: str) -> None:
     began = time.monotonic()
 
