@@ -66,10 +66,12 @@ class _Basis:
     vocabulary: Vocabulary
     thresholds: Thresholds
     space: EmbeddingSpace
+    is_small: bool
 
 
 def _read_basis() -> _Basis:
-    return _Basis(vocabularies.current(), abstention.current(), spaces.active_space())
+    is_small = scanning.total() <= EXACT_UP_TO
+    return _Basis(vocabularies.current(), abstention.current(), spaces.active_space(), is_small)
 
 
 _basis = Remembered(_read_basis)
@@ -130,7 +132,9 @@ def search(
         [_ask(question, share=share, space=space, caller=caller) for share, question in questions]
     )
     is_near_known = all(one.vector is not None for one in asked)
-    found, passages = _find(scope, asked, k=max(1, min(n_wanted, MAX_K)), options=options)
+    found, passages = _find(
+        scope, asked, k=max(1, min(n_wanted, MAX_K)), options=options, is_small=basis.is_small
+    )
     signals = _signals(found, questions[-1][1])
     if signals and not is_near_known:
         signals["cosine"] = USUAL_COSINE
@@ -197,11 +201,12 @@ def _with_vectors(asked: list[Asked]) -> list[Asked]:
 
 
 def _find(
-    scope: Scope, asked: Sequence[Asked], *, k: int, options: SearchOptions
+    scope: Scope, asked: Sequence[Asked], *, k: int, options: SearchOptions, is_small: bool
 ) -> tuple[Ranking, tuple[Passage, ...]]:
     """Return the ranking and what is shown of its first k."""
     weights = RankWeights() if options.weights is None else RankWeights(*options.weights)
-    found = ranking.rank(_pool(scope, asked, exact=options.exact), asked, weights=weights)
+    pool = _pool(scope, asked, exact=options.exact, is_small=is_small)
+    found = ranking.rank(pool, asked, weights=weights)
     rows = scanning.fetch(scope, found.ids[:k].tolist()) if len(found.ids) else {}
     passages = (
         _passage(rows[pk], found, at) for at, pk in enumerate(found.ids[:k].tolist()) if pk in rows
@@ -209,11 +214,11 @@ def _find(
     return found, tuple(passages)
 
 
-def _pool(scope: Scope, asked: Sequence[Asked], *, exact: bool | None) -> Pool:
+def _pool(scope: Scope, asked: Sequence[Asked], *, exact: bool | None, is_small: bool) -> Pool:
     """Return what the questions are compared with: everything in a small scope."""
     if exact is not False:
         n_most = EXACT_UP_TO if exact is None else None
-        pool = scanning.measure_all(scope, asked, n_most=n_most)
+        pool = scanning.measure_all(scope, asked, n_most=n_most, prepare=is_small)
         if len(pool.ids):
             return pool
     with transaction.atomic():

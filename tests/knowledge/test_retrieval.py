@@ -4,13 +4,15 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django_tenants.utils import tenant_context
 
-from knowledge import retrieval
+from knowledge import retrieval, scanning
 from knowledge.models import ChunkVector, Document
 from knowledge.services import documents, faqs, indexing, ingesting, vector_indexes
 from knowledge.types import ChunkKind, Decision, SearchOptions
+from tenants import remembering
 from tenants.models import Tenant
 from tests.fakes.embeddings import FakeEmbeddings
 from tests.knowledge.factories import NOW, PRICES, number_next_document, ready, store
@@ -33,6 +35,25 @@ Aceitamos Pix, cartão de crédito e boleto.
 ## Sedação
 Temos óxido nitroso para adultos e crianças acima de cinco anos.
 """
+
+
+@pytest.mark.parametrize("is_small", [True, False])
+def test_only_a_small_tenants_search_is_planned_for_any_values(
+    alpha: Tenant, monkeypatch: pytest.MonkeyPatch, is_small: bool
+) -> None:
+    """Such a plan reads all passages to find those of a category. Django sees no prepared one."""
+    category = ready().category
+    ready(HOURS, name="unidades.md")
+    if not is_small:
+        monkeypatch.setattr(retrieval, "EXACT_UP_TO", scanning.total() - 1)
+    remembering.forget_all()
+
+    with CaptureQueriesContext(connection) as queries:
+        found = retrieval.search(query="quanto ta a limpeza?", category_ids=[category.pk])
+
+    assert "R$ 220,00" in found.passages[0].body
+    planned = [one for one in queries.captured_queries if "picked as" in one["sql"]]
+    assert (not planned) == is_small
 
 
 @pytest.mark.parametrize(
