@@ -7,11 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth.models import User
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import translation
 from django_tenants.utils import tenant_context
 
 from agents.models import Agent
@@ -48,7 +44,7 @@ from knowledge.services import documents, spaces, versions
 from tenants import remembering
 from tenants.audit.record import record
 from tenants.models import Domain, InboundRoute, Tenant
-from tenants.services import staff, tenants
+from tenants.services import tenants
 
 ACTOR = "apply_blueprint"
 
@@ -113,7 +109,9 @@ def apply(
     with tenant_context(applied.tenant), transaction.atomic():
         # Two applies of one tenant wait for each other here.
         Tenant.objects.select_for_update().get(pk=applied.tenant.pk)
-        _apply_users(blueprint, applied)
+        applying_people.apply_users(
+            blueprint.users, note=applied.noted, tell=applied.changes.append
+        )
         by_name = _apply_credentials(blueprint.llm.credentials, applied)
         _apply_embed(blueprint, applied, credentials=by_name, now=now)
         applying_llm.apply_purposes(blueprint.llm, credentials=by_name, note=applied.noted)
@@ -326,32 +324,6 @@ def _apply_tenant(blueprint: Blueprint) -> Applied:
     applied = Applied(tenant=tenant)
     applied.note(f"tenant {section.slug}", is_new=is_new, fields=changed)
     return applied
-
-
-def _apply_users(blueprint: Blueprint, applied: Applied) -> None:
-    for section in blueprint.users:
-        is_new = not User.objects.filter(username=section.username).exists()
-        password = section.reveal("password")
-        user, changed = staff.ensure_user(
-            username=section.username, email=section.email, role=section.role, password=password
-        )
-        applied.note(f"user {section.username}", is_new=is_new, fields=changed)
-        if password is not None and "password" in changed:
-            applied.changes += _weakness(user, password)
-
-
-def _weakness(user: User, password: str) -> list[str]:
-    """Return a line on a password that the panel would refuse.
-
-    It is told and not refused: what installs Prosa by a file must not stop at it.
-    """
-    try:
-        with translation.override("en"):  # as all that is said of a file
-            validate_password(password, user)
-    except ValidationError as error:
-        why = " ".join(error.messages)
-        return [f"user {user.username}: choose another password in the panel: {why}"]
-    return []
 
 
 def _apply_credentials(

@@ -1,4 +1,4 @@
-"""Making the queues of a tenant what its blueprint says."""
+"""Making the people of a tenant and their queues what its blueprint says."""
 
 from __future__ import annotations
 
@@ -6,10 +6,41 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.utils import translation
 
 from agents.models import Agent
-from config.blueprints.schema import AgentSection
+from config.blueprints.schema import AgentSection, UserSection
 from conversations.models import PeopleQueue
+from tenants.services import staff
+
+
+def apply_users(
+    sections: list[UserSection],
+    *,
+    note: Callable[[str, bool, list[str]], None],
+    tell: Callable[[str], None],
+) -> None:
+    """Write who works there; a password that the panel would refuse is told.
+
+    It is not refused: what installs Prosa by a file must not stop at it.
+    """
+    for section in sections:
+        is_new = not User.objects.filter(username=section.username).exists()
+        password = section.reveal("password")
+        user, changed = staff.ensure_user(
+            username=section.username, email=section.email, role=section.role, password=password
+        )
+        note(f"user {section.username}", is_new, changed)
+        if password is None or "password" not in changed:
+            continue
+        try:
+            with translation.override("en"):  # as all that is said of a file
+                validate_password(password, user)
+        except ValidationError as error:
+            why = " ".join(error.messages)
+            tell(f"user {section.username}: choose another password in the panel: {why}")
 
 
 def agent_fields(section: AgentSection) -> dict[str, Any]:

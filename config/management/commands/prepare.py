@@ -29,6 +29,8 @@ LOCK_S = 3
 as well, so that one long report would stop all messages."""
 
 PAUSE_S = 5.0
+"""How long messages have the table to themselves before it is waited for again, in seconds."""
+
 N_TRIES = 12
 
 
