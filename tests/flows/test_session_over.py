@@ -32,6 +32,9 @@ def test_what_was_typed_waits_for_a_login_in_another_tab(
     panel = log_in(page, stack, "porto", username="ana", password="prosa-demo")
     documents = context.new_page()
     documents.goto(f"{panel}/knowledge/document/")
+    tool = context.new_page()
+    tool.goto(f"{panel}/integrations/httptool/add/")
+    tool.fill("[name=name]", "agenda")
     page.goto(f"{panel}/knowledge/document/faqs/add/")
     page.fill("[name=question]", "Vocês abrem aos sábados?")
     page.fill("[name=answer]", "Sim, das 8h às 12h.")
@@ -40,11 +43,15 @@ def test_what_was_typed_waits_for_a_login_in_another_tab(
 
     page.get_by_role("button", name="Salvar").click()
     drop(documents, {"precos.csv": PRICES.encode()})
+    tool.get_by_role("button", name="Salvar", exact=True).click()
 
     expect(page.get_by_role("alert")).to_contain_text(OVER)
     expect(page.locator("[name=answer]")).to_have_value("Sim, das 8h às 12h.")
     expect(documents.locator("#pz-received > li")).to_contain_text(OVER)
+    expect(tool.get_by_role("alert")).to_contain_text(OVER)
+    expect(tool.locator("[name=name]")).to_have_value("agenda")
     look(page, "faq")
+    look(tool, "tool")
     look(documents, "documents")
 
     with context.expect_page() as opened:
@@ -54,9 +61,12 @@ def test_what_was_typed_waits_for_a_login_in_another_tab(
     log_in(other, stack, "porto", username="ana", password="prosa-demo")
     page.get_by_role("button", name="Salvar").click()
     drop(documents, {"precos.csv": PRICES.encode()})
+    tool.get_by_role("button", name="Salvar", exact=True).click()
 
     page.wait_for_url(f"{panel}/knowledge/document/faqs/")
     expect(page.locator(".pz-faq")).to_contain_text("Vocês abrem aos sábados?")
     expect(documents.locator("#pz-received > li").nth(1)).to_have_attribute("data-id", "1")
-    other.close()
-    documents.close()
+    expect(tool.locator(".errornote, .errorlist").first).to_be_visible()  # it arrived
+    expect(tool.locator("[name=name]")).to_have_value("agenda")
+    for one in (tool, other, documents):
+        one.close()

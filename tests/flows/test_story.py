@@ -292,10 +292,11 @@ def test_from_the_desk_to_a_person_in_the_panel_and_back(
     open_conversation(stack, panel, number)
     expect(panel.locator(".pz-aside")).to_contain_text(EMAIL)
     panel.locator('form[action$="/take-over/"] button').click()
+    expect(panel.locator('form[action$="/give-back/"]')).to_be_attached()
     panel.fill("#pz-text", "Oi, An")
     session = panel.context.cookies()
     panel.context.clear_cookies()
-    panel.get_by_text("Sua sessão terminou.").wait_for()
+    panel.get_by_text("Sua sessão terminou.").filter(visible=True).wait_for()
     assert panel.input_value("#pz-text") == "Oi, An"
     panel.context.add_cookies(session)  # logged in again, in another tab
     panel.fill("#pz-text", "Oi, Ana! Aqui é a Paula. Deixei um lembrete para você.")

@@ -1,15 +1,18 @@
-/* Keeps what was typed in a form where the login is over when it is sent. */
+/* Keeps what was typed in any form of a page where the login is over when it is sent. */
 "use strict";
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  const notice = form.querySelector("[data-session-url]");
-  if (!notice || event.defaultPrevented) return;
-  if (form.dataset.isSent) {
-    delete form.dataset.isSent;
+  /* Not form.method: a tool has a field of that name. */
+  if (form.getAttribute("method") !== "post" || event.defaultPrevented) return;
+  if (form.dataset.session === "lasts") {
+    delete form.dataset.session;
     return;
   }
   event.preventDefault();
+  if (form.dataset.session) return; /* Clicked twice. */
+  form.dataset.session = "asked";
+  const notice = document.querySelector("[data-session-url]");
   const isOver = await fetch(notice.dataset.sessionUrl, {
     method: "HEAD",
     redirect: "manual",
@@ -17,12 +20,13 @@ document.addEventListener("submit", async (event) => {
   }).then((answer) => answer.type === "opaqueredirect", () => false); /* Away: the browser says so. */
   notice.hidden = !isOver;
   if (isOver) {
-    notice.scrollIntoView({ block: "nearest" });
+    delete form.dataset.session;
+    notice.scrollIntoView({ block: "center" }); /* Above it stays the page's head. */
     return;
   }
   /* Who has logged in elsewhere has another token since. */
   const token = document.cookie.match(/(?:^|; )csrftoken=(\w+)/);
-  if (token) form.elements.csrfmiddlewaretoken.value = token[1];
-  form.dataset.isSent = "1";
+  if (token && form.elements.csrfmiddlewaretoken) form.elements.csrfmiddlewaretoken.value = token[1];
+  form.dataset.session = "lasts";
   form.requestSubmit(event.submitter);
 });
