@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import get_urlconf, reverse
 from django.utils.translation import gettext as _
 
 from conversations.models import Conversation
@@ -229,7 +230,13 @@ def _group(request: HttpRequest, title: str, items: list[Item]) -> Item:
 
 
 def _entry(title: str, icon: str, name: str) -> Item:
-    return {"title": title, "icon": icon, "link": reverse(f"admin:{name}"), "permissions": ()}
+    return {"title": title, "icon": icon, "link": _address(get_urlconf(), name), "permissions": ()}
+
+
+@cache
+def _address(urlconf: str | None, name: str) -> str:
+    """Return where a page of this host's site is; a menu has fifty, the same for everybody."""
+    return reverse(f"admin:{name}", urlconf=urlconf)
 
 
 def _page(title: str, icon: str, name: str, permission: str) -> Item:
@@ -242,7 +249,7 @@ def _model(title: str, icon: str, label: str, *, badge: int = 0) -> Item:
     item: Item = {
         "title": title,
         "icon": icon,
-        "link": reverse(f"admin:{app}_{name}_changelist"),
+        "link": _address(get_urlconf(), f"{app}_{name}_changelist"),
         "permissions": (f"{app}.view_{name}",),
     }
     return {**item, "badge": badge, "badge_variant": "warning"} if badge else item
