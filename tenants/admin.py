@@ -187,6 +187,22 @@ class InboundRouteAdmin(ReadOnlyAdmin):
         return masked(obj.route_key)
 
 
+_UNREADABLE = {
+    "the body has no event": _("it tells of no event"),
+    "the body is not JSON": _("it is not JSON"),
+    "the body is not a JSON object": _("it is not a JSON object"),
+    "the body holds half of a character": _("half of a character is missing in it"),
+}
+"""What readers of webhooks say of one, in the words of operators."""
+
+
+def _why_parked(entry: InboxEntry) -> str:
+    if entry.parked_reason.startswith("failed "):
+        text = ngettext("it failed %(n)s time", "it failed %(n)s times", entry.n_attempts)
+        return text % {"n": entry.n_attempts}
+    return str(_UNREADABLE.get(entry.parked_reason, entry.parked_reason))
+
+
 @admin.register(InboxEntry, site=public_site)
 class InboxEntryAdmin(ReadOnlyAdmin):
     """Webhooks in transit, without what is in them."""
@@ -258,7 +274,7 @@ class InboxEntryAdmin(ReadOnlyAdmin):
         if obj.done_at is not None:
             return badge(_("written"), "good")
         if obj.parked_reason:
-            return badge(_("parked: %(reason)s") % {"reason": obj.parked_reason}, "bad")
+            return badge(_("parked: %(reason)s") % {"reason": _why_parked(obj)}, "bad")
         return badge(_("waiting"), "warn")
 
     @admin.display(description=_("bytes"), ordering="n_bytes")

@@ -25,6 +25,10 @@ State = Device.State
 GRACE = timedelta(minutes=5)
 """How long a number may be away before its owners are told, where it may come back by itself."""
 
+LATE = timedelta(minutes=1)
+"""What the bridge said this long before the last change is history: a webhook that waited is looked
+at when it is read, those of one moment are not yet in their order."""
+
 PAGE = "channels_whatsapp_device_changelist"
 
 _TEXTS: Mapping[str, tuple[Promise, Promise]] = {
@@ -66,10 +70,17 @@ _OFFLINE = (
 )
 
 
-def apply_event(*, device: Device, event: LinkChange, now: datetime) -> None:
-    """Take in what the bridge says of a link by itself; joins the caller's transaction."""
+def apply_event(*, device: Device, event: LinkChange, received_at: datetime, now: datetime) -> bool:
+    """Take in what the bridge says of a link by itself; joins the caller's transaction.
+
+    Returns:
+        False for what was said before the last change: the bridge is asked instead.
+    """
     with transaction.atomic(savepoint=False):
         row = Device.objects.select_for_update(of=("self",)).get(pk=device.pk)
+        if row.state_changed_at is not None and received_at < row.state_changed_at - LATE:
+            enqueue("channels_whatsapp.tasks.check_device", device_id=row.pk)
+            return False
         verdict = states.after_event(
             device=row, state=State(event.state), detail=event.detail, now=now
         )
@@ -90,6 +101,7 @@ def apply_event(*, device: Device, event: LinkChange, now: datetime) -> None:
         is_changed = _change(row, verdict, now=now)
         if not is_changed and event.state != row.state:
             enqueue("channels_whatsapp.tasks.check_device", device_id=row.pk)
+        return True
 
 
 def note(

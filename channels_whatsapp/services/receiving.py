@@ -53,7 +53,9 @@ def receive(entry: inbox.Entry) -> None:
         selftest.note_sign(device=device, at=now)
         outcome, reason = BridgeEvent.Outcome.APPLIED, "self_test"
     else:
-        outcome, reason = _apply(device=device, event=payloads.parse(data), now=now)
+        outcome, reason = _apply(
+            device=device, event=payloads.parse(data), received_at=entry.received_at, now=now
+        )
     stored = BridgeEvent.objects.create(
         device=device,
         type=str(data["type"])[:40],
@@ -69,7 +71,7 @@ def receive(entry: inbox.Entry) -> None:
         asking_again.plan(stored, now=now)
 
 
-def _apply(*, device: Device, event: ParsedEvent, now: datetime) -> _Verdict:
+def _apply(*, device: Device, event: ParsedEvent, received_at: datetime, now: datetime) -> _Verdict:
     """Do what an event asks for and say what became of it."""
     match event:
         case ContactMessage():
@@ -119,14 +121,21 @@ def _apply(*, device: Device, event: ParsedEvent, now: datetime) -> _Verdict:
                 if moved
                 else (BridgeEvent.Outcome.IGNORED, "no_burst")
             )
-        case LinkChange(own=own):
-            reception.learn_own(device=device, own=own)
-            linking.apply_event(device=device, event=event, now=now)
-            return BridgeEvent.Outcome.APPLIED, ""
+        case LinkChange():
+            return _link_change(device=device, event=event, received_at=received_at, now=now)
         case Ignored(reason=reason):
             return BridgeEvent.Outcome.IGNORED, reason
         case _:
             assert_never(event)
+
+
+def _link_change(
+    *, device: Device, event: LinkChange, received_at: datetime, now: datetime
+) -> _Verdict:
+    if not linking.apply_event(device=device, event=event, received_at=received_at, now=now):
+        return BridgeEvent.Outcome.IGNORED, "link_changed_since"
+    reception.learn_own(device=device, own=event.own)
+    return BridgeEvent.Outcome.APPLIED, ""
 
 
 def _contact_message(*, device: Device, event: ContactMessage, now: datetime) -> _Verdict:
@@ -174,7 +183,9 @@ def _apply_what_overtook(*, device: Device, event: ContactMessage, now: datetime
     for one in kept.order_by("received_at", "pk"):
         change = payloads.parse(payloads.read(bytes(one.body)))
         if isinstance(change, Edited | Deleted) and change.target_ref == event.ref:
-            one.outcome, one.reason = _apply(device=device, event=change, now=now)
+            one.outcome, one.reason = _apply(
+                device=device, event=change, received_at=one.received_at, now=now
+            )
             one.save(update_fields=["outcome", "reason"])
 
 

@@ -38,6 +38,7 @@ _WHY: Mapping[str, object] = {
     "unknown_receipt": gettext_lazy("a receipt of an unknown kind"),
     "unknown_message": gettext_lazy("it is about a message that is not known here"),
     "message_id_known": gettext_lazy("this message had arrived already"),
+    "link_changed_since": gettext_lazy("the link has become another since"),
     "no_burst": gettext_lazy("nobody was being waited for"),
     "self_test": gettext_lazy("a sign of the connection test"),
     "not_a_message": gettext_lazy("not a message"),

@@ -71,6 +71,18 @@ def test_a_parked_entry_is_tried_again_and_another_tenants_is_not(
     assert entry.data == {"entries": [parked.pk]}
 
 
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [("", "falhou 5 vezes"), ("the body is not JSON", "não é JSON"), ("out of ink", "out of ink")],
+)
+def test_why_an_entry_was_parked_is_said_in_words(
+    operator: Client, parked: InboxEntry, reason: str, shown: str
+) -> None:
+    InboxEntry.objects.filter(pk=parked.pk).update(parked_reason=reason or parked.parked_reason)
+    connection.set_schema_to_public()
+    assert f"estacionado: {shown}" in operator.get(f"{LIST}{parked.pk}/change/").content.decode()
+
+
 def test_each_tenants_trail_of_what_is_tried_again_is_one_entry(
     operator: Client, parked: InboxEntry
 ) -> None:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django_tenants.utils import tenant_context
 
 from channels_whatsapp.bridge.client import BridgeStatus
-from channels_whatsapp.models import Device
+from channels_whatsapp.models import BridgeEvent, Device
 from channels_whatsapp.services import linking, states, watching
 from channels_whatsapp.simulator import wire
 from channels_whatsapp.webhooks import PREFIX
@@ -389,6 +389,28 @@ def test_a_webhook_from_before_alarms_nobody(world: World) -> None:
     receive(world.device, (SAMPLES / "logged_out.json").read_bytes())
     assert world.look().state == "connected"
     assert not Notice.objects.exists()
+
+
+def test_what_was_said_before_the_last_change_of_a_link_changes_nothing(alpha: object) -> None:
+    """A webhook that was parked is tried again when the number is long paired again."""
+    device = make_device(make_agent())
+    InboxEntry.objects.create(
+        route=(route := InboundRoute.objects.get()),
+        schema_name=route.schema_name,
+        dedup_key="parked",
+        encoding="json",
+        body=(SAMPLES / "logged_out.json").read_bytes(),
+        received_at=ago(minutes=90),
+    )
+    Device.objects.update(state="connected", phone=NUMBER, state_changed_at=ago(minutes=60))
+    Event.objects.all().delete()
+
+    receive(device)
+
+    device.refresh_from_db()
+    assert device.state == "connected"
+    assert BridgeEvent.objects.get().reason == "link_changed_since"
+    assert not Event.objects.exists()
 
 
 def test_a_link_that_asks_for_a_new_code_by_itself_was_logged_out(world: World) -> None:
