@@ -137,6 +137,14 @@ def test_a_login_lasts_a_quarter_of_an_hour_and_goes_on_by_refreshing(alpha: Ten
     assert AuditEntry.objects.filter(action="api.login_reused").count() == 1
 
 
+def test_a_token_is_good_at_once_where_the_clock_is_behind_its_makers(alpha: Tenant) -> None:
+    user = person()
+    ahead = timezone.now() + timedelta(seconds=30)
+    made = tokens.log_in(request=None, username=user.username, password=PASSWORD, now=ahead)
+
+    assert Program(made.access, "alpha.localhost").get("agents/").status_code == 200
+
+
 def test_a_token_is_refused_when_it_is_forged_or_its_login_has_ended(alpha: Tenant) -> None:
     user = person()
     good = login_of(user)
