@@ -91,10 +91,10 @@ def spend_login(*, username: str, address: str, now: datetime) -> Allowance | No
     Raises:
         TooManyRequests: too many tries.
     """
-    limit = settings.API_PER_MINUTE["login"]
+    limit, network = settings.API_PER_MINUTE["login"], network_of(address)
     wanted = {
-        ("login", _digest(f"{address} {username}")): limit,
-        ("login_address", address): 3 * limit,
+        ("login", _digest(f"{network} {username}")): limit,
+        ("login_address", network): 3 * limit,
         ("login_name", _digest(username)): 10 * limit,
     }
     return spend_each(wanted, now=now)
@@ -106,7 +106,8 @@ def spend_unknown(*, address: str, now: datetime) -> Allowance | None:
     Raises:
         TooManyRequests: too many of them from this address.
     """
-    return spend_each({("address", address): settings.API_PER_MINUTE["address"]}, now=now)
+    limit = settings.API_PER_MINUTE["address"]
+    return spend_each({("address", network_of(address)): limit}, now=now)
 
 
 def network_of(address: str) -> str:

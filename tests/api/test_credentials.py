@@ -254,6 +254,9 @@ def test_passwords_cannot_be_guessed_fast(alpha: Tenant, throttled: None) -> Non
     assert tries("ana", 9, address="192.0.2.1")[:3] == [1, 0, -1]
     assert tries("ana", 1, address="192.0.2.2") == [1]  # who guesses keeps only themselves out
     assert tries("bia", 2, address="192.0.2.1") == [1, 0]
+    # Of IPv6 a subscriber has a whole network: its addresses are one.
+    assert tries("eva", 1, address="2001:db8::1") == [1]
+    assert tries("eva", 2, address="2001:db8::2") == [0, -1]
     for n in range(10, 19):
         tries("ana", 2, address=f"192.0.2.{n}")
     assert tries("ana", 1, address="192.0.2.99") == [-1]  # nor do many addresses help
