@@ -448,6 +448,7 @@ CACHES = {
 
 # How the two admin sites look; see `tenants/sites.py`. Strings with dots are called by the theme.
 _PANEL = {
+    "LOGIN": {"form": "tenants.api.panel_login.LoginForm"},
     "SITE_URL": None,
     "SITE_SYMBOL": "forum",
     "SITE_FAVICONS": [

@@ -12,6 +12,7 @@ import jwt
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -279,3 +280,30 @@ def test_passwords_cannot_be_guessed_fast(alpha: Tenant, throttled: None) -> Non
     for call in strangers:
         statuses = [call().status_code for _ in range(5)]
         assert 429 in statuses, statuses
+
+
+def test_nor_in_the_panel_where_the_right_one_does_not_help_either(
+    alpha: Tenant, beta: Tenant, throttled: None
+) -> None:
+    person(username="ana")
+    with tenant_context(beta):
+        person(username="ana")
+
+    def log_in(password: str, *, host: str) -> Any:
+        browser = Client(headers={"host": host})
+        return browser.post("/admin/login/", {"username": "ana", "password": password})
+
+    # Five are over the limit, wherever in them a minute begins. The right one is refused as well:
+    # whoever guesses must not be told by being let in.
+    wrong = [log_in("no", host="alpha.localhost") for _ in range(5)]
+    refused = [one for one in wrong if "Tentativas demais" in one.content.decode()]
+
+    assert [one.status_code for one in wrong] == [200] * 5
+    assert refused
+    # Over the API they are the same tries, and those of another business are its own.
+    api = Program("", "alpha.localhost")
+    assert log_in(PASSWORD, host="beta.localhost").status_code == 302
+    right = [log_in(PASSWORD, host="alpha.localhost") for _ in range(3)]
+    assert 200 in [one.status_code for one in right]
+    over_api = [api.post("auth/login/", {"username": "ana", "password": "no"}) for _ in range(3)]
+    assert 429 in [one.status_code for one in over_api]
