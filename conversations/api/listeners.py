@@ -20,6 +20,9 @@ from rest_framework.request import Request
 from conversations.services import feed
 from conversations.services.cursors import Cursor
 from tenants.api import lasting
+from tenants.api.callers import Caller
+from tenants.api.refusals import Forbidden, OutOfScope
+from tenants.api.resources import Need
 
 PLACE = "prosa.follow"
 """Where in a request's scope `streaming` wants what is to be followed."""
@@ -60,11 +63,14 @@ class Program:
     """A program of the business.
 
     Args:
-        key_id: of the credential; None for a login.
+        key_id: of the API key that it came with; None for a login.
+        login_id: of the login; None for a key.
+        need: what the call takes, as long as it lasts.
     """
 
-    user_id: int
     key_id: int | None
+    login_id: int | None
+    need: Need
 
     leaves_free = 0
     most_alike = None
@@ -76,17 +82,23 @@ class Program:
 
     @classmethod
     def good(cls, ones: Collection[Program], *, now: datetime) -> Collection[Program]:
-        """Return those whose key is not revoked, and whose person may still log in."""
+        """Return those whose key or login has not ended, and who may still do what they do."""
         keys = {one.key_id for one in ones if one.key_id is not None}
-        good, users = (
-            lasting.good_keys(keys, now=now),
-            lasting.active_users({one.user_id for one in ones}),
-        )
-        return [
-            one
-            for one in ones
-            if one.user_id in users and (one.key_id is None or one.key_id in good)
-        ]
+        logins = {one.login_id for one in ones if one.login_id is not None}
+        of_key = lasting.callers_of_keys(keys, now=now)
+        of_login = lasting.callers_of_logins(logins, now=now)
+        callers = {
+            one: of_key.get(one.key_id or 0) or of_login.get(one.login_id or 0) for one in ones
+        }
+        return [one for one, caller in callers.items() if caller and _is_allowed(caller, one.need)]
+
+
+def _is_allowed(caller: Caller, need: Need) -> bool:
+    try:
+        caller.require(scope=need.scope, permission=need.permission)
+    except (OutOfScope, Forbidden):
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -207,14 +207,15 @@ def _follow(
     ready: Mapping[str, Any],
     deadline_s: float | None = None,
 ) -> Follow:
-    key = view.caller.key
+    key, login = view.caller.key, view.caller.login
+    program = Program(key.pk if key else None, login.pk if login else None, view.reads)
     return Follow(
         schema=current_schema(),
         language=translation.get_language(),
         ask=ask,
         ready=ready,
         ready_id=ask.cursor.text(ask.conversation_uuid),
-        listener=Program(view.caller.user.pk, None if key is None else key.pk),
+        listener=program,
         deadline_s=deadline_s,
     )
 

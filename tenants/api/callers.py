@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 from tenants.api import keys, tokens
-from tenants.api.models import ApiKey
+from tenants.api.models import ApiKey, TokenFamily
 from tenants.api.refusals import Forbidden, OutOfScope, Unauthenticated
 
 
@@ -24,10 +24,12 @@ class Caller:
 
     Args:
         key: None for an access token, which may do all that the person may.
+        login: of an access token; None for a key.
     """
 
     user: User
     key: ApiKey | None = None
+    login: TokenFamily | None = None
 
     @property
     def actor(self) -> str:
@@ -76,7 +78,7 @@ def identify(*, headers: Mapping[str, str], address: str, now: datetime) -> Call
     else:
         login = tokens.find_login(text=text, now=now)
         if login is not None:
-            return Caller(login.user)
+            return Caller(login.user, login=login)
     raise Unauthenticated
 
 

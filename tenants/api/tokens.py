@@ -118,7 +118,7 @@ def _rotate(token: str, *, came_at: datetime) -> Tokens | None:
                 raise RefreshRaced
             _end(family, reason="reused", now=came_at)
             return None
-        if not _is_alive(family, now=came_at):
+        if not is_alive(family, now=came_at):
             return None
         now = database_now()
         RefreshToken.objects.filter(pk=found.pk).update(used_at=now)
@@ -155,7 +155,19 @@ def find_login(*, text: str, now: datetime) -> TokenFamily | None:
         family = TokenFamily.objects.select_related("user").filter(uuid=claims["fam"]).first()
     except (jwt.InvalidTokenError, ValueError, TypeError, ValidationError):
         return None
-    return family if family is not None and _is_alive(family, now=now) else None
+    return family if family is not None and is_alive(family, now=now) else None
+
+
+def is_alive(family: TokenFamily, *, now: datetime) -> bool:
+    """Test whether a login, read with its person, was not ended, and the person works here."""
+    user = family.user
+    return (
+        family.revoked_at is None
+        and family.expires_at > now
+        and user.is_active
+        and user.is_staff
+        and constant_time_compare(family.password_mark, _mark(user))
+    )
 
 
 def clear_old(*, now: datetime) -> int:
@@ -178,17 +190,6 @@ def _next(family: TokenFamily, *, now: datetime) -> Tokens:
     }
     access = jwt.encode(claims, _signing_key(), algorithm=_ALGORITHM)
     return Tokens(access, text, int(ACCESS_FOR.total_seconds()))
-
-
-def _is_alive(family: TokenFamily, *, now: datetime) -> bool:
-    user = family.user
-    return (
-        family.revoked_at is None
-        and family.expires_at > now
-        and user.is_active
-        and user.is_staff
-        and constant_time_compare(family.password_mark, _mark(user))
-    )
 
 
 def _end(family: TokenFamily, *, reason: str, now: datetime) -> None:

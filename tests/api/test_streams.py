@@ -10,13 +10,14 @@ import socket
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import pytest
 import uvicorn
+from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
@@ -24,15 +25,17 @@ from django_tenants.utils import schema_context, tenant_context
 from channels_web.api import seen
 from config import asgi
 from conversations.api import listeners, streaming, waiting
+from conversations.api.conversations import READS
 from conversations.api.listeners import Follow
 from conversations.models import Conversation, InboundMessage, Turn, TurnStep
 from conversations.services import feed, following, orchestrator
 from conversations.services.cursors import Cursor
 from tenants import timers
+from tenants.api import keys, tokens
 from tenants.api.models import ApiKey
 from tenants.models import Tenant
 from tests.admin.rows import make_conversation
-from tests.api.conftest import Program, program
+from tests.api.conftest import Program, host_of_here, key_of, login_of, person, program
 from tests.factories import learn, make_agent, work
 from tests.fakes.http import Answer, Received, wait_until
 from tests.fakes.llm import FakeLLM, Mode
@@ -322,6 +325,40 @@ def test_who_waits_gets_the_result_or_the_turn_that_goes_on(
     wait_until(lambda: len(asgi._django) == 0, seconds=30)
 
 
+def test_a_stream_ends_with_its_login_and_with_what_its_person_may(
+    committed_alpha: Tenant, port: int
+) -> None:
+    conversation = make_conversation(agent=make_agent())
+    path = f"conversations/{conversation.uuid}/events/"
+
+    def follows(credential: str, end: Callable[[], object]) -> None:
+        with Call(Program(credential, host_of_here()), port, "GET", path) as call:
+            call.until("ready")
+            end()
+            asgi._django.renew()
+            assert b"event: state" not in call.answer.read()
+
+    ana, bia = person("attendant", username="ana"), person("attendant", username="bia")
+    login, again = login_of(ana), login_of(ana)
+    follows(login.access, lambda: tokens.log_out(token=login.refresh, now=timezone.now()))
+    follows(again.access, lambda: set_password(ana, "another one that is long"))
+    of_role = key_of(ana)
+    follows(of_role, lambda: ana.groups.clear())
+    of_scope = key_of(bia)
+
+    def cut_down() -> None:
+        key = ApiKey.objects.get(user=bia)
+        keys.change_key(key=key, name="less", scopes=["agents:read"], networks=[], actor="test")
+
+    follows(of_scope, cut_down)
+    wait_until(lambda: len(asgi._django) == 0, seconds=30)
+
+
+def set_password(user: User, password: str) -> None:
+    user.set_password(password)
+    user.save()
+
+
 def test_who_takes_nothing_is_cut_off_and_the_others_go_on(
     committed_alpha: Tenant, port: int
 ) -> None:
@@ -375,7 +412,7 @@ def test_without_the_broker_all_look_by_themselves(settings: Any) -> None:
     async def look() -> bool:
         hub = waiting.Hub()
         ask = feed.Ask(1, uuid.uuid4(), Cursor())
-        nobody = listeners.Program(1, None)
+        nobody = listeners.Program(1, None, READS)
         follow = Follow("t_alpha", "en", ask, ready={}, ready_id="", listener=nobody)
         place = waiting.Place(follow)
         hub.enter(place)
@@ -403,7 +440,7 @@ def test_one_visitor_takes_few_of_the_places(settings: Any) -> None:
         assert all(hub.enter(one) for one in tabs)
         assert not hub.enter(place(of_chat))
         assert hub.enter(place(of_chat, conversation_id=2))
-        assert hub.enter(place(listeners.Program(1, None)))
+        assert hub.enter(place(listeners.Program(1, None, READS)))
         hub.leave(tabs[0])
         assert hub.enter(place(of_chat))
         hub.close()
