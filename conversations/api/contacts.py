@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from conversations.api.serializers import ContactData, Pause
-from conversations.models import Contact, Conversation
+from conversations.models import Contact, ContactAddress, Conversation
 from conversations.services import contacts
 from tenants.api.resources import Listed, Need, Resource, Retrieved
 from tenants.api.scopes import Scope
@@ -56,7 +56,11 @@ class Contacts(Listed, Retrieved, Resource):
             return found
         known = self.known
         if "phone" in known:
-            found = found.filter(addresses__value__contains=known["phone"].lstrip("+")).distinct()
+            # Ids that other channels gave have such digits too, and belong to somebody else.
+            found = found.filter(
+                addresses__kind=ContactAddress.Kind.PHONE,
+                addresses__value__contains=known["phone"].lstrip("+"),
+            ).distinct()
         if "name" in known:
             found = found.filter(name__icontains=known["name"])
         if "is_blocked" in known:

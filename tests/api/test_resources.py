@@ -13,7 +13,7 @@ from django_tenants.utils import tenant_context
 
 from agents.models import Agent
 from channels_whatsapp.models import Device
-from conversations.models import Conversation, OutboundMessage
+from conversations.models import Contact, ContactAddress, Conversation, OutboundMessage
 from knowledge.models import Document
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
@@ -164,6 +164,21 @@ def test_lists_come_in_pages_thin_and_filtered(api: Program) -> None:
     }
     assert {path: api.get(path).status_code for path in wrong} == wrong
     assert ok(api.get("agents"))["results"]  # the last slash may be left out
+
+
+def test_who_is_looked_for_by_number_has_it(api: Program) -> None:
+    numbers = {
+        "phone": "5511955550123",
+        "lid": "955550123000",
+        "external": "web:c0955550123abcdef0123456",
+    }
+    for kind, value in numbers.items():
+        contact = Contact.objects.create(name=kind)
+        ContactAddress.objects.create(contact=contact, kind=kind, value=value)
+
+    found = ok(api.get("contacts/?phone=955550123"))["results"]
+
+    assert [one["name"] for one in found] == ["phone"]
 
 
 def test_documents_are_uploaded_searched_thrown_away_and_taken_out(api: Program) -> None:
