@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -18,6 +18,8 @@ from rest_framework.response import Response
 from agents.api.serializers import AgentData, Draft, Restore, Restored, VersionData
 from agents.models import Agent, AgentVersion
 from agents.services import editing, publishing, versions
+from integrations.models import HttpTool
+from knowledge.models import Category
 from tenants.api.resources import Listed, Need, Resource, Retrieved
 from tenants.api.scopes import Scope
 from tenants.api.serializers import Input
@@ -48,7 +50,12 @@ class Agents(Listed, Retrieved, Resource):
         """Return the agents, with what is shown of their links."""
         found = Agent.objects.select_related("published_version", "chat_credential")
         wanted = {name: self.known[name] for name in ("kind", "is_active") if name in self.known}
-        return found.filter(**wanted).prefetch_related("categories", "handoffs", "tools")
+        # In one order, or their tag would change with nothing that it names.
+        return found.filter(**wanted).prefetch_related(
+            Prefetch("categories", Category.objects.order_by("pk")),
+            Prefetch("handoffs", Agent.objects.order_by("pk")),
+            Prefetch("tools", HttpTool.objects.order_by("pk")),
+        )
 
     @extend_schema(responses={201: AgentData})
     def create(self, request: Request) -> Response:

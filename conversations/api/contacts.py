@@ -50,7 +50,9 @@ class Contacts(Listed, Retrieved, Resource):
         """Return the contacts, with what tells whether the assistant answers them."""
         is_open = Conversation.objects.filter(status=Conversation.Status.OPEN)
         found = Contact.objects.prefetch_related(
-            "addresses", Prefetch("conversations", is_open, to_attr="open_conversations")
+            # In one order, or their tag would change with nothing that it names.
+            Prefetch("addresses", ContactAddress.objects.order_by("pk")),
+            Prefetch("conversations", is_open, to_attr="open_conversations"),
         )
         if self.action != "list":
             return found

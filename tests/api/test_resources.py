@@ -14,7 +14,7 @@ from django_tenants.utils import tenant_context
 from agents.models import Agent
 from channels_whatsapp.models import Device
 from conversations.models import Contact, ContactAddress, Conversation, OutboundMessage
-from knowledge.models import Document
+from knowledge.models import Category, Document
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
 from tests.api.conftest import Program, program
@@ -179,6 +179,25 @@ def test_who_is_looked_for_by_number_has_it(api: Program) -> None:
     found = ok(api.get("contacts/?phone=955550123"))["results"]
 
     assert [one["name"] for one in found] == ["phone"]
+
+
+def test_a_tag_stays_while_nothing_changes_that_it_names(api: Program) -> None:
+    shelves = [Category.objects.create(name=f"estante {n}") for n in range(2)]
+    path = f"agents/{IDS['agent']}/"
+    body = {"categories": [str(one.uuid) for one in shelves]}
+    before = api.patch(path, body)
+    Category.objects.filter(pk=shelves[0].pk).update(name="outro nome")  # which moves its row
+
+    after = api.patch(path, {"role": "diz preços"}, if_match=before["ETag"])
+
+    assert ok(after)["categories"] == ok(before)["categories"]
+    contact = api.get(f"contacts/{IDS['contact']}/")
+    address = ContactAddress.objects.get(contact__uuid=IDS["contact"])
+    ContactAddress.objects.create(contact=address.contact, kind="lid", value="1234567890")
+    with_two = api.get(f"contacts/{IDS['contact']}/")
+    ContactAddress.objects.filter(pk=address.pk).update(value=address.value)
+    again = api.get(f"contacts/{IDS['contact']}/")
+    assert contact["ETag"] != with_two["ETag"] == again["ETag"]
 
 
 def test_documents_are_uploaded_searched_thrown_away_and_taken_out(api: Program) -> None:
