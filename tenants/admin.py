@@ -342,6 +342,12 @@ class PersonAdmin(PanelAdmin, DjangoUserAdmin):  # type: ignore[misc,type-arg]
         """First and last name."""
         return obj.get_full_name() or self.empty_value_display
 
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> tuple[str, ...]:
+        """Keep the user name: conversations, notes, files and the trail know the person by it."""
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "username")
+
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Whoever once acted stays known to the trail; switch the account off."""
         return False

@@ -15,7 +15,7 @@ from agents.types import Persona
 from channels_whatsapp.models import Device
 from channels_whatsapp.servers.models import BridgeServer
 from channels_whatsapp.services import devices
-from conversations.models import Contact
+from conversations.models import Contact, Conversation, OutboundMessage
 from tenants.audit.models import AuditEntry
 from tenants.models import Domain, InboundRoute, Tenant
 from tests.admin.conftest import PASSWORD, as_role, published
@@ -309,6 +309,28 @@ def test_a_member_has_one_role_and_no_more(owner: Client, alpha: Tenant) -> None
     bruno.refresh_from_db()
     assert list(bruno.groups.values_list("name", flat=True)) == ["manager"]
     assert bruno.is_superuser is False
+
+
+def test_a_user_name_stays_because_conversations_and_the_trail_know_the_person_by_it(
+    owner: Client, alpha: Tenant
+) -> None:
+    attendant = as_role("attendant", username="ana")
+    ana = User.objects.get(username="ana")
+    conversation = make_conversation(mode="human")
+    Conversation.objects.update(claimed_by="ana")
+    page = f"/admin/conversations/conversation/{conversation.pk}/"
+    role = ana.groups.get()
+
+    answer = owner.post(
+        f"/admin/auth/user/{ana.pk}/change/",
+        {"username": "ana.maria", "first_name": "Ana", "role": role.pk, "is_active": "on"},
+    )
+
+    ana.refresh_from_db()
+    assert (answer.status_code, ana.first_name) == (302, "Ana")
+    assert ana.username == "ana"
+    attendant.post(f"{page}reply/", {"text": "Já vejo isso."})
+    assert OutboundMessage.objects.filter(written_by="ana").exists()
 
 
 def test_the_last_owner_stays(owner: Client, alpha: Tenant) -> None:
