@@ -274,6 +274,17 @@ ui.anew.addEventListener("click", () => {
   ui.text.focus();
 });
 document.addEventListener("visibilitychange", () => (document.hidden ? stopListening() : resume()));
+/* Another tab has started anew, or begun: one browser has one thread. */
+window.addEventListener("storage", (event) => {
+  const token = event.newValue ?? "";
+  if ((event.key !== store && event.key !== null) || token === memory.token) return;
+  if (memory.token) leave(); /* without a thread there is only what could not be sent yet */
+  memory.token = token;
+  notices.hands = "";
+  notice();
+  render();
+  resume();
+});
 window.addEventListener("online", resume);
 window.addEventListener("offline", () => connected(false));
 

@@ -71,6 +71,10 @@ const pause = (answer) => 1000 * Math.min(120, Math.max(1, Number(answer.headers
 
 function forget() {
   remember("");
+  leave();
+}
+
+function leave() {
   stopListening();
   messages.clear();
   [earlier, heard, isOver, isSynced] = [null, "", false, false];
@@ -138,15 +142,17 @@ async function deliver(message) {
 /* Reading: the newest page first, then what comes after it. */
 
 async function sync() {
+  const { token } = memory;
   const answer = await ask("GET", "messages/");
+  const page = answer.ok ? await answer.json() : null;
+  if (memory.token !== token) return false; /* the thread was left meanwhile */
   if (answer.status === 401) {
     forget();
     render();
     return false;
   }
   if (answer.status === 410) switchedOff();
-  if (!answer.ok) return false;
-  const page = await answer.json();
+  if (!page) return false;
   merge([...page.results].reverse());
   if (!isSynced) earlier = page.next_cursor;
   isSynced = true;
@@ -201,11 +207,12 @@ async function untilWritten(id) {
 }
 
 async function showEarlier() {
+  const { token } = memory;
   write(ui.earlier, words.loading);
   try {
     const answer = await ask("GET", `messages/?cursor=${encodeURIComponent(earlier)}`);
-    if (answer.ok) {
-      const page = await answer.json();
+    const page = answer.ok ? await answer.json() : null;
+    if (page && memory.token === token) {
       const known = [...messages];
       messages.clear();
       for (const one of [...page.results].reverse()) take(one);
