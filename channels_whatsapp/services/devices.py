@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext
 
 from agents.models import Agent
 from channels_whatsapp.bridge.client import Bridge
@@ -54,7 +55,9 @@ def ensure_device(
         BadRoute: an unusable route or HMAC key.
     """
     if not (0 <= quiet_s <= max_wait_s) or max_messages < 1:
-        raise BadDevice("The longest wait is at least the quiet window, and one message or more.")
+        raise BadDevice(
+            gettext("The longest wait is at least the quiet window, and one message or more.")
+        )
     wanted: dict[str, Any] = {
         "entry_agent": entry_agent,
         "quiet_s": quiet_s,

@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 from django_tenants.utils import tenant_context
 
 from agents.models import Agent
+from channels_web.api import views
+from channels_web.services import receiving, visitors
 from channels_whatsapp.models import Device
 from conversations.models import Contact, ContactAddress, Conversation, OutboundMessage
+from conversations.services import leads
 from knowledge.models import Category, Document
+from tenants.api import errors
 from tenants.audit.models import AuditEntry
 from tenants.models import Tenant
 from tests.api.conftest import Program, program
@@ -351,3 +355,32 @@ def test_roles_and_scopes_hold_as_in_the_panel(api: Program, alpha: Tenant) -> N
     assert attendant.post("agents/", {"name": "X"}).json()["code"] == "forbidden"
     assert reader.post("agents/", {"name": "X"}).json()["code"] == "out_of_scope"
     assert json.loads(reader.get("usage/").content)["fields"] == {}
+
+
+def test_refusals_speak_the_language_of_the_business(api: Program) -> None:
+    device = f"devices/{Device.objects.get().uuid}/"
+    conversation = f"conversations/{IDS['conversation']}"
+    refused = [
+        api.patch(device, {"quiet_s": 50, "max_wait_s": 10}),
+        api.post(f"{conversation}/assign/", {"person": "ninguem"}),
+    ]
+    said = {one.json()["code"]: one.json()["message"] for one in refused}
+
+    assert said == {
+        "bad_device": "A espera máxima é pelo menos a janela de silêncio, e ao menos uma mensagem.",
+        "no_such_person": "Ninguém com este nome trabalha aqui, ou não há esta fila.",
+    }
+    # So do those of a web chat, and of values that are none of a field's choices.
+    others = (
+        leads.BadValue,
+        receiving.BadMessage,
+        visitors.UnknownVisitor,
+        views.NothingSaid,
+        views.NotJson,
+        views.OriginRefused,
+        views.SwitchedOff,
+        views.TooLarge,
+        views.UnknownChat,
+    )
+    with translation.override("pt-br"):
+        assert [kind for kind in others if errors.said(kind()) == kind.__doc__] == []
