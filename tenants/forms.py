@@ -138,6 +138,8 @@ class MemberChangeForm(UserChangeForm):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         role = cleaned.get("role")
         stays = cleaned.get("is_active") and role is not None and role.name == Role.OWNER
+        # One after the other: two owners who demote each other would both see another one.
+        Group.objects.select_for_update(no_key=True).get(name=Role.OWNER)
         others = User.objects.filter(groups__name=Role.OWNER, is_active=True)
         if not stays and not others.exclude(pk=self.instance.pk).exists():
             raise ValidationError(_("The business needs at least one active owner."))

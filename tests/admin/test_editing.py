@@ -346,6 +346,34 @@ def test_the_last_owner_stays(owner: Client, alpha: Tenant) -> None:
     assert me.groups.get().name == "owner"
 
 
+def test_of_two_owners_who_demote_each_other_at_once_one_stays(committed_alpha: Tenant) -> None:
+    first, second = as_role("owner", username="ana"), as_role("owner", username="bia")
+    role = Group.objects.get(name="attendant")
+
+    def demote(username: str, *, browser: Client) -> Any:
+        page = f"/admin/auth/user/{User.objects.get(username=username).pk}/change/"
+        return browser.post(page, {"role": role.pk, "is_active": "on"})
+
+    def demoted() -> Any:
+        connection.set_tenant(committed_alpha)
+        try:
+            return demote("ana", browser=second)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other, transaction.atomic():
+        assert demote("bia", browser=first).status_code == 302
+        connection.set_tenant(committed_alpha)
+        second_one = other.submit(demoted)
+        wait_until(lambda: second_one.done() or n_waiting_for_a_lock() == 1, seconds=20)
+    answer = second_one.result()
+
+    assert answer.status_code == 200
+    assert "pelo menos um proprietário ativo" in answer.content.decode()
+    connection.set_tenant(committed_alpha)
+    assert [one.username for one in User.objects.filter(groups__name="owner")] == ["ana"]
+
+
 def test_nobody_without_the_right_edits(alpha: Tenant) -> None:
     agent = make_agent()
     attendant = as_role("attendant")
