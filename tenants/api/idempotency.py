@@ -25,6 +25,9 @@ HEADER = "Idempotency-Key"
 KEPT_FOR = timedelta(hours=24)
 """How long an answer is repeated: longer than any program tries again."""
 
+MAX_KEY = 255
+"""Characters that are kept; of a longer key its digest is, for two may begin alike."""
+
 
 class KeyReused(DomainError):
     """This Idempotency-Key was used for another request."""
@@ -42,9 +45,11 @@ def once(request: Request, *, now: datetime, work: Callable[[], Response]) -> Re
     Raises:
         KeyReused: the key was sent with another request before.
     """
-    key = request.headers.get(HEADER, "").strip()[:255]
+    key = request.headers.get(HEADER, "").strip()
     if not key:
         return work()
+    if len(key) > MAX_KEY:
+        key = hashlib.sha256(key.encode()).hexdigest()
     fingerprint = _fingerprint(request)
     with transaction.atomic():
         if not _claim(request, key, fingerprint, now):

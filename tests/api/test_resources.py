@@ -250,6 +250,9 @@ def test_people_take_over_write_once_and_give_back(api: Program) -> None:
     assert not {one["uuid"] for one in newest["results"]} & {
         one["uuid"] for one in older["results"]
     }
+    for end in "ab":  # two keys that begin alike
+        ok(api.post(f"{page}messages/", {"text": end}, idempotency_key="k" * 255 + end), 202)
+    assert OutboundMessage.objects.filter(origin="person").count() == 3
     assert ok(api.get(f"{page}messages/?q=canary"))["results"]
     assert ok(api.get(f"messages/{sent[0]['uuid']}/"))["status"] == "created"
     assert ok(api.call("put", f"{page}labels/", {"labels": ["vip"]}))["labels"] == ["vip"]
