@@ -58,6 +58,10 @@ _LINK = re.compile(
 
 _PATH = re.compile(r"[\w-]{1,60}(?:\.[\w-]{1,60}){0,7}")
 
+_NUMBER = re.compile(r"(?:\d[^\w#;]*){8,}")
+"""The digits of a phone, with nothing but signs between them: what comes after a word is none of
+it, such as an extension or a second number."""
+
 
 class BadSource(DomainError):
     """This source cannot be used as it is described."""
@@ -296,10 +300,17 @@ def _given(source: LeadSource, data: Mapping[str, Any]) -> dict[str, str]:
     keys = lead_fields.rules().keys
     found = {}
     for key in keys:
-        value = _at(data, source.fields.get(key, key))
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
-            found[key] = " ".join(str(value).replace("\x00", "").split())[:500]
+        found[key] = _text(_at(data, source.fields.get(key, key)))
     return {key: value for key, value in found.items() if value}
+
+
+def _text(value: object) -> str:
+    """Return a single value as a text; empty where it is none."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # spreadsheets write 11988887777.0, whose last digit is no one's
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    return " ".join(str(value).replace("\x00", "").split())[:500]
 
 
 def _at(data: object, place: str) -> object:
@@ -319,7 +330,12 @@ def _phone(text: str) -> str:
     Raises:
         BadIncoming: it is none.
     """
-    digits = re.sub(r"\D", "", text).lstrip("0")
+    # Digits of other scripts are digits; a zero in brackets is only dialled within the country.
+    plain = "".join(str(int(one)) if one.isdecimal() else one for one in text).replace("(0)", "")
+    number = _NUMBER.search(plain)
+    digits = re.sub(r"\D", "", number[0] if number else "").lstrip("0")
+    if digits.startswith("550"):
+        digits = f"55{digits[2:].lstrip('0')}"  # no area of Brazil begins with it
     if len(digits) in (10, 11) and not text.strip().startswith("+"):
         digits = f"55{digits}"
     if not 10 <= len(digits) <= 15:

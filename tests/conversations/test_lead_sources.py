@@ -210,6 +210,29 @@ def test_fields_are_found_where_the_sender_has_them(alpha, bridge):
 
 
 @pytest.mark.parametrize(
+    ("phone", "number"),
+    [
+        pytest.param(5511988887777.0, "5511988887777", id="a spreadsheet's"),
+        pytest.param(11988887777, "5511988887777", id="a number"),
+        pytest.param("+55 11 98888-7777 ramal 12", "5511988887777", id="an extension"),
+        pytest.param("+55 (0)11 98888-7777", "5511988887777", id="a zero in brackets"),
+        pytest.param("+55 011 98888-7777", "5511988887777", id="a zero before the area"),
+        pytest.param("0xx11 3333-4444", "551133334444", id="any carrier"),
+        pytest.param("11 98888-7777 ou 11 3333-4444", "5511988887777", id="two"),
+        pytest.param("١١ ٩٨٨٨٨-٧٧٧٧", "5511988887777", id="Arabic digits"),
+        pytest.param("１１９８８８８７７７７", "5511988887777", id="wide digits"),
+        pytest.param("+44 (0)20 7946 0958", "442079460958", id="abroad"),
+        pytest.param("tel:+55-11-98888-7777", "5511988887777", id="a link"),
+    ],
+)
+def test_a_phone_is_read_as_it_was_meant(alpha, bridge, phone, number):
+    answer = post(make_source(bridge.url), {"phone": phone})
+
+    assert answer.status_code == 200
+    assert Contact.objects.get().addresses.get().value == number
+
+
+@pytest.mark.parametrize(
     ("state", "outcome"),
     [("opted_out", "opted_out"), ("blocked", "blocked"), ("human", "with_people")],
 )
