@@ -40,6 +40,9 @@ MAX_AGE_S = 300
 KEPT_DAYS = 30
 """How long the keys of what came in are remembered; a sender repeats for a few days at most."""
 
+MAX_KEY = 100
+"""Characters of a key that is kept; a longer one is kept as its hash."""
+
 WRITES_EVERY = timedelta(days=7)
 """How soon the same source writes to the same contact again. Who fills a form in twice in a week is
 being talked to already, or is a stranger whose number somebody keeps typing in."""
@@ -55,6 +58,8 @@ _LINK = re.compile(
     re.IGNORECASE,
 )
 """What WhatsApp makes a link of, such as a bare domain; an address of e-mail is none."""
+
+_BEARER = re.compile(r"bearer ", re.IGNORECASE)  # RFC 9110, 11.1: however it is spelt
 
 _PATH = re.compile(r"[\w-]{1,60}(?:\.[\w-]{1,60}){0,7}")
 
@@ -202,13 +207,19 @@ def verify(source: LeadSource, *, headers: Mapping[str, str], body: bytes, now: 
     message_id = headers.get("webhook-id", "")
     if headers.get("webhook-signature"):
         _check_signature(secret, headers=headers, body=body, now=now)
-        return f"id:{message_id}"[:100]
-    token = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
+        return _key("id", message_id)
+    token = headers.get("x-api-key") or _BEARER.sub("", headers.get("authorization", ""))
     if not hmac.compare_digest(token.strip().encode(), secret.encode()):
         raise NotSigned
     if key := headers.get("idempotency-key") or message_id:
-        return f"key:{key}"[:100]
+        return _key("key", key)
     return f"body:{hashlib.sha256(body).hexdigest()}"
+
+
+def _key(kind: str, ref: str) -> str:
+    """Return a sender's key as it is kept; two long ones may begin alike."""
+    whole = f"{kind}:{ref}"
+    return whole if len(whole) <= MAX_KEY else f"{kind}:{hashlib.sha256(ref.encode()).hexdigest()}"
 
 
 def receive(
@@ -310,7 +321,9 @@ def _text(value: object) -> str:
         value = int(value)  # spreadsheets write 11988887777.0, whose last digit is no one's
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    return " ".join(str(value).replace("\x00", "").split())[:500]
+    # Half of a pair (\ud800) is JSON, and nothing that can be stored.
+    text = str(value).replace("\x00", "").encode("utf-8", "replace").decode()
+    return " ".join(text.split())[:500]
 
 
 def _at(data: object, place: str) -> object:
@@ -400,7 +413,8 @@ def parse(body: bytes) -> Mapping[str, Any]:
         BadSource: it is none.
     """
     try:
-        data = json.loads(body)
+        # NaN is no JSON and stands for what is missing; a lead is not lost for it.
+        data = json.loads(body, parse_constant=lambda _name: None)
     except (ValueError, RecursionError) as error:
         raise BadSource(_("The body is no JSON.")) from error
     if not isinstance(data, dict):

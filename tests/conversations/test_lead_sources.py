@@ -255,6 +255,28 @@ def test_who_must_not_be_written_to_is_not(alpha, bridge, state, outcome):
     assert values(Lead.objects.get())["need"] == "app"
 
 
+def test_what_cannot_be_stored_does_not_lose_the_lead(alpha, bridge):
+    body = b'{"phone": "11988887777", "name": "Ana \\ud83d", "need": NaN, "company": 1e400}'
+
+    answer = post(make_source(bridge.url, first_message="Oi {{ name }}"), body)
+
+    assert answer.status_code == 200
+    assert values(Lead.objects.get())["name"] == "Ana ?"
+    assert "need" not in values(Lead.objects.get())
+
+
+def test_long_keys_that_begin_alike_are_two(alpha, bridge):
+    source = make_source(bridge.url)
+    told = []
+    for last in "abb":
+        key = {"authorization": f"bearer {SECRET}", "idempotency-key": "k" * 100 + last}
+        told.append(post(source, {**ANA, "need": last}, **key).json()["status"])
+        body = json.dumps({**ANA, "budget": last}).encode()
+        told.append(post(source, body, **signed(body, ref="m" * 100 + last)).json()["status"])
+
+    assert told == ["accepted"] * 4 + ["duplicate"] * 2
+
+
 def test_without_a_first_message_the_lead_waits(alpha, bridge):
     source = make_source(bridge.url, first_message="")
 
