@@ -43,6 +43,10 @@ MAX_TEXT = 2_500
 characters takes six bytes in JSON."""
 
 
+MAX_NAMES = 1_500
+"""Characters of a list of fields: all that a business may have, each with the longest name."""
+
+
 def cut(text: str, *, at: int = MAX_TEXT) -> str:
     """Return a text no longer than a payload takes."""
     return text if len(text) <= at else f"{text[: at - 1]}…"
@@ -183,10 +187,11 @@ class _Lead(InConversation):
         max_length=80, description="the form or system that brought it; empty for a conversation"
     )
     changed: str = Field(
-        max_length=500, description="what is new, divided by commas: fields, `stage`, `score`"
+        max_length=MAX_NAMES,
+        description="what is new, divided by commas: fields, `stage`, `score`",
     )
     contradictions: str = Field(
-        max_length=500,
+        max_length=MAX_NAMES,
         description="fields for which the contact said different things, divided by commas",
     )
     need: str | None = Field(max_length=500, description="what the contact wants to solve or buy")

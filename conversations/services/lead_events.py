@@ -74,8 +74,8 @@ def fields(
         "score": lead.score,
         "is_qualified": lead.qualified_at is not None,
         "source": lead.source,
-        "changed": ", ".join(changed),
-        "contradictions": ", ".join(sorted(lead_values.contradicted(values))),
+        "changed": _names(changed),
+        "contradictions": _names(sorted(lead_values.contradicted(values))),
     }
     for key in BUILT_IN:
         data |= _of_value(key, current.pop(key, None))
@@ -83,6 +83,11 @@ def fields(
     data["phone"] = data["phone"] or where["contact_phone"]
     data |= {f"custom_{key}": one.value or None for key, one in current.items()}
     return data
+
+
+def _names(keys: Iterable[str]) -> str:
+    # Fields that are gone count as well: there is no end to how many there were.
+    return payloads.cut(", ".join(keys), at=payloads.MAX_NAMES)
 
 
 def _of_value(key: str, one: LeadValue | None) -> dict[str, Any]:

@@ -379,6 +379,21 @@ def test_a_lead_of_a_form_is_told_of(alpha, bridge):
     assert bodies[1]["data"]["source"] == "site"
 
 
+def test_a_form_may_fill_all_fields_that_there_can_be(alpha, bridge):
+    keys = [f"{number:02}".rjust(30, "a") for number in range(30)]
+    for key in keys:
+        LeadField.objects.create(key=key, label=key)
+    source = make_source(bridge.url)
+    with Receiver() as crm:
+        make_endpoint(f"{crm.url}/", "lead.created")
+        answer = post(source, {**ANA, **dict.fromkeys(keys, "x" * 500)})
+        deliver()
+
+        [body] = crm.bodies(SECRET)
+    assert answer.status_code == 200
+    assert set(keys) <= set(body["data"]["changed"].split(", "))
+
+
 @pytest.mark.parametrize(
     "given",
     [
