@@ -88,8 +88,12 @@ def take(
 
 
 def _is_known(one: LeadValue, given: LeadValue) -> bool:
-    """Test whether this was taken from that message before."""
-    return one.message_id == given.message_id and same(one.value, given.value)
+    """Test whether this was taken from that message before; a form comes once each."""
+    return (
+        given.origin != LeadValue.Origin.FORM
+        and one.message_id == given.message_id
+        and same(one.value, given.value)
+    )
 
 
 def _is_older(given: LeadValue, counts: LeadValue) -> bool:

@@ -265,6 +265,15 @@ def test_what_cannot_be_stored_does_not_lose_the_lead(alpha, bridge):
     assert "need" not in values(Lead.objects.get())
 
 
+def test_the_newest_form_counts_also_where_it_goes_back(alpha, bridge):
+    source = make_source(bridge.url)
+    for key, budget in enumerate(("10 mil", "20 mil", "10 mil", "10 mil")):
+        post(source, {**ANA, "budget": budget, "key": key})
+
+    assert values(Lead.objects.get())["budget"] == "10 mil"
+    assert LeadValue.objects.filter(key="budget").count() == 3
+
+
 def test_long_keys_that_begin_alike_are_two(alpha, bridge):
     source = make_source(bridge.url)
     told = []
