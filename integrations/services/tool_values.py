@@ -81,12 +81,27 @@ class Known:
         }[source]
 
 
+def _parted(value: Value) -> tuple[Value, str]:
+    """Return what stands before a number's point, and a pattern of what stands behind it."""
+    if not isinstance(value, float) or value.is_integer():
+        return value, ""
+    whole, _, part = f"{value:.6f}".rstrip("0").partition(".")
+    return whole, rf"[.,]{part}0*"
+
+
 def was_said(value: Value, texts: Sequence[str]) -> bool:
-    """Test whether a value stands in some texts, whatever signs and blanks are between its own."""
+    """Test whether a value stands in some texts, whatever signs and blanks are between its own.
+
+    What a number has behind its point has to stand behind a point or comma there; zeros at the end
+    say nothing.
+    """
+    value, behind = _parted(value)
     signs = [one for one in words.fold(str(value)) if one.isalnum()]
     if not signs:
         return False
     # Whole: of the order "A-991" neither "A" nor "991" is one.
-    whole = r"(?<!\w)(?<!\w[./-])" + r"[\W_]*".join(map(re.escape, signs)) + r"(?![./-]?\w)"
+    whole = (
+        r"(?<!\w)(?<!\w[./-])" + r"[\W_]*".join(map(re.escape, signs)) + behind + r"(?![./-]?\w)"
+    )
     found = re.compile(whole)
     return any(found.search(words.fold(text)) for text in texts)

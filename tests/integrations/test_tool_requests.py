@@ -55,6 +55,34 @@ def test_what_the_contact_never_wrote_is_refused(value: object) -> None:
         tool_requests.arguments(asked, {"v": value}, KNOWN)
 
 
+@pytest.mark.parametrize(
+    ("value", "text", "is_taken"),
+    [
+        pytest.param(49.9, "pode dar R$ 49,90 de desconto", True, id="a zero at the end"),
+        pytest.param("49.90", "R$ 49,90", True, id="a text"),
+        pytest.param(1234.5, "1.234,50", True, id="thousands"),
+        pytest.param(0.5, "0,50", True, id="cents"),
+        pytest.param(49.95, "US$ 49.95.", True, id="a point"),
+        pytest.param(1500, "R$ 1.500,00", True, id="whole"),
+        pytest.param(49.9, "o pedido 499", False, id="ten times as much"),
+        pytest.param(49.95, "o pedido 4995", False, id="no point"),
+        pytest.param(1500.5, "15.005", False, id="another point"),
+        pytest.param(49.9, "49,95", False, id="more"),
+    ],
+)
+def test_an_amount_is_taken_as_the_contact_wrote_it(
+    value: object, text: str, is_taken: bool
+) -> None:
+    asked = tool(Parameter("v", kind=Kind.NUMBER, source=Source.SAID))
+    known = replace(KNOWN, said=(text,))
+
+    if is_taken:
+        assert tool_requests.arguments(asked, {"v": value}, known) == {"v": float(str(value))}
+        return
+    with pytest.raises(BadArguments):
+        tool_requests.arguments(asked, {"v": value}, known)
+
+
 def test_what_is_not_known_of_the_contact_is_said() -> None:
     asked = tool(Parameter("e", source=Source.EMAIL))
 
