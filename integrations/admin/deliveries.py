@@ -140,16 +140,20 @@ class DeliveryAdmin(CourseAdmin):
         form = ReplayForm(request.POST or None, initial=_yesterday())
         if request.method == "POST" and form.is_valid():
             given = form.cleaned_data
-            n_again = endpoints.replay(
-                endpoint=given["endpoint"],
-                since=given["since"],
-                until=given["until"],
-                only_failed=given["what"] == "failed",
-                now=timezone.now(),
-            )
-            self._tell(request, n_again, target=f"webhook {given['endpoint'].uuid}")
-            page = f"{reverse(_LIST)}?endpoint__id__exact={given['endpoint'].pk}"
-            return HttpResponseRedirect(page)
+            try:
+                n_again = endpoints.replay(
+                    endpoint=given["endpoint"],
+                    since=given["since"],
+                    until=given["until"],
+                    only_failed=given["what"] == "failed",
+                    now=timezone.now(),
+                )
+            except endpoints.BadEndpoint as error:
+                form.add_error("endpoint", str(error))
+            else:
+                self._tell(request, n_again, target=f"webhook {given['endpoint'].uuid}")
+                page = f"{reverse(_LIST)}?endpoint__id__exact={given['endpoint'].pk}"
+                return HttpResponseRedirect(page)
         context = {
             **self.admin_site.each_context(request),
             "title": gettext("Send again"),

@@ -239,7 +239,12 @@ def replay(
 
     What the endpoint asks for now and was never told, because it was off or did not exist, is
     told too, unless `only_failed`.
+
+    Raises:
+        BadEndpoint: it is switched off.
     """
+    if not endpoint.is_active:
+        raise BadEndpoint(gettext("Switch the endpoint on first."))
     with transaction.atomic():
         span = Event.objects.filter(occurred_at__gte=since, occurred_at__lt=until)
         known = Delivery.objects.filter(endpoint=endpoint, event__in=span)

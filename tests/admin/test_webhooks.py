@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -170,6 +171,28 @@ def test_a_span_of_time_is_sent_again(owner: Client) -> None:
     owner.post(f"{DELIVERIES}replay/", span)
 
     assert set(Delivery.objects.values_list("status", flat=True)) == {"pending"}
+
+
+def test_what_is_switched_off_is_sent_nothing_again(owner: Client) -> None:
+    endpoint = make_endpoint("https://crm.example/", "message.sent")
+    make_endpoint("https://other.example/", "conversation.opened", name="other")
+    happen()
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(
+        is_active=False, events=["conversation.opened"]
+    )
+    now = timezone.localtime()
+    span = {
+        "endpoint": endpoint.pk,
+        "since": f"{now - timedelta(hours=1):%Y-%m-%dT%H:%M}",
+        "until": f"{now + timedelta(minutes=2):%Y-%m-%dT%H:%M}",
+        "what": "all",
+    }
+
+    answer = owner.post(f"{DELIVERIES}replay/", span)
+
+    assert "Ligue o destino antes." in answer.content.decode()
+    assert not Delivery.objects.filter(endpoint=endpoint).exists()
+    assert not AuditEntry.objects.filter(action="delivery.replayed").exists()
 
 
 def test_who_may_not_change_anything_sends_nothing_again(alpha: Tenant) -> None:
