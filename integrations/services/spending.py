@@ -95,8 +95,9 @@ def report(
 ) -> Report:
     """Return what the models cost on some days."""
     calls = calls_between(first, last, zone=zone, origin=origin)
-    by_day = {row.key: row for row in _rows(calls, day=TruncDate("called_at", tzinfo=zone))}
     n_days = (last - first).days + 1
+    day = TruncDate("called_at", tzinfo=zone)
+    by_day = {row.key: row for row in _rows(calls, limit=n_days, day=day)}
     days = [first + timedelta(days=n) for n in range(n_days)]
     empty = _sums({})
     return Report(
