@@ -38,8 +38,10 @@ ALPHA_EARLY = 0.001
 none is in one of four experiments; a bound this strict leaves the last look as it was.
 Source: Peto et al. (1976), "Design and analysis of randomized clinical trials", on early looks."""
 
-_UP = ("👍", "❤️", "❤", "🙏", "😍", "👏")
-_DOWN = ("👎", "😡", "😠")
+_SKINS = ("", "🏻", "🏼", "🏽", "🏾", "🏿")
+
+_UP = ("❤️", "❤", "😍", *(f"{hand}{skin}" for hand in "👍🙏👏" for skin in _SKINS))
+_DOWN = ("😡", "😠", *(f"👎{skin}" for skin in _SKINS))
 
 
 @dataclass(frozen=True, slots=True)

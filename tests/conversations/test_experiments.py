@@ -212,7 +212,7 @@ def test_conversations_are_counted_with_the_variant_of_their_contact(alpha: Tena
     )
     talk(experiment, 1, agent=other)  # not the agent's
     talk(experiment, 1, at=NOW - timedelta(hours=1))  # before it began
-    for emoji in ("👍", "👎", "🐢"):
+    for emoji in ("👍", "👍🏽", "👎🏿", "🐢"):
         InboundMessage.objects.create(
             conversation=asked.conversation,
             channel_account_ref=uuid.uuid4(),
@@ -226,7 +226,7 @@ def test_conversations_are_counted_with_the_variant_of_their_contact(alpha: Tena
     one, two = outcomes.outcome(experiment).arms
 
     assert (one.n, one.n_alone, one.n_left, one.n_asked) == (2, 1, 1, 0)
-    assert (two.n, two.n_alone, two.n_asked, two.n_up, two.n_down) == (2, 2, 1, 1, 1)
+    assert (two.n, two.n_alone, two.n_asked, two.n_up, two.n_down) == (2, 2, 1, 2, 1)
     assert two.gain is not None
     assert not two.is_clear
 
