@@ -318,11 +318,16 @@ def _note_health(endpoint: WebhookEndpoint, answers: Sequence[_Answer], *, now: 
     wish_s = max(one.wish_s for one in answers)
     endpoint.paused_until = now + timedelta(seconds=wish_s) if wish_s else None
     if any(one.is_good for one in answers):
+        success_before = endpoint.last_success_at
         endpoint.failing_since, endpoint.last_success_at = None, now
         endpoint.save(update_fields=["failing_since", "paused_until", "last_success_at"])
         if was_failing:
-            # It is back: what waits for its next try in some hours need not.
-            _waiting(endpoint).filter(next_attempt_at__gt=now).update(next_attempt_at=now)
+            # It is back: what waits for its next try in some hours need not. What failed before
+            # others were taken fails by itself: each of those would use up one of its tries.
+            waiting = _waiting(endpoint).filter(next_attempt_at__gt=now)
+            if success_before is not None:
+                waiting = waiting.exclude(attempts__attempted_at__lt=success_before)
+            waiting.update(next_attempt_at=now)
         return
     endpoint.failing_since = endpoint.failing_since or now
     endpoint.save(update_fields=["failing_since", "paused_until"])

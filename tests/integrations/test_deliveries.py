@@ -211,6 +211,21 @@ def test_after_a_day_without_receiver_all_arrives_in_order(alpha: Tenant, crm: R
     assert set(statuses()) == {"delivered"}
 
 
+def test_what_is_refused_alone_keeps_its_times_while_others_are_taken(
+    alpha: Tenant, crm: Receiver
+) -> None:
+    make_endpoint(f"{crm.url}/")
+    [bad] = happen()
+    crm.respond = lambda one: Answer(500 if one.headers["webhook-id"] == str(bad.uuid) else 200)
+    deliver()
+    for _ in range(12):
+        happen()
+        deliver()
+
+    assert Delivery.objects.get(event=bad).n_attempts <= 3
+    assert statuses() == ["pending", *["delivered"] * 12]
+
+
 def test_a_conversation_waits_for_its_own_event_only(alpha: Tenant, crm: Receiver) -> None:
     line = uuid.uuid4()
     make_endpoint(f"{crm.url}/")
