@@ -52,6 +52,8 @@ def check(template: Json, *, names: Iterable[str] | None = None) -> None:
     """
     if not isinstance(template, dict) or not template:
         raise BadTemplate(_("it must be a JSON object with at least one key"))
+    if not _can_be_kept(template):
+        raise BadTemplate(_("it holds a sign or a number that cannot be kept"))
     if len(json.dumps(template, ensure_ascii=False)) > MAX_TEMPLATE:
         raise BadTemplate(_("it has more than %(n)s characters") % {"n": MAX_TEMPLATE})
     there_are = frozenset(names) if names is not None else fields()
@@ -144,6 +146,16 @@ def _written(value: Json) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _can_be_kept(template: Json) -> bool:
+    """Test whether the database takes it: no NaN, no zero byte, no half of a pair (\\ud800)."""
+    try:
+        text = json.dumps(template, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return "\\u0000" not in text
 
 
 def _texts(template: Json, depth: int) -> Iterable[str]:

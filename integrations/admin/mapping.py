@@ -67,7 +67,7 @@ class MappingForm(forms.Form):
                 _("This is no JSON: line %(line)s, column %(column)s."),
                 params={"line": error.lineno, "column": error.colno},
             ) from error
-        except (mapping.BadTemplate, RecursionError) as error:
+        except (mapping.BadTemplate, ValueError, RecursionError) as error:
             raise ValidationError(
                 _("This body cannot be used: %(why)s"), params={"why": error}
             ) from error
