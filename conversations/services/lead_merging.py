@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from conversations.lead_rules import score
-from conversations.models import Contact, Lead, LeadMove, LeadValue
+from conversations.models import Contact, IncomingLead, Lead, LeadMove, LeadValue
 from conversations.services import lead_fields, lead_values
 
 
@@ -22,6 +22,8 @@ def merge(*, keep: Contact, twin: Contact, now: datetime) -> None:
         LeadValue.objects.filter(lead=other, key__in=keys).update(is_current=False)
         LeadValue.objects.filter(lead=other).update(lead=kept)
         LeadMove.objects.filter(lead=other).update(lead=kept)
+        # Else its form would write to them again within the week.
+        IncomingLead.objects.filter(lead=other).update(lead=kept)
         other.delete()
         kept.score = score(
             lead_values.scored(lead_values.of_leads([kept.pk])[kept.pk], rules=lead_fields.rules())

@@ -18,12 +18,13 @@ from conversations.models import (
     ContactFact,
     Conversation,
     InboundMessage,
+    IncomingLead,
     Lead,
     LeadField,
     LeadMove,
     LeadValue,
 )
-from conversations.services import identity, lead_fields, lead_values, leads, takeover
+from conversations.services import identity, lead_fields, lead_sources, lead_values, leads, takeover
 from conversations.types import Address
 from tests.conversations.leads import make_qualifier, say, values, write
 from tests.factories import (
@@ -308,6 +309,21 @@ def test_two_contacts_who_are_one_have_one_lead(alpha, bridge):
     assert values(lead) == {"need": "site", "budget": "9 mil"}
     assert LeadValue.objects.filter(lead=lead, key="need").count() == 2
     assert lead.score == 55
+
+
+def test_what_a_form_brought_stays_with_the_lead_that_goes_on(alpha, bridge):
+    device = make_device(make_qualifier(), bridge_url=bridge.url)
+    kept = say(write(device, "quero um site", phone="5511900000001"), "need", "site")
+    other = say(write(device, "um app", phone="5511900000002"), "need", "app")
+    ensured = lead_sources.ensure_source(name="site", account_ref=device.uuid)
+    IncomingLead.objects.create(
+        source=ensured.source, lead=other, outcome="written", received_at=timezone.now()
+    )
+
+    keep, twin = Contact.objects.order_by("pk")
+    identity.merge_contacts(keep=keep, twin=twin, actor="rosa")
+
+    assert IncomingLead.objects.get().lead == kept
 
 
 def test_a_lead_that_was_closed_makes_room_for_another(alpha, bridge):
