@@ -135,6 +135,18 @@ class LeadStage(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        """Refuse that where leads stand begins to end them, or ends to: theirs would go on.
+
+        Raises:
+            ValidationError: leads stand in it.
+        """
+        super().clean()
+        before = LeadStage.objects.filter(pk=self.pk).values_list("kind", flat=True).first()
+        is_other = before is not None and (before in self.CLOSED) != (self.kind in self.CLOSED)
+        if is_other and self.leads.exists():
+            raise ValidationError({"kind": _("Leads stand in it; move them first.")})
+
 
 class Lead(models.Model):
     """What qualification found out about a contact, from its first value to won or lost."""
