@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, get_format
 from django.utils.translation import gettext as _
 
 from conversations.models import Lead, LeadValue
@@ -42,7 +42,9 @@ def _part(rows: QuerySet[Lead], *, rules: Rules, last: int | None) -> tuple[byte
     leads = list((found if last is None else found.filter(pk__lt=last))[:AT_ONCE])
     values = lead_values.of_leads([one.pk for one in leads])
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
+    # As in the file of costs: spreadsheets of a language with a decimal comma expect semicolons.
+    delimiter = ";" if get_format("DECIMAL_SEPARATOR") == "," else ","
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\r\n")
     if last is None:
         out.write("\ufeff")  # without it spreadsheets take the file for Latin-1
         writer.writerow([safe(head) for head in _heads(rules)])

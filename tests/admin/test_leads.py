@@ -172,7 +172,7 @@ def test_who_may_only_look_changes_nothing(lead):
 
 
 def rows_of(content: bytes) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
+    return list(csv.reader(io.StringIO(content.decode("utf-8-sig")), delimiter=";"))
 
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t=", "  =", "＝"])
@@ -284,6 +284,20 @@ def test_stages_are_there_to_begin_with_and_stay_while_leads_stand_in_them(lead)
     assert not LeadStage.objects.filter(pk=free.pk).exists()
 
 
+def test_a_stage_with_leads_does_not_begin_to_end_them(lead):
+    client, here = logged_in(), admin("conversations_leadstage_change", lead.stage_id)
+    wanted = {"name": "Ganho já", "kind": "won", "position": 0}
+
+    refused = client.post(here, wanted)
+
+    assert "Há leads nesta etapa" in refused.content.decode()
+    assert LeadStage.objects.get(pk=lead.stage_id).kind == "open"
+    assert client.post(here, {**wanted, "kind": "qualified"}).status_code == 302
+    lost = LeadStage.objects.get(kind="lost")
+    free = admin("conversations_leadstage_change", lost.pk)
+    assert client.post(free, {**wanted, "name": "Livre"}).status_code == 302
+
+
 def test_a_source_is_made_and_its_secret_shown_once(alpha):
     device = make_device(make_qualifier())
     client = logged_in()
@@ -326,7 +340,9 @@ def test_a_body_is_tried_with_a_real_lead_before_it_is_kept(lead):
     assert WebhookEndpoint.objects.get().template is None
 
 
-@pytest.mark.parametrize("text", ["{", '{"a": "{{ senha }}"}', "[]", "[" * 9_000])
+@pytest.mark.parametrize(
+    "text", ["{", '{"a": "{{ senha }}"}', "[]", '{"a": NaN}', '{"a": "\\u0000"}', "[" * 9_000]
+)
 def test_a_body_that_cannot_be_is_refused_with_a_reason(alpha, text):
     endpoint = make_endpoint("https://crm.example/", "lead.qualified")
     body = admin("integrations_webhookendpoint_body", endpoint.pk)
