@@ -23,7 +23,7 @@ from integrations.admin.courses import CourseAdmin, CourseList, chosen_id
 from integrations.models import HttpToolCall
 from integrations.services import courses, http_tools, subjects, words
 from integrations.services.courses import Course, Outcome, Span
-from integrations.services.tool_outcomes import State
+from integrations.services.tool_outcomes import Called, State
 from tenants.crypto import CannotDecrypt
 from tenants.panel import PanelList, actor, badge
 from tenants.sites import tenant_site
@@ -146,10 +146,7 @@ class HttpToolCallAdmin(CourseAdmin):
         elif called.state is State.DONE:
             text, level = gettext("Done. Tell the contact in the conversation."), messages.SUCCESS
         else:
-            text = gettext("It did not work (%(reason)s). Look into the other system.") % {
-                "reason": called.reason
-            }
-            level = messages.WARNING
+            text, level = _not_done(called), messages.WARNING
         way = self.conversation(waiting)
         told = format_html("{} {}", text, way) if waiting.conversation_uuid else text
         self.message_user(request, told, level)
@@ -212,6 +209,14 @@ class HttpToolCallAdmin(CourseAdmin):
             reverse(f"{name}_decline", args=[obj.pk]),
             _("Decline"),
         )
+
+
+def _not_done(called: Called) -> str:
+    reason = {"reason": words.not_called(called.reason)}
+    if called.state is State.UNKNOWN:
+        text = gettext("Nobody knows whether it was done (%(reason)s). Look into the other system.")
+        return text % reason
+    return gettext("It did not work (%(reason)s). Look into the other system.") % reason
 
 
 def _in_words(arguments: object) -> str:

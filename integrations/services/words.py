@@ -29,6 +29,8 @@ _FAILURES: Mapping[str, object] = {
         "is described otherwise than was approved"
     ),
     "it answered with an error": gettext_lazy("answered with an error"),
+    "its process stopped": gettext_lazy("was cut off before its answer came"),
+    "the program cannot be started": gettext_lazy("cannot be started"),
     "refused address: not public (see EGRESS_ALLOWED_PRIVATE)": gettext_lazy(
         "has an address that is not public, and this installation does not allow it"
     ),
@@ -96,7 +98,7 @@ def not_called(reason: str) -> str:
     """Say why an address was not reached, to stand in brackets; an unknown text stays as it is."""
     if reason.startswith(_NO_CONNECTION):
         return _("nothing answers there")
-    return str(_NOT_CALLED.get(reason, reason))
+    return str(_NOT_CALLED.get(reason) or _FAILURES.get(reason, reason))
 
 
 def degraded(code: str) -> str:

@@ -228,6 +228,20 @@ def test_what_waits_is_decided_by_who_may(owner: Client, alpha: Tenant, shop: Sh
     assert "5511988887777" not in owner.get(CALLS).content.decode()
 
 
+def test_a_yes_whose_outcome_is_unknown_is_told_in_plain_words(owner: Client, shop: Shop) -> None:
+    shop.respond = lambda _: Answer(200, parts=(b"{",), cut=True)
+    http_tools.propose(define(shop.url, risk="approval"), VALUES, asking=ASKING)
+    waiting = HttpToolCall.objects.get()
+
+    page = owner.post(f"{CALLS}{waiting.pk}/do/", follow=True)
+
+    [told] = [str(message) for message in page.context["messages"]]
+    assert "Não se sabe se foi feito" in told
+    assert "hung up" not in told
+    HttpToolCall.objects.update(reason=http_tools.LOST)
+    assert http_tools.LOST not in owner.get(CALLS).content.decode()
+
+
 def test_a_yes_to_what_no_longer_fits_its_tool_is_told_what_to_do(
     owner: Client, shop: Shop
 ) -> None:
