@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +40,8 @@ MAX_SHOWN = 6_000
 
 MAX_LISTED = 30
 """Entries of one list of an answer that are shown."""
+
+_JOINERS = "\u200c\u200d"
 
 MAX_JSON = 4_000
 """Characters of one list or object."""
@@ -220,7 +223,7 @@ def checked(one: Parameter, given: object) -> Value:
     if one.kind is Kind.JSON:
         return _json(one, given)
     text = " ".join(str(given).split())
-    if len(text) > MAX_VALUE or not text.isprintable():
+    if len(text) > MAX_VALUE or not _is_plain(text):
         raise BadArguments(f"{one.name} is too long, or no plain text.")
     if pii.has_placeholder(text):
         raise BadArguments(f"{one.name} names data that nobody gave.")
@@ -248,11 +251,19 @@ def _json(one: Parameter, given: object) -> Value:
         raise BadArguments(f"{one.name} is a list or an object.") from error
     if not isinstance(value, list | dict) or len(text) > MAX_JSON:
         raise BadArguments(f"{one.name} is a list or an object, and not too long.")
-    if any(
-        not str(leaf).isprintable() or pii.has_placeholder(str(leaf)) for leaf in _leaves(value)
-    ):
+    if any(not _is_plain(str(leaf)) or pii.has_placeholder(str(leaf)) for leaf in _leaves(value)):
         raise BadArguments(f"{one.name} names data that nobody gave.")
     return value
+
+
+def _is_plain(text: str) -> bool:
+    """Test whether a text holds what people type: no control, and nothing else that is not seen.
+
+    Joined emoji are (a family, a doctor), and those that are newer than this Python.
+    """
+    return all(
+        one.isprintable() or one in _JOINERS or unicodedata.category(one) == "Cn" for one in text
+    )
 
 
 def _leaves(value: object) -> Iterator[Value]:

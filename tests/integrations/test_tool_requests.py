@@ -130,6 +130,22 @@ def test_what_is_of_another_kind_is_refused(parameter: Parameter, given: object)
         tool_requests.arguments(tool(parameter), {"v": given}, KNOWN)
 
 
+@pytest.mark.parametrize("text", ["👩‍⚕️ às 15h", "obrigada 🩷", "می‌خواهم", "שלום", "José"])
+def test_what_people_type_is_plain_text(text: str) -> None:
+    asked = tool(Parameter("v"), Parameter("w", Kind.JSON))
+
+    given = {"v": text, "w": [text]}
+
+    assert tool_requests.arguments(asked, given, KNOWN) == given
+
+
+@pytest.mark.parametrize("text", ["a\x00", "a\x1b[0m", "a\u202eb", "a\U000e0041", "\ud83d"])
+def test_what_nobody_sees_is_none(text: str) -> None:
+    for kind, given in ((Kind.TEXT, text), (Kind.JSON, [text])):
+        with pytest.raises(BadArguments):
+            tool_requests.arguments(tool(Parameter("v", kind)), {"v": given}, KNOWN)
+
+
 def test_values_stay_where_they_belong_in_an_address() -> None:
     asked = replace(TOOL, method="GET", url="https://erp.example/orders/{order}?a=1")
 
