@@ -20,7 +20,7 @@ from conversations.models import Lead, LeadStage, LeadValue
 from conversations.services import lead_fields, lead_stages, leads
 from tenants.api.resources import Listed, Need, Resource, Retrieved
 from tenants.api.scopes import Scope
-from tenants.api.serializers import Input, Instant
+from tenants.api.serializers import Input, Instant, Text
 
 MAX_VALUE = 500
 
@@ -97,10 +97,22 @@ class LeadFilters(Input):
     updated_since = Instant(required=False)
 
 
+class _ByName(serializers.SlugRelatedField[LeadStage]):
+    """A stage by its name; one that the database could not even look for is none."""
+
+    def to_internal_value(self, data: Any) -> LeadStage:
+        """Return the stage.
+
+        Raises:
+            ValidationError: there is none of that name.
+        """
+        return super().to_internal_value(Text(max_length=40).run_validation(data))
+
+
 class Move(Input):
     """Which stage."""
 
-    stage = serializers.SlugRelatedField(slug_field="name", queryset=LeadStage.objects.all())
+    stage = _ByName(slug_field="name", queryset=LeadStage.objects.all())
 
 
 class Correction(Input):

@@ -16,7 +16,7 @@ MESSAGES: Mapping[str, Any] = {
     "bad_file": _("This file is empty or too large, or this place is none."),
     "bad_key": _("The key cannot be made like this."),
     "bad_labels": _("A conversation bears up to 12 labels of up to 40 characters."),
-    "bad_lead_value": _("This value cannot be taken: the field has other choices."),
+    "bad_lead_value": _("This value cannot be taken."),
     "bad_message": _("A message has an id and a text of up to 4096 characters."),
     "bad_number": _("This is no number that WhatsApp could know."),
     "bad_refresh_token": _("The refresh token is not good any more; log in again."),

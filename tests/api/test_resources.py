@@ -15,8 +15,8 @@ from agents.models import Agent
 from channels_web.api import views
 from channels_web.services import receiving, visitors
 from channels_whatsapp.models import Device
-from conversations.models import Contact, ContactAddress, Conversation, OutboundMessage
-from conversations.services import leads
+from conversations.models import Contact, ContactAddress, Conversation, LeadField, OutboundMessage
+from conversations.services import lead_fields, leads
 from knowledge.models import Category, Document
 from tenants.api import errors
 from tenants.audit.models import AuditEntry
@@ -279,6 +279,12 @@ def test_leads_webhooks_devices_and_usage(api: Program) -> None:
     changed = ok(api.patch(lead, {"key": "budget", "value": "R$ 5.000"}))
     assert {one["key"]: one["value"] for one in changed["values"]}["budget"] == "R$ 5.000"
     assert api.patch(lead, {"key": "no", "value": "x"}).status_code == 422
+    for name in ("\x00", "\ud800", "Nenhuma"):
+        assert api.post(f"{lead}move/", {"stage": name}).json()["fields"].keys() == {"stage"}
+    LeadField.objects.create(key="style", label="Estilo", choices=["novo"])
+    lead_fields.changed_here()
+    refused = api.patch(lead, {"key": "style", "value": "velho"})
+    assert refused.json()["message"] == "Este valor não pode ser usado."
 
     made = ok(
         api.post(
