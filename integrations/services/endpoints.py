@@ -17,7 +17,7 @@ from integrations import mapping
 from integrations.egress import check_url, leads_elsewhere
 from integrations.models import Delivery, Event, WebhookEndpoint
 from integrations.payloads import TYPES, EndpointTest
-from integrations.services import events, notices, signing
+from integrations.services import events, notices, signing, words
 from tenants.errors import DomainError, Permanent
 
 OVERLAP = timedelta(hours=24)
@@ -317,7 +317,8 @@ def _check(
     try:
         check_url(url)
     except Permanent as error:
-        raise BadEndpoint(gettext("This address cannot be used: %s") % error.reason) from error
+        why = words.not_called(error.reason)
+        raise BadEndpoint(gettext("This address cannot be used: %s") % why) from error
     if not types or not set(types) <= set(TYPES):
         raise BadEndpoint(gettext("Choose at least one event."))
     if secret is not None and not signing.key_of(secret):

@@ -24,7 +24,7 @@ from integrations import mcp
 from integrations.egress import check_url, same_origin
 from integrations.mcp import NotCalled, Place
 from integrations.models import McpServer
-from integrations.services import endpoints, http_tools, mcp_calls, mcp_found, tool_editing
+from integrations.services import endpoints, http_tools, mcp_calls, mcp_found, tool_editing, words
 from integrations.services.tool_editing import Verdict
 from tenants.crypto import CannotDecrypt
 from tenants.errors import DomainError, Permanent
@@ -120,7 +120,8 @@ def check(server: McpServer) -> None:
     except ValidationError as error:
         raise BadServer("; ".join(error.messages)) from error
     except Permanent as error:
-        raise BadServer(_("This address cannot be used: %s") % error.reason) from error
+        why = words.not_called(error.reason)
+        raise BadServer(_("This address cannot be used: %s") % why) from error
     if server.command and server.command not in settings.MCP_STDIO_COMMANDS:
         raise BadServer(_("The operator of the platform does not allow this program."))
     if server.command and server.auth_kind != McpServer.Auth.NONE:

@@ -126,7 +126,8 @@ def check(tool: HttpTool) -> None:
         try:
             check_url(tool.url)
         except Permanent as error:
-            raise BadTool(_("This address cannot be used: %s") % error.reason) from error
+            why = words.not_called(error.reason)
+            raise BadTool(_("This address cannot be used: %s") % why) from error
         _check_auth(tool)
     _check_parameters(tool)
     if tool.mcp is not None:

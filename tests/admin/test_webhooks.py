@@ -49,6 +49,14 @@ def test_a_secret_is_shown_once(owner: Client) -> None:
     assert "k-123" not in page
 
 
+def test_an_address_is_refused_in_the_owners_language(owner: Client) -> None:
+    refused = owner.post(f"{ENDPOINTS}add/", form(url="https://[::1")).content.decode()
+
+    assert "Este endereço não pode ser usado: não pode ser lido" in refused
+    assert "unreadable" not in refused
+    assert not WebhookEndpoint.objects.exists()
+
+
 def test_headers_are_not_taken_to_another_system(owner: Client) -> None:
     endpoint = make_endpoint("https://crm.example/", "message.sent", headers={"X-Key": "k-123"})
     page = f"{ENDPOINTS}{endpoint.pk}/change/"
