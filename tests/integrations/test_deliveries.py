@@ -16,7 +16,7 @@ from django_tenants.utils import schema_context, tenant_context
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from integrations.models import Delivery, DeliveryAttempt, Event, Notice, WebhookEndpoint
-from integrations.services import deliveries, endpoints, events, signing
+from integrations.services import deliveries, delivery_reports, endpoints, events, signing
 from tenants import timers
 from tenants.context import database_now
 from tenants.models import Tenant, Timer
@@ -136,6 +136,30 @@ def test_who_asks_to_be_left_alone_is_for_an_hour_at_most(
     deliver()
     assert len(crm.received) == 3
     assert WebhookEndpoint.objects.get().paused_until is None
+
+
+def test_what_is_given_up_today_is_counted_today(alpha: Tenant, crm: Receiver) -> None:
+    endpoint = make_endpoint(f"{crm.url}/")
+    crm.respond = lambda _: Answer(500)
+    happen(n=1)
+    happen(n=1)
+    long_ago = timezone.now() - timedelta(days=3)
+    Delivery.objects.update(created_at=long_ago)
+    first, second = Delivery.objects.order_by("pk")
+    Delivery.objects.filter(pk=first.pk).update(n_attempts=len(deliveries.DELAYS_S) - 1)
+    deliver()
+    crm.respond = lambda _: Answer(200)
+    pass_time()
+    deliver()
+    Delivery.objects.filter(pk=second.pk).update(created_at=long_ago)
+
+    [found] = delivery_reports.health([endpoint.pk], now=timezone.now()).values()
+    later = timezone.now() + timedelta(days=1)
+    [tomorrow] = delivery_reports.health([endpoint.pk], now=later).values()
+
+    assert statuses() == ["failed", "delivered"]
+    assert (found.n_delivered, found.n_failed, found.n_waiting) == (1, 1, 0)
+    assert (tomorrow.n_delivered, tomorrow.n_failed) == (0, 0)
 
 
 def test_a_redirect_is_a_failure_and_not_followed(alpha: Tenant, crm: Receiver) -> None:
