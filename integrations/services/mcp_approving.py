@@ -31,7 +31,8 @@ def of(found: McpTool) -> HttpTool | None:
 def approve(*, found_id: int, seen_hash: str, risk: str, actor: str, now: datetime) -> HttpTool:
     """Pin the definition that a person has read, and make or change the tool that calls it.
 
-    What the business has written of the tool itself stays, as far as it still fits.
+    What the business has written of the tool itself stays, as far as it still fits, and so does
+    that it was switched off.
 
     Args:
         seen_hash: the fingerprint of what the person has read.
@@ -63,6 +64,7 @@ def approve(*, found_id: int, seen_hash: str, risk: str, actor: str, now: dateti
         return tool_editing.ensure_tool(
             name=tool.name if tool else _free_name(row),
             values={"description": text, "parameters": fresh, "risk": risk},
+            is_active=tool is None or tool.is_active,
             mcp=row,
         ).tool
 

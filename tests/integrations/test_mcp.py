@@ -151,6 +151,17 @@ def test_a_server_with_a_changed_definition_is_refused_until_approved(
     assert list(http_tools.active()) == [str(again.ref)]  # back as it was approved
 
 
+def test_a_yes_to_a_change_switches_nothing_on(alpha: Tenant, agenda: FakeMcp) -> None:
+    find(agenda)
+    tool = approve()
+    mcp_approving.switch(found_id=tool.mcp_id, is_on=False)
+
+    again = approve()
+
+    assert again.pk == tool.pk
+    assert not again.is_active
+
+
 def test_a_change_is_made_once_and_an_unknown_outcome_is_a_persons(
     alpha: Tenant, agenda: FakeMcp
 ) -> None:
