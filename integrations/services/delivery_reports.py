@@ -40,7 +40,7 @@ def health(endpoint_ids: Sequence[int], *, now: datetime) -> dict[int, Health]:
         .annotate(
             delivered=Count("pk", filter=Q(delivered_at__gt=now - SPAN)),
             waiting=Count("pk", filter=Q(status=status.PENDING)),
-            failed=Count("pk", filter=Q(is_tried, status=status.FAILED)),
+            failed=Count("pk", filter=Q(status=status.FAILED) & Q(is_tried)),
         )
     )
     return {
