@@ -8,6 +8,7 @@ that ends on the next day belongs to the day on which it begins.
 from __future__ import annotations
 
 import re
+from calendar import isleap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -64,13 +65,12 @@ class Special:
         """Test whether `day` is one of them."""
         if not self.every_year:
             return self.first_day <= day <= self.last_day
-        length = self.last_day - self.first_day
+        # By both dates: a length would end a day off where only one of the years has a 29th of
+        # February.
+        n_years = self.last_day.year - self.first_day.year
         return any(
-            first <= day <= first + length
-            for first in (
-                _in_year(self.first_day, day.year),
-                _in_year(self.first_day, day.year - 1),
-            )
+            _in_year(self.first_day, year) <= day <= _in_year(self.last_day, year + n_years)
+            for year in (day.year, day.year - 1)
         )
 
 
@@ -303,4 +303,4 @@ def _holiday(rules: Rules, day: date) -> DayHours | None:
 def _in_year(day: date, year: int) -> date:
     """Return the same day of another year; the 29th of February is the 28th in most."""
     is_leap_day = (day.month, day.day) == (2, 29)
-    return date(year, 2, 28) if is_leap_day else day.replace(year=year)
+    return date(year, 2, 28) if is_leap_day and not isleap(year) else day.replace(year=year)

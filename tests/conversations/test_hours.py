@@ -146,6 +146,25 @@ def test_a_citys_own_holiday_comes_every_year() -> None:
     assert state("2026-07-15T10:00", specials=(city,)).is_open
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "closed", "is_open"),
+    [
+        (date(2027, 2, 26), date(2027, 3, 1), "2028-03-01", "2028-03-02"),
+        (date(2024, 2, 26), date(2024, 3, 1), "2027-03-01", "2027-03-02"),
+        (date(2027, 12, 28), date(2028, 3, 1), "2027-03-01", "2027-03-02"),
+        (date(2024, 2, 29), date(2024, 2, 29), "2028-02-29", "2028-02-28"),
+    ],
+    ids=["to-a-leap-year", "from-a-leap-year", "over-new-year", "the-day-itself"],
+)
+def test_what_comes_every_year_ends_on_the_same_date_in_leap_years(
+    first: date, last: date, closed: str, is_open: str
+) -> None:
+    special = Special(first, last, (), "Recesso", every_year=True)
+
+    assert state(f"{closed}T10:00", specials=(special,)).name == "Recesso"
+    assert state(f"{is_open}T10:00", specials=(special,)).is_open
+
+
 def test_who_never_opens_promises_nothing() -> None:
     closure = Special(date(2026, 1, 1), date(2030, 1, 1), (), "Reforma")
 
