@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, fields, replace
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -297,8 +298,7 @@ def merge_contacts(*, keep: Contact, twin: Contact, actor: str) -> None:
     ContactAddress.objects.filter(contact=twin).update(contact=keep)
     told = AwayNotice.objects.filter(contact=keep).values("period")
     AwayNotice.objects.filter(contact=twin).exclude(period__in=told).update(contact=keep)
-    known = ContactFact.objects.filter(contact=keep).values("kind")
-    ContactFact.objects.filter(contact=twin).exclude(kind__in=known).update(contact=keep)
+    _merge_facts(keep=keep, twin=twin)
     lead_merging.merge(keep=keep, twin=twin, now=database_now())
     if twin.opted_out_at and not keep.opted_out_at:
         keep.opted_out_at = twin.opted_out_at
@@ -306,6 +306,22 @@ def merge_contacts(*, keep: Contact, twin: Contact, actor: str) -> None:
     keep.name = keep.name or twin.name
     keep.save(update_fields=["opted_out_at", "is_blocked", "name"])
     twin.delete()
+
+
+def _merge_facts(*, keep: Contact, twin: Contact) -> None:
+    """Keep of each kind what a person wrote, else what was said last."""
+
+    def weight(fact: ContactFact) -> tuple[bool, int, datetime]:
+        return bool(fact.set_by), fact.source_id or 0, fact.learnt_at
+
+    found = {one.kind: one for one in ContactFact.objects.filter(contact=keep)}
+    for theirs in ContactFact.objects.filter(contact=twin):
+        if (ours := found.get(theirs.kind)) is not None:
+            if weight(theirs) <= weight(ours):
+                continue
+            ours.delete()
+        theirs.contact = keep
+        theirs.save(update_fields=["contact"])
 
 
 def _merge_conversations(*, target: Conversation, source: Conversation) -> None:

@@ -11,6 +11,7 @@ from django_tenants.utils import tenant_context
 from channels_whatsapp.models import BridgeEvent, Device
 from conversations.models import (
     Contact,
+    ContactFact,
     Conversation,
     InboundMessage,
     OutboundMessage,
@@ -90,6 +91,33 @@ def test_people_join_two_records_and_nothing_is_lost(alpha, beta):
         contacts.merge(first=kept, second=kept, actor="ana")
     with tenant_context(beta):
         assert Contact.objects.count() == 1
+
+
+def test_of_two_records_facts_what_people_wrote_stays_and_then_what_was_said_last(alpha):
+    receive(make_device(make_agent()), message_body("oi"), message_body("oi", phone="", lid="123"))
+    first, second = Contact.objects.order_by("pk")
+    said = list(InboundMessage.objects.order_by("pk"))
+    for contact, kind, value, extra in (
+        (first, "name", "Aninha", {"source": said[0]}),
+        (second, "name", "Ana Souza", {"set_by": "rosa"}),
+        (first, "email", "antigo@exemplo.com.br", {"source": said[0]}),
+        (second, "email", "novo@exemplo.com.br", {"source": said[1]}),
+        (first, "address", "Rua A, 1", {"set_by": "rosa"}),
+        (second, "address", "Rua B, 2", {"source": said[1]}),
+        (second, "order", "48213", {"source": said[1]}),
+    ):
+        ContactFact.objects.create(
+            contact=contact, kind=kind, value=value, learnt_at=database_now(), **extra
+        )
+
+    kept = contacts.merge(first=first, second=second, actor="ana")
+
+    assert dict(kept.facts.values_list("kind", "value")) == {
+        "name": "Ana Souza",
+        "email": "novo@exemplo.com.br",
+        "address": "Rua A, 1",
+        "order": "48213",
+    }
 
 
 def test_a_programs_thread_which_will_be_forgotten_is_joined_with_nobody(alpha):
