@@ -393,7 +393,7 @@ def _merge_conversations(*, target: Conversation, source: Conversation) -> None:
         # Both look at the row for what is due, and when.
         for kind in ("return", "escalate"):
             timers.arm(kind=kind, ref=target.pk, due_at=database_now())
-        if asked_assistant:
+        if asked_assistant or source.waiting_since is not None:
             desks.note_contact_wrote(target, now=database_now())
     if pending:
         # The source's timer finds nothing any more, and what led here may be no message that wakes.

@@ -13,7 +13,7 @@ from conversations.types import Address
 from tenants.audit.models import AuditEntry
 from tenants.context import database_now
 from tenants.models import Timer
-from tests.factories import make_agent, make_device, message_body, receive
+from tests.factories import make_agent, make_device, make_queue, message_body, receive
 from tests.workers import at_once
 
 PHONE, LID = "5511988887777", "198765432101234"
@@ -207,3 +207,19 @@ def test_what_waits_for_the_assistant_waits_for_who_has_the_joined_conversation(
     assert joined.waiting_since is not None
     assert joined.answer_due_at is not None
     assert set(InboundMessage.objects.values_list("silence_reason", flat=True)) == {"human_mode"}
+
+
+def test_who_waits_in_a_queue_waits_on_when_joined_with_what_a_person_has_answered(alpha):
+    device = make_device(make_agent(handoffs=[make_queue()]))
+    receive(device, message_body("oi"), message_body("oi", phone="", lid="777"))
+    answered, waiting = Conversation.objects.order_by("pk")
+    for act in (takeover.take_over, takeover.stay):
+        act(conversation_uuid=answered.uuid, actor="ana", now=database_now())
+    takeover.leave_to_people(conversation=waiting, reason="asked for a person", now=database_now())
+
+    identity.ensure_contact(address=Address(phone="5511988887777", lid="777"), name="")
+
+    joined = Conversation.objects.get()
+    assert joined.claimed_by == "ana"
+    assert joined.waiting_since is not None
+    assert joined.answer_due_at is not None
