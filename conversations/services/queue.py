@@ -155,6 +155,11 @@ def _escalate_if_due(conversation: Conversation, now: datetime) -> bool:
     is_open = conversation.status == Conversation.Status.OPEN
     if not is_open or conversation.mode != Conversation.Mode.HUMAN or due_at is None:
         return False
+    if conversation.contact.opted_out_at is not None:
+        # Nobody may write to them, so nobody is late, whichever of their numbers they wrote to.
+        conversation.waiting_since = conversation.answer_due_at = None
+        conversation.save(update_fields=["waiting_since", "answer_due_at"])
+        return False
     known = desks.desks()
     desk = known.get(conversation.queue_id or 0, Desk())
     state = hours.state_at(now=now)

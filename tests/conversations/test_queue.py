@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django_tenants.utils import tenant_context
 
+from channels_whatsapp.models import Device
 from conversations.models import Conversation, Note, OutboundMessage, PeopleQueue, StaffMessage
 from conversations.services import desks, due, queue, replying, takeover
 from integrations.models import Notice
@@ -116,6 +117,19 @@ def test_owners_are_told_once_when_nobody_came_and_only_where_they_want_to_be(al
     takeover.leave_to_people(conversation=conversation(), reason="legal", now=database_now())
     assert let_pass() == ["escalate:done"]
     assert not Notice.objects.exists()
+
+
+def test_nobody_is_late_for_who_wants_no_messages_until_they_are_back(alpha, bridge):
+    ask_for_a_person(bridge, make_queue(staff_phones=[STAFF]))
+    device = Device.objects.get()
+    receive(device, message_body("PARE"))
+
+    assert let_pass() == ["escalate:not_due"]
+    assert (Notice.objects.count(), StaffMessage.objects.count()) == (0, 1)
+    assert (conversation().waiting_since, conversation().answer_due_at) == (None, None)
+    receive(device, message_body("VOLTAR"), message_body("cadê vocês?"))
+    assert let_pass() == ["escalate:done"]
+    assert Notice.objects.get().kind == "queue.late"
 
 
 def test_queues_in_a_ring_end_too(alpha, bridge):
