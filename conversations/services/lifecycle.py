@@ -193,6 +193,7 @@ def _open(conversation: Conversation, *, now: datetime) -> None:
     conversation.mode_changed_at = now
     conversation.closed_at, conversation.closed_by = None, ""
     conversation.outcome, conversation.topics = "", []
+    conversation.n_escalations, conversation.promised_at = 0, None
     conversation.handled_upto = max(conversation.handled_upto, last or 0)
     conversation.first_pending_at, conversation.n_pending, conversation.n_superseded = None, 0, 0
     conversation.last_message_at = now

@@ -10,7 +10,7 @@ from django_tenants.utils import tenant_context
 
 from channels_whatsapp.models import Device
 from conversations.models import Conversation, Note, OutboundMessage, PeopleQueue, StaffMessage
-from conversations.services import desks, due, queue, replying, takeover
+from conversations.services import desks, due, lifecycle, queue, replying, takeover
 from integrations.models import Notice
 from tenants import timers
 from tenants.context import database_now
@@ -130,6 +130,23 @@ def test_nobody_is_late_for_who_wants_no_messages_until_they_are_back(alpha, bri
     receive(device, message_body("VOLTAR"), message_body("cadê vocês?"))
     assert let_pass() == ["escalate:done"]
     assert Notice.objects.get().kind == "queue.late"
+
+
+def test_what_is_opened_again_is_late_as_if_for_the_first_time(alpha, bridge):
+    ask_for_a_person(bridge, make_queue())
+    let_pass()
+    work()
+    found, now = conversation(), database_now()
+    takeover.archive(conversation_uuid=found.uuid, actor="rosa", now=now)
+    lifecycle.reopen(conversation_uuid=found.uuid, actor="rosa", now=now)
+    n_promised = len(bridge.sent_to(CONTACT))
+
+    receive(Device.objects.get(), message_body("e agora?"))
+    assert let_pass() == ["escalate:done"]
+    work()
+
+    assert conversation().n_escalations == 1
+    assert len(bridge.sent_to(CONTACT)) == n_promised + 1
 
 
 def test_queues_in_a_ring_end_too(alpha, bridge):
