@@ -11,7 +11,7 @@ from django.utils.translation import override
 from agents.runtime import prompts
 from conversations.models import Conversation, Note, OutboundMessage
 from conversations.models.people import MAX_ESCALATIONS
-from conversations.services import desks, due, hours, outbox, telling
+from conversations.services import desks, due, hours, outbox, replying, telling
 from conversations.services.desks import Desk
 from conversations.services.due import DueOutcome
 from tenants import timers
@@ -47,13 +47,19 @@ class NothingToNote(DomainError):
 def release(*, conversation_uuid: uuid.UUID, actor: str, now: datetime) -> Conversation:
     """Put a conversation back into the queue, for whoever takes it next.
 
+    A contact who has their answer does not wait there: their next message begins the wait.
+
     Raises:
         NotWithPeople: the assistant has it, or it is archived.
     """
     with transaction.atomic():
         conversation = _lock(conversation_uuid)
         if conversation.claimed_by:
+            is_waiting = conversation.waiting_since is not None
+            is_waiting = is_waiting or replying.is_contacts_word_last(conversation)
             _pass_on(conversation, desks.desk_of(conversation), now=now)
+            if not is_waiting:
+                conversation.waiting_since = conversation.answer_due_at = None
             conversation.save(update_fields=_PASSED)
             _record(conversation, action="conversation.released", actor=actor)
     return conversation

@@ -209,7 +209,7 @@ def take_back(*, message_uuid: uuid.UUID, actor: str, now: datetime) -> bool:
         if n_stopped:
             # What stands behind it need not wait for its time.
             timers.arm(kind=outbox.TIMER, ref=conversation.pk, due_at=now)
-            if _is_contacts_word_last(conversation):
+            if is_contacts_word_last(conversation):
                 desks.note_contact_wrote(conversation, now=now)
             record(
                 action="conversation.reply_taken_back",
@@ -225,7 +225,7 @@ def take_back(*, message_uuid: uuid.UUID, actor: str, now: datetime) -> bool:
     return bool(n_stopped)
 
 
-def _is_contacts_word_last(conversation: Conversation) -> bool:
+def is_contacts_word_last(conversation: Conversation) -> bool:
     """Test whether what the contact wrote last is later than any answer."""
     asked = InboundMessage.objects.filter(conversation=conversation).aggregate(
         at=Max("received_at")

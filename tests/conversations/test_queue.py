@@ -307,6 +307,24 @@ def test_a_reply_can_be_taken_back_for_a_moment_and_the_contact_still_waits(alph
     assert not replying.take_back(message_uuid=message.uuid, actor="ana", now=database_now())
 
 
+def test_who_has_an_answer_does_not_wait_in_the_queue_until_they_write_again(alpha, bridge):
+    found = ask_for_a_person(bridge, make_queue())
+    who = {"conversation_uuid": found.uuid, "actor": "rosa", "now": database_now()}
+    takeover.take_over(**who)
+    queue.release(**who)
+    assert conversation().answer_due_at is not None  # nobody had answered
+
+    takeover.take_over(**who)
+    replying.reply_as_person(text="Pronto, está resolvido.", **who)
+    queue.release(**who)
+
+    assert let_pass() == ["escalate:not_due"]
+    assert (conversation().claimed_by, conversation().answer_due_at) == ("", None)
+    assert not Notice.objects.exists()
+    receive(Device.objects.get(), message_body("e mais uma coisa?"))
+    assert conversation().answer_due_at is not None
+
+
 def test_notes_are_for_people_only(alpha, bridge):
     found = ask_for_a_person(bridge, make_queue())
     note = queue.add_note(
