@@ -14,7 +14,7 @@ from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from conversations.models import ArchiveText, ContactAddress, Conversation
+from conversations.models import ArchiveText, Contact, ContactAddress, Conversation
 from knowledge import text as stems
 
 MAX_WORD = 60
@@ -32,9 +32,7 @@ two; in shorter ones a letter makes another word."""
 
 def index(conversation: Conversation, texts: Iterable[str]) -> None:
     """Keep by what words a conversation is found; joins the caller's transaction."""
-    found = sorted(
-        {stem[:MAX_WORD] for one in texts for stem in stems.lexemes(one.replace("\x00", ""))}
-    )
+    found = _stems(texts)
     with connection.cursor() as cursor:
         cursor.execute(
             "insert into conversations_archivetext (conversation_id, lexemes)"
@@ -42,11 +40,37 @@ def index(conversation: Conversation, texts: Iterable[str]) -> None:
             " on conflict (conversation_id) do update set lexemes = excluded.lexemes",
             [conversation.pk, found],
         )
+    _know(found)
+
+
+def add_name(contact: Contact) -> None:
+    """Have what is over of a contact found by their present name, too; joins the transaction."""
+    found = _stems([contact.name])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update conversations_archivetext as t"
+            " set lexemes = t.lexemes || array_to_tsvector(%s::text[])"
+            " from conversations_conversation c"
+            " where c.id = t.conversation_id and c.contact_id = %s",
+            [found, contact.pk],
+        )
+    _know(found)
+
+
+def _stems(texts: Iterable[str]) -> list[str]:
+    return sorted(
+        {stem[:MAX_WORD] for one in texts for stem in stems.lexemes(one.replace("\x00", ""))}
+    )
+
+
+def _know(words: Sequence[str]) -> None:
+    """Keep the words that others may be typos of."""
+    with connection.cursor() as cursor:
         # In order, so that two conversations with the same words do not wait in a circle.
         cursor.execute(
             "insert into conversations_archiveword (word)"
             " select word from unnest(%s::text[]) as word order by word on conflict do nothing",
-            [[word for word in found if not word.isdigit()]],
+            [[word for word in words if not word.isdigit()]],
         )
 
 

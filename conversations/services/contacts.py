@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from conversations.models import Contact, Conversation, InboundMessage, OutboundMessage, Thread
-from conversations.services import bursts, drafts, identity, takeover
+from conversations.services import archive, bursts, drafts, identity, takeover
 from conversations.types import Silence
 from tenants.audit.record import record
 from tenants.errors import DomainError
@@ -115,6 +115,7 @@ def rename(*, contact: Contact, name: str, actor: str) -> None:
     contact.name = name
     with transaction.atomic():
         contact.save(update_fields=["name"])
+        archive.add_name(contact)
         target = f"contact {contact.uuid}"
         record(action="contact.changed", actor=actor, target=target, data={"fields": ["name"]})
 

@@ -49,8 +49,7 @@ def set_labels(*, conversation_uuid: uuid.UUID, text: str, actor: str, now: date
         if {one.pk for one in conversation.labels.all()} == {one.pk for one in found}:
             return False
         conversation.labels.set(found)
-        if conversation.status == Conversation.Status.ARCHIVED:
-            memory.reindex(conversation)
+        memory.reindex_if_archived(conversation)
         record(
             action="conversation.labelled",
             actor=actor,

@@ -263,8 +263,10 @@ def _keep(
     return True
 
 
-def reindex(conversation: Conversation) -> None:
-    """Keep anew by what words an archived conversation is found; joins the transaction."""
+def reindex_if_archived(conversation: Conversation) -> None:
+    """Keep anew by what words a conversation that is over is found; joins the transaction."""
+    if conversation.status != Conversation.Status.ARCHIVED:
+        return
     with override(Tenant.objects.get(schema_name=current_schema()).language):
         lines = bursts.latest_lines({conversation.pk: _END}, most=MAX_LINES)
     _index(conversation, lines.get(conversation.pk, ()))

@@ -11,7 +11,7 @@ from django.utils.translation import override
 from agents.runtime import prompts
 from conversations.models import Conversation, Note, OutboundMessage
 from conversations.models.people import MAX_ESCALATIONS
-from conversations.services import desks, due, hours, outbox, replying, telling
+from conversations.services import desks, due, hours, memory, outbox, replying, telling
 from conversations.services.desks import Desk
 from conversations.services.due import DueOutcome
 from tenants import timers
@@ -122,6 +122,7 @@ def add_note(*, conversation_uuid: uuid.UUID, text: str, actor: str, now: dateti
         note = Note.objects.create(
             conversation=conversation, author=actor, text=text, created_at=now
         )
+        memory.reindex_if_archived(conversation)
         _record(conversation, action="conversation.noted", actor=actor)
     return note
 
@@ -137,6 +138,7 @@ def remove_note(*, conversation_uuid: uuid.UUID, note_id: int, actor: str) -> bo
             return False
         _record(note.conversation, action="conversation.note_removed", actor=actor)
         note.delete()
+        memory.reindex_if_archived(note.conversation)
     return True
 
 

@@ -22,7 +22,7 @@ from conversations.models import (
     OutboundMessage,
     Turn,
 )
-from conversations.services import archive, lifecycle, orchestrator, takeover
+from conversations.services import archive, contacts, lifecycle, orchestrator, queue, takeover
 from tenants import timers
 from tests.factories import (
     learn,
@@ -230,6 +230,24 @@ def test_the_archive_is_searched_whatever_accents_and_typos(alpha, bridge, typed
 
     expected = [conversation] if found and typed != "' | 'x':* & (" else []
     assert list(rows) == expected
+
+
+def test_what_is_noted_or_renamed_after_the_end_is_found_and_a_removed_note_is_not(alpha, bridge):
+    begin(bridge)
+    found, now = Conversation.objects.get(), timezone.now()
+    takeover.archive(conversation_uuid=found.uuid, actor="rosa", now=now)
+    ring_endings()
+    note = queue.add_note(
+        conversation_uuid=found.uuid, text="Pediu a geladeira.", actor="rosa", now=now
+    )
+    contacts.rename(contact=found.contact, name="Fulgêncio", actor="rosa")
+
+    for typed in ("geladeira", "fulgencio", "fulgensio", "limpeza"):
+        assert list(archive.search(Conversation.objects.all(), typed)) == [found]
+
+    queue.remove_note(conversation_uuid=found.uuid, note_id=note.pk, actor="rosa")
+    assert not archive.search(Conversation.objects.all(), "geladeira").exists()
+    assert archive.search(Conversation.objects.all(), "fulgencio").exists()
 
 
 def test_the_same_word_as_it_is_typed_comes_first(alpha, bridge):
