@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
+from django.db.models import Q
 
 from agents.runtime import giving
 from agents.types import RunRequest, RunResult, TranscriptLine
-from conversations.models import Contact, ContactFact
+from conversations.models import Contact, ContactFact, Conversation, InboundMessage
 
 _LIFETIMES = {
     ContactFact.Kind.ORDER: timedelta(days=30),
@@ -92,6 +93,23 @@ def _in_lines(lines: Sequence[TranscriptLine]) -> Iterator[Learnt]:
                 Learnt(one.kind, one.value, line.ref)
                 for one in giving.given(line.text, asked=asked)
             )
+
+
+def not_learnt_yet(
+    found: Sequence[Learnt], conversation: Conversation, *, since: datetime | None
+) -> list[Learnt]:
+    """Return what no turn has learnt, and no summary up to an instant.
+
+    The rest was kept once; what is gone of it somebody has removed. A message that was edited, and
+    a file, may hold words that were not there then.
+    """
+    of_these = InboundMessage.objects.filter(
+        conversation=conversation, uuid__in={one.source_ref for one in found}
+    )
+    is_unread = Q(turn=None) if since is None else Q(turn=None, received_at__gt=since)
+    is_new = is_unread | Q(edited_at__isnull=False) | Q(attachment__isnull=False)
+    refs = {str(one) for one in of_these.filter(is_new).values_list("uuid", flat=True)}
+    return [one for one in found if one.source_ref in refs]
 
 
 def learn(found: Iterable[Learnt], *, now: datetime) -> None:

@@ -15,6 +15,7 @@ from agents.runtime import remembering
 from agents.services import publishing
 from agents.types import TranscriptLine
 from conversations.models import Contact, ContactFact, Conversation, InboundMessage
+from conversations.services import takeover
 from tests.factories import (
     learn,
     make_agent,
@@ -94,6 +95,24 @@ def test_a_model_invents_no_fact_and_what_people_wrote_stays(alpha, bridge, llm)
     work()
 
     assert known() == {"name": "Dona Ana"}
+
+
+def test_what_people_remove_is_not_learnt_again_from_the_same_message(alpha, bridge):
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    receive(device, message_body("me chamo Ana Souza, meu email é ana@example.com", ref="A1"))
+    work()
+    assert known() == {"name": "Ana Souza", "email": "ana@example.com"}
+    ContactFact.objects.filter(kind="email").delete()
+    found = Conversation.objects.get()
+    takeover.take_over(conversation_uuid=found.uuid, actor="rosa", now=timezone.now())
+    receive(device, message_body("moro na Rua das Flores, 10, Centro", ref="A2"))
+    takeover.archive(conversation_uuid=found.uuid, actor="rosa", now=timezone.now())
+    assert ring_endings() == ["memory:done"]
+
+    assert known().keys() == {"name", "address"}  # the second message had no turn
+    receive(device, message_body("meu email é ana@example.com", ref="A3"))
+    work()
+    assert known()["email"] == "ana@example.com"
 
 
 def test_what_has_expired_is_not_told(alpha, bridge, llm):
