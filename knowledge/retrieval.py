@@ -11,11 +11,10 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from integrations.services.calls import Caller
@@ -36,7 +35,7 @@ from knowledge.normaliser import Vocabulary
 from knowledge.ranking import Asked, Pool, Ranking, RankWeights
 from knowledge.scanning import Scope
 from knowledge.types import ChunkKind, Decision, Passage, SearchOptions, SearchResult
-from tenants.context import release_connection
+from tenants.context import current_schema, release_connection
 from tenants.models import Tenant
 from tenants.remembering import Remembered
 
@@ -67,11 +66,19 @@ class _Basis:
     thresholds: Thresholds
     space: EmbeddingSpace
     is_small: bool
+    zone: ZoneInfo
 
 
 def _read_basis() -> _Basis:
     is_small = scanning.total() <= EXACT_UP_TO
-    return _Basis(vocabularies.current(), abstention.current(), spaces.active_space(), is_small)
+    zones = Tenant.objects.filter(schema_name=current_schema()).values_list("timezone", flat=True)
+    return _Basis(
+        vocabularies.current(),
+        abstention.current(),
+        spaces.active_space(),
+        is_small,
+        ZoneInfo(zones.get()),
+    )
 
 
 _basis = Remembered(_read_basis)
@@ -123,7 +130,7 @@ def search(
     scope = Scope(
         category_ids=category_ids,
         languages=options.languages,
-        on=options.on or today(),
+        on=options.on or timezone.localdate(timezone=basis.zone),
         space_id=space.pk,
         dimensions=space.dimensions,
     )
@@ -149,13 +156,6 @@ def search(
         duration_ms=round((time.monotonic() - began) * 1000),
         signals=signals,
     )
-
-
-def today() -> date:
-    """Return the day it is where the current tenant is."""
-    tenant = getattr(connection, "tenant", None)
-    zone = tenant.timezone if isinstance(tenant, Tenant) else None
-    return timezone.localdate(timezone=ZoneInfo(zone) if zone else None)
 
 
 def warm_up() -> None:

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from agents.models import Agent
-from knowledge import retrieval
 from knowledge.models import Document, KnowledgeSettings, Search
 from knowledge.services import documents, trying
 from tenants.audit.models import AuditEntry
@@ -76,7 +76,7 @@ def test_a_test_is_run_again_with_its_settings(owner: Client) -> None:
 
 def test_a_day_in_the_past_finds_what_was_valid_then(owner: Client) -> None:
     document = ready()
-    today = retrieval.today()
+    today = timezone.localdate()
     Document.objects.filter(pk=document.pk).update(valid_until=today - timedelta(days=1))
 
     then = ask(owner, on=(today - timedelta(days=1)).isoformat())

@@ -110,7 +110,7 @@ def test_an_older_version_answers_again(alpha: Tenant) -> None:
 
 def test_a_document_is_quoted_within_its_days_only(alpha: Tenant) -> None:
     document = ready()
-    today = retrieval.today()
+    today = timezone.localdate()
 
     def set_days(first: date | None, last: date | None) -> bool:
         return versions.set_validity(document=document, valid_from=first, valid_until=last, now=NOW)
