@@ -9,7 +9,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db import connection
 from django.utils import timezone
 
 from integrations.llm.types import NOT_MEASURED, Purpose, Try, Usage
@@ -18,6 +17,7 @@ from integrations.services import prices
 from integrations.services.budgets import Subject
 from integrations.services.prices import Cost
 from tenants.combining import Combiner
+from tenants.context import current_schema
 from tenants.models import Tenant
 from tenants.rows import insert_each
 
@@ -49,9 +49,9 @@ class Caller:
 
 def caller_of(origin: ModelCall.Origin) -> Caller:
     """Return the current tenant as a caller, for what is done for no conversation."""
-    tenant = getattr(connection, "tenant", None)
-    zone = tenant.timezone if isinstance(tenant, Tenant) else timezone.get_current_timezone_name()
-    return Caller(origin, zone)
+    # Not the connection's tenant, whom only requests have: tasks enter a schema by its name.
+    zones = Tenant.objects.filter(schema_name=current_schema()).values_list("timezone", flat=True)
+    return Caller(origin, zones.first() or timezone.get_current_timezone_name())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db.models import Sum
 from django.utils import timezone
-from django_tenants.utils import tenant_context
+from django_tenants.utils import schema_context, tenant_context
 
 from integrations.models import Budget, ModelCall
 from integrations.prices.models import ModelPrice
@@ -32,11 +33,11 @@ def server() -> Iterator[FakeEmbeddings]:
         yield server
 
 
-def price(usd: str = "1000") -> None:
+def price(usd: str = "1000", since: date = date(2026, 1, 1)) -> None:
     ModelPrice.objects.create(
         provider="openai_compatible",
         model="small",
-        valid_from=date(2026, 1, 1),
+        valid_from=since,
         input_usd=Decimal(usd),
         output_usd=Decimal(0),
     )
@@ -84,6 +85,25 @@ def test_questions_are_paid_by_whoever_asks(alpha: Tenant, server: FakeEmbedding
 
     origins = ModelCall.objects.order_by("pk").values_list("origin", flat=True)
     assert list(origins) == ["customer", "playground"]  # the second question was known
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_what_workers_ask_for_is_priced_on_the_tenants_day(
+    alpha: Tenant, server: FakeEmbeddings, zone: str
+) -> None:
+    # Never the same day in both, so that the product's own zone is wrong in one of them.
+    Tenant.objects.filter(pk=alpha.pk).update(timezone=zone)
+    today = timezone.localdate(timezone=ZoneInfo(zone))
+    price("1", since=today)
+    price("2", since=today + timedelta(days=1))
+    choose(credential(server))
+    learn("tabela.md", TEXT)
+
+    with schema_context(alpha.schema_name):  # as tasks enter it
+        work()
+
+    for call in ModelCall.objects.all():
+        assert call.cost_usd == Decimal(call.input_tokens or 0) / 1_000_000
 
 
 def test_a_document_waits_for_money_and_says_so(alpha: Tenant, server: FakeEmbeddings) -> None:
