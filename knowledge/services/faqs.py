@@ -292,7 +292,8 @@ def _put(
 
 def _find(*, category: Category, question: str, but: Document | None = None) -> Document | None:
     """Return the entry of the category, other than `but`, that asks this, if it is in use."""
-    begins = question.replace("/", "-").replace("\\", "-")[:100].rstrip(". ")
+    # As `documents.file_name` leaves it.
+    begins = question.replace("/", "-").replace("\\", "-").strip(". ")[:100].rstrip(". ")
     like = Document.objects.filter(
         category=category, kind=Document.Kind.FAQ, deleted_at=None, name__istartswith=begins
     )
@@ -306,9 +307,10 @@ def _find(*, category: Category, question: str, but: Document | None = None) -> 
 
 def _pairs(pasted: str) -> Iterator[tuple[str, str, list[str]]]:
     """Yield the question, the answer and the other wordings of each line that holds anything."""
+    pasted = pasted.lstrip("\ufeff").strip()  # a file's mark of its encoding, copied along
     first = next((line for line in pasted.splitlines() if line.strip()), "")
     delimiter = next((sign for sign in "\t;" if sign in first), ",")
-    rows = csv.reader(io.StringIO(pasted.strip()), delimiter=delimiter, skipinitialspace=True)
+    rows = csv.reader(io.StringIO(pasted), delimiter=delimiter, skipinitialspace=True)
     is_first = True
     try:
         for row in rows:

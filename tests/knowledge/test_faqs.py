@@ -124,6 +124,19 @@ def test_the_same_question_twice_is_refused(alpha: Tenant) -> None:
     assert read(other).question == "Tem estacionamento?"
 
 
+def test_a_question_that_begins_with_dots_is_known_again(alpha: Tenant) -> None:
+    question = "...e o preço da limpeza?"
+    save(question)
+
+    with pytest.raises(faqs.FaqExists):
+        save(question)
+    assert paste(f"{question};R$ 220,00") == [(question, Line.CHANGED)]
+
+
+def test_a_mark_of_the_encoding_hides_no_heading(alpha: Tenant) -> None:
+    assert paste("\ufeffPergunta;Resposta\nAbrem hoje?;Sim.") == [("Abrem hoje?", Line.ADDED)]
+
+
 def test_long_questions_that_begin_alike_are_two(alpha: Tenant) -> None:
     beginning = "Qual é o preço " + "x" * 200
 
