@@ -358,6 +358,8 @@ def _ids(found: list[Document]) -> str:
 
 
 def _tone(stored: documents.Stored) -> str:
+    if pages.is_expired(stored.document):
+        return "warn"
     if not stored.changed and not stored.restored:
         return ""
     return "good" if stored.document.deleted_at is None else "warn"

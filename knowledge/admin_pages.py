@@ -203,6 +203,16 @@ def shelf_named(request: HttpRequest, name: str) -> Category:
 
 def received(stored: documents.Stored) -> str:
     """Return what became of a file that was given."""
+    told = _received(stored)
+    if not is_expired(stored.document):
+        return told
+    return _("%(received)s It is not quoted, though: its days of validity ended on %(day)s.") % {
+        "received": told,
+        "day": _short(stored.document.valid_until),
+    }
+
+
+def _received(stored: documents.Stored) -> str:
     if stored.restored:
         return _("It was in the bin; it answers again, with this file.")
     if not stored.changed:

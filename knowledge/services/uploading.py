@@ -43,6 +43,7 @@ def receive_upload(
             versions.set_validity(
                 document=document, valid_from=valid_from, valid_until=valid_until, now=now
             )
+            document.valid_from, document.valid_until = valid_from, valid_until
         if stored.changed or stored.restored:
             is_new = document.version == 1 and not stored.restored
             record(

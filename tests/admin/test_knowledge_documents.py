@@ -116,6 +116,18 @@ def test_files_are_given_days_of_validity(owner: Client) -> None:
     assert str(document.valid_until) == "2026-12-31"
 
 
+def test_a_file_for_a_document_that_has_expired_is_told_to_be_quoted_no_more(owner: Client) -> None:
+    upload(owner, ("a.txt", b"oi"), valid_until="2026-01-31")
+
+    (old,) = upload(owner, ("a.txt", b"oi de novo"))
+    (new,) = upload(owner, ("a.txt", b"oi outra vez"), valid_until="2099-12-31")
+
+    assert (old["tone"], new["tone"]) == ("warn", "good")
+    assert "versão 2" in old["text"]
+    assert "terminou em 31/01/2026" in old["text"]
+    assert "terminou" not in new["text"]
+
+
 def test_progress_is_told_for_the_documents_asked_about(owner: Client) -> None:
     busy, failed = make_document(status="queued"), make_document(status="failed", reason="Vazio.")
 
