@@ -4,6 +4,7 @@ import uuid
 
 from celery import shared_task
 from django.utils import timezone
+from django.utils.translation import override
 
 from knowledge.services import bin as paper_bin
 from knowledge.services import (
@@ -18,30 +19,42 @@ from knowledge.services import (
     web,
     web_reading,
 )
+from tenants.context import current_schema
+from tenants.models import Tenant
+
+
+def _in_the_tenants_language() -> override:
+    """Let what is written down for people, such as why a file failed, be in their language."""
+    rows = Tenant.objects.filter(schema_name=current_schema())
+    return override(rows.values_list("language", flat=True).get())
 
 
 @shared_task
 def ingest_document(*, document_id: int, **_: object) -> str:
     """Read a document and make it searchable; the sweep repeats what ends in an error."""
-    return ingesting.ingest_document(document_id=document_id, now=timezone.now()).value
+    with _in_the_tenants_language():
+        return ingesting.ingest_document(document_id=document_id, now=timezone.now()).value
 
 
 @shared_task
 def fill_space(*, bells: list[tuple[int, str]], **_: object) -> str:
     """Embed what another embedding model lacks, and switch to it when nothing is missing."""
-    outcomes = [
-        spaces.fill_space(timer_id=timer_id, token=uuid.UUID(token)) for timer_id, token in bells
-    ]
+    with _in_the_tenants_language():
+        outcomes = [
+            spaces.fill_space(timer_id=timer_id, token=uuid.UUID(token))
+            for timer_id, token in bells
+        ]
     return " ".join(outcomes)
 
 
 @shared_task
 def read_web_source(*, bells: list[tuple[int, str]], **_: object) -> str:
     """Read the pages of web sources."""
-    outcomes = [
-        web_reading.read_web_source(timer_id=timer_id, token=uuid.UUID(token))
-        for timer_id, token in bells
-    ]
+    with _in_the_tenants_language():
+        outcomes = [
+            web_reading.read_web_source(timer_id=timer_id, token=uuid.UUID(token))
+            for timer_id, token in bells
+        ]
     return " ".join(outcomes)
 
 
@@ -78,7 +91,8 @@ def compare_document(*, document_id: int, **_: object) -> str:
 @shared_task
 def run_evaluation(*, run_id: int, **_: object) -> str:
     """Ask the questions of an evaluation; the sweep repeats what ends in an error."""
-    return evaluation.work_on_run(run_id=run_id, now=timezone.now()).value
+    with _in_the_tenants_language():
+        return evaluation.work_on_run(run_id=run_id, now=timezone.now()).value
 
 
 @shared_task

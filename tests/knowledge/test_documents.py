@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 from django.utils import translation
-from django_tenants.utils import tenant_context
+from django_tenants.utils import schema_context, tenant_context
 
+from knowledge import tasks
 from knowledge.models import Category, Chunk, Document, EmbeddedText
 from knowledge.services import documents, ingesting, reasons
 from knowledge.services.ingesting import Outcome
@@ -260,6 +261,20 @@ def test_pages_of_images_are_named_in_a_notice(alpha: Tenant) -> None:
     document = ready(build(text, [], image_on=(1,)), name="misto.pdf")
 
     assert "2" in document.notice
+
+
+@pytest.mark.parametrize(("language", "said"), [("pt-br", "está vazio"), ("en", "is empty")])
+def test_workers_write_down_what_went_wrong_in_the_tenants_language(
+    alpha: Tenant, language: str, said: str
+) -> None:
+    Tenant.objects.filter(pk=alpha.pk).update(language=language)
+    document = store("", name="vazio.txt")
+
+    with schema_context(alpha.schema_name):  # as tasks enter it
+        assert tasks.ingest_document(document_id=document.pk) == "failed"
+
+    document.refresh_from_db()
+    assert said in document.failure_reason
 
 
 def test_a_document_whose_worker_died_is_picked_up_again(alpha: Tenant) -> None:
