@@ -101,7 +101,8 @@ def _question(line: bytes) -> QuestionLine:
     if len(line) > MAX_LINE:
         raise ValueError(gettext("the line is too long"))
     try:
-        return QuestionLine.model_validate_json(line.decode("utf-8"))
+        # Without NUL, which the database does not keep: one would take all other lines with it.
+        return QuestionLine.model_validate_json(line.decode("utf-8").replace("\\u0000", ""))
     except UnicodeDecodeError as error:
         raise ValueError(gettext("not UTF-8")) from error
 

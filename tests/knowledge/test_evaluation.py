@@ -109,6 +109,15 @@ def test_bad_lines_take_no_question_out_of_use(alpha: Tenant) -> None:
     assert EvaluationQuestion.objects.filter(is_active=True).count() == 4
 
 
+def test_a_sign_that_the_database_does_not_keep_takes_no_question_along(alpha: Tenant) -> None:
+    odd = {**ROWS[-1], "question": "vai\x00 chover?"}
+
+    made = evaluation.store_set(name="kit", content=content([ROWS[0], odd]), actor="ana")
+
+    assert (made.n_questions, made.bad_lines) == (2, ())
+    assert made.set.questions.get(ref="U1").question == "vai chover?"
+
+
 def test_a_file_without_a_question_is_refused_and_stores_nothing(alpha: Tenant) -> None:
     with pytest.raises(evaluation.FileUnusable):
         evaluation.store_set(name="kit", content=b"not json\n", actor="ana")
