@@ -51,6 +51,9 @@ MAX_SHOWN = 60
 """Characters of a form's value in a message: a name and some more. Whoever fills the form in says
 that much to whomever they like, in the business's name."""
 
+MAX_DIGITS = 15
+"""Of a phone with its country's code; by E.164."""
+
 _LINK = re.compile(
     r"(?:\b[a-z][a-z0-9+.-]*://|\bwww\.)\S*"
     r"|(?<![@\w.-])[\w-]+(?:\.[\w-]+)*\.(?:[a-z]{2,3}|[a-z]{4,}(?=/)"
@@ -63,9 +66,12 @@ _BEARER = re.compile(r"bearer ", re.IGNORECASE)  # RFC 9110, 11.1: however it is
 
 _PATH = re.compile(r"[\w-]{1,60}(?:\.[\w-]{1,60}){0,7}")
 
-_NUMBER = re.compile(r"(?:\d[^\w#;]*){8,}")
+_NUMBER = re.compile(r"(?:\d(?:[^\w#;]|_)*){8,}")
 """The digits of a phone, with nothing but signs between them: what comes after a word is none of
 it, such as an extension or a second number."""
+
+_BETWEEN = re.compile(r"[/,|]")
+"""What may stand between two numbers, and within one (11/98888-7777)."""
 
 
 class BadSource(DomainError):
@@ -346,14 +352,20 @@ def _phone(text: str) -> str:
     # Digits of other scripts are digits; a zero in brackets is only dialled within the country.
     plain = "".join(str(int(one)) if one.isdecimal() else one for one in text).replace("(0)", "")
     number = _NUMBER.search(plain)
-    digits = re.sub(r"\D", "", number[0] if number else "").lstrip("0")
+    digits = _digits(number[0]) if number else ""
+    if number and len(digits) > MAX_DIGITS:
+        digits = _digits(_BETWEEN.split(number[0])[0])
     if digits.startswith("550"):
         digits = f"55{digits[2:].lstrip('0')}"  # no area of Brazil begins with it
     if len(digits) in (10, 11) and not text.strip().startswith("+"):
         digits = f"55{digits}"
-    if not 10 <= len(digits) <= 15:
+    if not 10 <= len(digits) <= MAX_DIGITS:
         raise BadIncoming
     return digits
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"\D", "", text).lstrip("0")
 
 
 def _found(given: Mapping[str, str]) -> list[LeadFound]:
