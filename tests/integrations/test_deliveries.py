@@ -138,12 +138,15 @@ def test_who_asks_to_be_left_alone_is_for_an_hour_at_most(
     assert WebhookEndpoint.objects.get().paused_until is None
 
 
-def test_what_is_given_up_today_is_counted_today(alpha: Tenant, crm: Receiver) -> None:
+@pytest.mark.parametrize("age", [timedelta(days=3), timedelta(days=30)], ids=["late", "again"])
+def test_what_is_given_up_today_is_counted_today(
+    alpha: Tenant, crm: Receiver, age: timedelta
+) -> None:
     endpoint = make_endpoint(f"{crm.url}/")
     crm.respond = lambda _: Answer(500)
     happen(n=1)
     happen(n=1)
-    long_ago = timezone.now() - timedelta(days=3)
+    long_ago = timezone.now() - age
     Delivery.objects.update(created_at=long_ago)
     first, second = Delivery.objects.order_by("pk")
     Delivery.objects.filter(pk=first.pk).update(n_attempts=len(deliveries.DELAYS_S) - 1)
