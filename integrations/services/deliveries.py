@@ -20,7 +20,7 @@ from functools import partial
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from integrations import http, mapping
 from integrations.models import Delivery, DeliveryAttempt, Event, WebhookEndpoint
@@ -322,11 +322,13 @@ def _note_health(endpoint: WebhookEndpoint, answers: Sequence[_Answer], *, now: 
         endpoint.failing_since, endpoint.last_success_at = None, now
         endpoint.save(update_fields=["failing_since", "paused_until", "last_success_at"])
         if was_failing:
-            # It is back: what waits for its next try in some hours need not. What failed before
-            # others were taken fails by itself: each of those would use up one of its tries.
+            # It is back: what waits for its next try in some hours need not. What failed twice
+            # while others were taken fails by itself: each of those would use up one of its tries.
+            # Once says nothing, for an outage begins between calls that are made together.
             waiting = _waiting(endpoint).filter(next_attempt_at__gt=now)
             if success_before is not None:
-                waiting = waiting.exclude(attempts__attempted_at__lt=success_before)
+                before = Count("attempts", filter=Q(attempts__attempted_at__lt=success_before))
+                waiting = waiting.annotate(n_before=before).filter(n_before__lt=2)
             waiting.update(next_attempt_at=now)
         return
     endpoint.failing_since = endpoint.failing_since or now

@@ -253,6 +253,25 @@ def test_what_is_refused_alone_keeps_its_times_while_others_are_taken(
     assert statuses() == ["pending", *["delivered"] * 12]
 
 
+def test_what_failed_while_an_outage_began_is_sent_once_it_is_over(
+    alpha: Tenant, crm: Receiver
+) -> None:
+    make_endpoint(f"{crm.url}/")
+    [_taken], [unlucky] = happen(), happen()
+    # The last that is taken and the first that is not are called together.
+    crm.respond = lambda one: Answer(500 if one.headers["webhook-id"] == str(unlucky.uuid) else 200)
+    deliver()
+    crm.respond = lambda _: Answer(500)
+    pass_time()
+    deliver()
+
+    crm.respond = lambda _: Answer(200)
+    happen()
+    deliver()
+
+    assert statuses() == ["delivered"] * 3
+
+
 def test_a_conversation_waits_for_its_own_event_only(alpha: Tenant, crm: Receiver) -> None:
     line = uuid.uuid4()
     make_endpoint(f"{crm.url}/")
