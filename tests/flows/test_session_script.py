@@ -86,3 +86,18 @@ def test_a_server_that_hangs_is_left_to_the_browser(
 
     with page.expect_request(of("POST"), timeout=15_000):
         first(page, held["HEAD"])
+
+
+@pytest.mark.parametrize(
+    "there_is_none", ["HTMLFormElement.prototype.requestSubmit", "AbortSignal.timeout"]
+)
+def test_a_browser_that_cannot_ask_sends_as_ever(
+    page: Page, held: dict[str, list[Route]], there_is_none: str
+) -> None:
+    page.add_init_script(f"delete {there_is_none}")
+    page.reload()
+
+    with page.expect_request(of("POST"), timeout=10_000):
+        page.evaluate(CLICK)
+
+    assert not held["HEAD"]

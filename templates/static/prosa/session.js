@@ -5,11 +5,13 @@
 const ASKED_FOR_MS = 5000;
 /* Afterwards the same form may be sent again: a file that was taken away leaves the page here. */
 const SENT_FOR_MS = 3000;
+/* Phones of some years ago cannot; there a form is sent as it ever was. */
+const CAN_ASK = "requestSubmit" in HTMLFormElement.prototype && "timeout" in AbortSignal;
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   /* Not form.method: a tool has a field of that name. */
-  if (form.getAttribute("method") !== "post" || event.defaultPrevented) return;
+  if (!CAN_ASK || form.getAttribute("method") !== "post" || event.defaultPrevented) return;
   if (form.dataset.session === "lasts") {
     form.dataset.session = "sent";
     window.setTimeout(() => delete form.dataset.session, SENT_FOR_MS);
