@@ -17,7 +17,14 @@ watches a real typist's pace gives up."""
 LEAST_S, MOST_S = 0.8, 3.0
 """Bounds of the typing between two parts, in seconds."""
 
-_SENTENCE = re.compile(r"(?<=[.!?…])[\"”')*_]*\s+(?=[\"“¿¡(*_]*[A-ZÀ-Ý0-9])")
+_END = re.compile(r"[.!?…][\"”')*_]*(\s+)(?=[\"“¿¡(*_]*[A-ZÀ-Ý0-9])")
+_NO_END = re.compile(
+    r"(?:^|[\s(*_])(?:[^\W\d_]|\d{1,2}|av|al|pça|rod|est|dra?s?|sra?s?|srta|profa?|exm[oa]|tel"
+    r"|cel|art|pág|obs|nº|núm|aprox)\.$",
+    re.IGNORECASE,
+)
+"""A full stop behind an abbreviation, an initial or the number of a step: the sentence goes on."""
+
 _LIST = re.compile(r"\s*(?:[-•*]|\d{1,2}[.)])\s+\S")
 
 
@@ -83,5 +90,13 @@ def _sentences(block: str, *, target: int) -> list[tuple[str, str]]:
     is_prose = "\n" not in block and "```" not in block
     if len(block) <= target or not is_prose:
         return [("\n\n", block)]
-    found = [one for one in _SENTENCE.split(block) if one.strip()]
+    found: list[str] = []
+    start = 0
+    for end in _END.finditer(block):
+        sentence = block[start : end.start(1)]
+        # Bold does not reach from one message into the next: both would show a bare star.
+        if _NO_END.search(sentence) is None and sentence.count("*") % 2 == 0:
+            found.append(sentence)
+            start = end.end(1)
+    found.append(block[start:])
     return [("\n\n" if place == 0 else " ", one.strip()) for place, one in enumerate(found)]

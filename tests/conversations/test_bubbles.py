@@ -68,6 +68,35 @@ def test_an_abbreviation_of_money_is_no_end() -> None:
     assert any("R$ 1.250,00 à vista." in part for part in bubbles.split(text, target=300))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "O *prazo de entrega é de cinco dias úteis.* Depois disso, cobramos multa de quem atrasou.",
+        "A tabela está no site (na última página.) Ela vale somente até o fim do mês de março.",
+        "Na hora ele respondeu: “Está bem, eu vou sim.” Depois, desligou o telefone e não voltou.",
+    ],
+)
+def test_what_closes_a_sentence_stays_with_it(text: str) -> None:
+    assert " ".join(bubbles.split(text, target=50)) == text
+    assert len(bubbles.split(text, target=50)) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Atendemos no centro da cidade, perto do metrô, na Av. Paulista, 1000. {} ",
+        "Quem atende neste dia e neste horário é a nossa Dra. Ana, no 2º andar. {} ",
+        "Para marcar pela internet, siga estes dois passos: 1. Abra o site, 2. Escolha o dia. {} ",
+        "Preste bastante atenção nisto: *não abrimos. Nem amanhã, nem depois.* {} ",
+    ],
+)
+def test_a_part_does_not_end_within_a_sentence_or_in_bold(text: str) -> None:
+    end = "Se ficar alguma dúvida, é só escrever para nós."
+    first = text.format("").strip()
+
+    assert bubbles.split(text.format(end), target=60) == [first, end]
+
+
 def test_typing_takes_a_natural_while() -> None:
     assert bubbles.typing_s("Oi") == bubbles.LEAST_S
     assert bubbles.LEAST_S < bubbles.typing_s("x" * 80) < bubbles.MOST_S
