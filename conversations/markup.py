@@ -24,7 +24,8 @@ _LINK = re.compile(r"\[([^\]\n]+)\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"\n]*\")?\s*\)"
 _AUTO = re.compile(r"<(https?://[^>\s]+|[^>\s@]+@[^>\s]+)>")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+(.+?)\s*#*\s*$", re.MULTILINE)
 _RULE = re.compile(r"^ {0,3}(?:(?:- *){3,}|(?:\* *){3,}|(?:_ *){3,}|=+)$\n?", re.MULTILINE)
-_BULLET = re.compile(r"^(\s*)[*+](?=\s+\S)", re.MULTILINE)
+# A plus before an amount or a number adds it; as a dash it would take it away.
+_BULLET = re.compile(r"^(\s*)(?:\*|\+(?!\s+(?:R\$|\d)))(?=\s+\S)", re.MULTILINE)
 _BOTH = re.compile(r"(?<![\w*])\*\*\*(?=\S)([^\n]+?)(?<=\S)\*\*\*(?![\w*])")
 _BOLD = re.compile(r"(?<!\*)\*\*(?=[^\s*])([^\n]+?)(?<=[^\s*])\*\*(?!\*)")
 _BOLD_LINES = re.compile(r"(?<![\w_])__(?=[^\s_])([^\n]+?)(?<=[^\s_])__(?![\w_])")

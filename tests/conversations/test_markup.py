@@ -20,6 +20,10 @@ CASES = {
     "bold heading": ("# **Horários** #", "*Horários*"),
     "no heading without a space": ("#1 da cidade", "#1 da cidade"),
     "list": ("* um\n* dois\n+ três", "- um\n- dois\n- três"),
+    "what is added is no list": (
+        "* Limpeza\n+ R$ 10,00 de entrega\n+ 2 dias",
+        "- Limpeza\n+ R$ 10,00 de entrega\n+ 2 dias",
+    ),
     "bold at the start of a line is no list": ("**Um** dois", "*Um* dois"),
     "numbers stay": ("1. um\n2. dois", "1. um\n2. dois"),
     "link": ("Veja [a tabela](https://x.com/p).", "Veja a tabela: https://x.com/p."),
