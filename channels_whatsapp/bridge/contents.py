@@ -43,6 +43,13 @@ _POLLS = ("pollCreationMessage", "pollCreationMessageV2", "pollCreationMessageV3
 _VIEW_ONCE = ("IsViewOnce", "IsViewOnceV2", "IsViewOnceV2Extension")
 _BESIDE = frozenset({"senderKeyDistributionMessage", "messageContextInfo"})
 
+_COPIES = (5, 10, 12, 19)
+"""Values of messageAssociation.associationType: a video or a picture in HD, the film of a moving
+photo, a video in another format. The message that they belong to has come by itself."""
+
+MAX_LAYERS = 8
+"""Messages within messages that are looked through; WhatsApp needs two or three."""
+
 _NOISE = frozenset(
     {
         "pinInChatMessage",
@@ -83,6 +90,25 @@ class Content:
     file: IncomingFile | None = None
 
 
+def unwrapped(event: Json) -> Json:
+    """Return an event with what its message holds in the place of what it lies in.
+
+    The bridge takes off the layers that it knows; of an album each picture comes in another one.
+    """
+    content, is_view_once = object_of(event.get("Message")), False
+    for _ in range(MAX_LAYERS):
+        layers = (
+            (name, object_of(object_of(part).get("message"))) for name, part in content.items()
+        )
+        name, inner = next(((name, inner) for name, inner in layers if inner), ("", {}))
+        if not inner:
+            break
+        is_view_once = is_view_once or name.startswith("viewOnce")
+        beside = {name: content[name] for name in _BESIDE if name in content}
+        content = {**beside, **inner}
+    return {**event, "Message": content, **({"IsViewOnce": True} if is_view_once else {})}
+
+
 def refusal(content: Json) -> str:
     """Return why a message is nobody's words, or nothing."""
     keys = set(content) - _BESIDE
@@ -92,6 +118,9 @@ def refusal(content: Json) -> str:
         return "album_header"  # its pictures come as messages of their own
     if keys == {"secretEncryptedMessage"}:
         return "undecryptable_edit"
+    about = object_of(content.get("messageContextInfo"))
+    if object_of(about.get("messageAssociation")).get("associationType") in _COPIES:
+        return "another_copy"
     return ""
 
 
@@ -120,7 +149,7 @@ def read(data: Json, event: Json) -> Content:
 
 def edited_text(content: Json) -> str:
     """Return the words of a message that replaces another."""
-    return _body(content, {})[1]
+    return _body(object_of(unwrapped({"Message": content})["Message"]), {})[1]
 
 
 def without_file(data: Json) -> bytes | None:

@@ -89,7 +89,7 @@ def parse(data: Json) -> ParsedEvent:
     """Return what an event says; never raises on any object that `read` has let through."""
     kind, event = text_of(data.get("type")), object_of(data.get("event"))
     if kind in _MESSAGE_TYPES:
-        return _message(data, event)
+        return _message(data, contents.unwrapped(event))
     if kind == "ReadReceipt":
         return _receipt(data, event)
     if kind == "ChatPresence":

@@ -28,6 +28,7 @@ _WHY: Mapping[str, object] = {
     "group": gettext_lazy("a group"),
     "group_not_mentioned": gettext_lazy("a group in which nobody spoke to this number"),
     "album_header": gettext_lazy("the cover of an album; its pictures come by themselves"),
+    "another_copy": gettext_lazy("a sharper copy of a picture or video that comes by itself"),
     "undecryptable_edit": gettext_lazy("an edit that WhatsApp could not decrypt"),
     "own_reaction": gettext_lazy("somebody reacted on the paired phone"),
     "unreadable": gettext_lazy("WhatsApp could not decrypt it; it usually comes again"),

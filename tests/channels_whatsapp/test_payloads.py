@@ -120,6 +120,39 @@ def test_phone_and_lid_are_both_known_where_the_bridge_knows_both():
     assert event.sender == Address(phone="447700900123", lid="198765432101234")
 
 
+def said(message: dict[str, object]):
+    data = json.loads((SAMPLES / "text_conversation.json").read_text())
+    data["event"]["Message"] = message
+    return payloads.parse(data)
+
+
+def test_a_picture_of_an_album_is_found_in_its_layers():
+    picture = {"imageMessage": {"mimetype": "image/jpeg", "caption": "a sala", "mediaKey": "k"}}
+    album = {"messageContextInfo": {"messageAssociation": {"associationType": 1}}}
+
+    found = said({**album, "associatedChildMessage": {"message": picture}})
+    once = said({"viewOnceMessageV2": {"message": picture}})
+    pdf = {"documentMessage": {"caption": "nova"}}
+    layers = {"documentWithCaptionMessage": {"message": pdf}}
+    edit = {"type": 14, "key": {"ID": "A1"}, "editedMessage": layers}
+
+    assert (found.kind, found.text) == (MessageKind.IMAGE, "a sala")
+    assert found.file.source["message"]["mediaKey"] == "k"
+    assert once.media["view_once"] is True
+    assert said({"editedMessage": {"message": {"protocolMessage": edit}}}).text == "nova"
+
+
+@pytest.mark.parametrize("kind", [5, 10, 12, 19])
+def test_a_copy_in_hd_is_no_second_picture(kind):
+    beside = {"messageContextInfo": {"messageAssociation": {"associationType": kind}}}
+    picture = {"imageMessage": {"mimetype": "image/jpeg"}}
+
+    outside = said({**beside, "associatedChildMessage": {"message": picture}})
+    inside = said({"associatedChildMessage": {"message": {**beside, **picture}}})
+
+    assert outside == inside == Ignored("another_copy")
+
+
 def test_a_sender_without_a_phone_is_known_by_its_lid():
     assert read("text_lid_dm_no_phone").sender.phone == ""
     assert read("text_lid_dm_no_phone").sender.lid
@@ -146,6 +179,8 @@ json_values = st.recursive(
         | st.dictionaries(
             st.sampled_from(
                 ["Info", "Message", "Chat", "Sender", "ID", "IsGroup", "Timestamp", "conversation"]
+                + ["associatedChildMessage", "message", "messageContextInfo", "messageAssociation"]
+                + ["associationType", "editedMessage"]
                 + ["protocolMessage", "key", "type", "imageMessage", "MessageIDs", "State"]
             )
             | st.text(max_size=5),
