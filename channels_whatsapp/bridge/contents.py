@@ -147,9 +147,10 @@ def read(data: Json, event: Json) -> Content:
     )
 
 
-def edited_text(content: Json) -> str:
-    """Return the words of a message that replaces another."""
-    return _body(object_of(unwrapped({"Message": content})["Message"]), {})[1]
+def edited(content: Json) -> tuple[MessageKind, str] | None:
+    """Return kind and words of a message that replaces another; None where nobody can tell."""
+    kind, text, _ = _body(object_of(unwrapped({"Message": content})["Message"]), {})
+    return None if kind == MessageKind.OTHER else (kind, text)
 
 
 def without_file(data: Json) -> bytes | None:

@@ -206,8 +206,10 @@ def _protocol(protocol: Json, *, info: Json, chat: str) -> ParsedEvent:
     if not target:
         return Ignored("protocol_noise")
     if protocol.get("type") == _EDIT:
-        text = contents.edited_text(object_of(protocol.get("editedMessage")))
-        return Edited(target_ref=target, sender=sender, text=text, sent_at=_time(info))
+        edited = contents.edited(object_of(protocol.get("editedMessage")))
+        if edited is None:
+            return Ignored("unknown_edit")
+        return Edited(target_ref=target, sender=sender, text=edited[1], sent_at=_time(info))
     return Deleted(target_ref=target, sender=sender)
 
 

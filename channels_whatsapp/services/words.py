@@ -30,6 +30,7 @@ _WHY: Mapping[str, object] = {
     "album_header": gettext_lazy("the cover of an album; its pictures come by themselves"),
     "another_copy": gettext_lazy("a sharper copy of a picture or video that comes by itself"),
     "undecryptable_edit": gettext_lazy("an edit that WhatsApp could not decrypt"),
+    "unknown_edit": gettext_lazy("an edit of a kind that is not known here"),
     "own_reaction": gettext_lazy("somebody reacted on the paired phone"),
     "unreadable": gettext_lazy("WhatsApp could not decrypt it; it usually comes again"),
     "protocol_noise": gettext_lazy("technical noise of WhatsApp"),

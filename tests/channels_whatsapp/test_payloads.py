@@ -153,6 +153,13 @@ def test_a_copy_in_hd_is_no_second_picture(kind):
     assert outside == inside == Ignored("another_copy")
 
 
+@pytest.mark.parametrize("new", [None, {}, {"novaMessage": {"x": 1}}, {"conversation": ""}])
+def test_an_edit_that_nobody_can_read_takes_no_text_away(new):
+    edit = {"type": 14, "key": {"ID": "A1"}, "editedMessage": new}
+
+    assert said({"protocolMessage": edit}) == Ignored("unknown_edit")
+
+
 def test_a_sender_without_a_phone_is_known_by_its_lid():
     assert read("text_lid_dm_no_phone").sender.phone == ""
     assert read("text_lid_dm_no_phone").sender.lid
