@@ -30,6 +30,7 @@ from conversations.types import Address, MessageKind
 from tenants.reading import Unreadable, clean, object_of, read_object, text_of
 
 _MESSAGE_TYPES = ("Message", "UndecryptableMessage")
+_WHATSAPP_ITSELF = ("0@s.whatsapp.net", "0@c.us")  # news of its own, which takes no answer
 _REVOKE, _EDIT = 0, 14  # values of protocolMessage.type
 _LINK_STATES = {
     "Connected": "connected",
@@ -179,6 +180,7 @@ def _not_for_us(*, info: Json, content: Json, chat: str, ref: str) -> str:
     checks = (
         (chat == "status@broadcast", "status_post"),
         (server == "broadcast", "broadcast_list"),
+        (chat in _WHATSAPP_ITSELF, "from_whatsapp"),
         (server == "newsletter", "newsletter"),
         (text_of(info.get("Category")) == "peer", "protocol_noise"),
         (not ref, "no_message_id"),

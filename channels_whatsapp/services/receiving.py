@@ -139,6 +139,8 @@ def _link_change(
 
 
 def _contact_message(*, device: Device, event: ContactMessage, now: datetime) -> _Verdict:
+    if reception.is_own_chat(device=device, other=event.sender):
+        return BridgeEvent.Outcome.IGNORED, "own_chat"
     facts = dict(event.media)
     if event.group is not None:
         if refusal := reception.refusal_in_group(device=device, group=event.group):
@@ -191,6 +193,8 @@ def _apply_what_overtook(*, device: Device, event: ContactMessage, now: datetime
 
 def _own_message(*, device: Device, event: OwnMessage, now: datetime) -> _Verdict:
     reception.learn_own(device=device, own=event.own)
+    if reception.is_own_chat(device=device, other=event.recipient):
+        return BridgeEvent.Outcome.IGNORED, "own_chat"
     age_s = (now - event.sent_at).total_seconds()
     reason = intake.record_phone_message(
         channel_kind=CHANNEL_KIND,

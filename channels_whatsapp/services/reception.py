@@ -69,6 +69,12 @@ def refusal_in_group(*, device: Device, group: InGroup) -> str:
     return "" if own & group.mentions else "group_not_mentioned"
 
 
+def is_own_chat(*, device: Device, other: Address) -> bool:
+    """Test whether somebody writes to themselves: the notes of a number's owner are for nobody."""
+    own = {device.phone, device.own_lid} - {""}
+    return bool(own & {other.phone, other.lid})
+
+
 def learn_own(*, device: Device, own: Address | None) -> None:
     """Remember the device's own LID, under which groups mention it."""
     if own is not None and own.lid and own.lid != device.own_lid:

@@ -161,6 +161,28 @@ def test_our_own_echo_is_no_message(alpha):
     assert OutboundMessage.objects.count() == 1
 
 
+def test_what_the_owner_writes_to_themselves_is_not_kept(alpha):
+    device = make_device(make_agent())
+    device.phone, device.own_lid = "5511900000000", "777"
+    device.save()
+    own = {"IsFromMe": True, "Sender": "5511900000000:3@s.whatsapp.net"}
+
+    receive(device, message_body("a senha", ref="A1", phone="5511900000000", **own))
+    receive(device, message_body("a senha", ref="A2", phone="", lid="777", **own))
+    # As the bridge's history has it, which does not always say who wrote.
+    receive(device, message_body("a senha", ref="A3", phone="5511900000000"))
+
+    assert set(BridgeEvent.objects.values_list("outcome", "reason")) == {("ignored", "own_chat")}
+    assert not Contact.objects.exists()
+
+
+def test_news_of_whatsapp_itself_get_no_answer(alpha):
+    receive(make_device(make_agent()), message_body("Novidades!", phone="0"))
+
+    assert BridgeEvent.objects.get().reason == "from_whatsapp"
+    assert not Contact.objects.exists()
+
+
 def test_a_receipt_without_a_time_is_of_now(alpha):
     device = make_device(make_agent())
     receive(device, message_body("oi"))
