@@ -58,20 +58,28 @@ class OwnMessage:
 
 @dataclass(frozen=True)
 class Edited:
-    """A contact replaced the text of an earlier message."""
+    """Somebody replaced the text of an earlier message.
+
+    Attributes:
+        kind: what the message is whose text was replaced.
+        is_own: the owner of the paired phone did, of what was sent from the number.
+    """
 
     target_ref: str
     sender: Address
     text: str
     sent_at: datetime
+    kind: MessageKind = MessageKind.TEXT
+    is_own: bool = False
 
 
 @dataclass(frozen=True)
 class Deleted:
-    """A contact took an earlier message back for everyone."""
+    """Somebody took an earlier message back for everyone; see `Edited`."""
 
     target_ref: str
     sender: Address
+    is_own: bool = False
 
 
 @dataclass(frozen=True)

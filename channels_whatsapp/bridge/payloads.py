@@ -197,9 +197,9 @@ def _has_content(content: Json) -> bool:
 
 
 def _protocol(protocol: Json, *, info: Json, chat: str) -> ParsedEvent:
-    if info.get("IsFromMe") is True:
-        return Ignored("own_edit_or_delete")
-    is_group = info.get("IsGroup") is True
+    is_group, is_own = info.get("IsGroup") is True, info.get("IsFromMe") is True
+    if is_group and is_own:
+        return Ignored("group")
     alt = "" if is_group else text_of(info.get("SenderAlt"))
     sender = _address(chat if is_group else text_of(info.get("Sender")) or chat, alt)
     if sender is None:
@@ -211,8 +211,9 @@ def _protocol(protocol: Json, *, info: Json, chat: str) -> ParsedEvent:
         edited = contents.edited(object_of(protocol.get("editedMessage")))
         if edited is None:
             return Ignored("unknown_edit")
-        return Edited(target_ref=target, sender=sender, text=edited[1], sent_at=_time(info))
-    return Deleted(target_ref=target, sender=sender)
+        kind, text = edited
+        return Edited(target, sender, text, _time(info), kind=kind, is_own=is_own)
+    return Deleted(target_ref=target, sender=sender, is_own=is_own)
 
 
 def _receipt(data: Json, event: Json) -> ParsedEvent:

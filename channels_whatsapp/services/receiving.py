@@ -22,8 +22,8 @@ from channels_whatsapp.types import (
     Typing,
 )
 from conversations.models import OutboundMessage
-from conversations.services import contact_changes, intake, ladder
-from conversations.types import Address, NewMessage
+from conversations.services import changing, contact_changes, intake, ladder
+from conversations.types import NewMessage
 from tenants import inbox
 from tenants.context import database_now
 
@@ -78,27 +78,8 @@ def _apply(*, device: Device, event: ParsedEvent, received_at: datetime, now: da
             return _contact_message(device=device, event=event, now=now)
         case OwnMessage():
             return _own_message(device=device, event=event, now=now)
-        case (
-            Edited(sender=Address(group=str(group))) | Deleted(sender=Address(group=str(group)))
-        ) if group and device.groups == Device.Groups.IGNORE:
-            return BridgeEvent.Outcome.IGNORED, "group"
-        case Edited(target_ref=ref, sender=sender, text=text, sent_at=sent_at):
-            known = contact_changes.edit_message(
-                account_ref=device.uuid,
-                sender=sender,
-                provider_ref=ref,
-                text=text,
-                burst=device.burst,
-                now=now,
-                sent_at=sent_at,
-            )
-            return _known(known)
-        case Deleted(target_ref=ref, sender=sender):
-            return _known(
-                contact_changes.delete_message(
-                    account_ref=device.uuid, sender=sender, provider_ref=ref, now=now
-                )
-            )
+        case Edited() | Deleted():
+            return _change(device=device, event=event, now=now)
         case Receipt(refs=refs, is_read=is_read, at=at):
             status = OutboundMessage.Status.READ if is_read else OutboundMessage.Status.DELIVERED
             n_climbed = ladder.apply_receipt(
@@ -127,6 +108,41 @@ def _apply(*, device: Device, event: ParsedEvent, received_at: datetime, now: da
             return BridgeEvent.Outcome.IGNORED, reason
         case _:
             assert_never(event)
+
+
+def _change(*, device: Device, event: Edited | Deleted, now: datetime) -> _Verdict:
+    ref = event.target_ref
+    if event.sender.group and device.groups == Device.Groups.IGNORE:
+        return BridgeEvent.Outcome.IGNORED, "group"
+    match event:
+        case Edited(is_own=True):
+            known = changing.note_edited(
+                account_ref=device.uuid,
+                provider_ref=ref,
+                text=event.text,
+                kind=event.kind,
+                sent_at=event.sent_at,
+                now=now,
+            )
+        case Edited():
+            known = contact_changes.edit_message(
+                account_ref=device.uuid,
+                sender=event.sender,
+                provider_ref=ref,
+                text=event.text,
+                burst=device.burst,
+                now=now,
+                sent_at=event.sent_at,
+            )
+        case Deleted(is_own=True):
+            known = changing.note_deleted(account_ref=device.uuid, provider_ref=ref, now=now)
+        case Deleted():
+            known = contact_changes.delete_message(
+                account_ref=device.uuid, sender=event.sender, provider_ref=ref, now=now
+            )
+        case _:
+            assert_never(event)
+    return _known(known)
 
 
 def _link_change(
@@ -168,23 +184,23 @@ def _contact_message(*, device: Device, event: ContactMessage, now: datetime) ->
     )
     if not received.is_new:
         return BridgeEvent.Outcome.DUPLICATE, "message_id_known"
-    _apply_what_overtook(device=device, event=event, now=now)
+    _apply_what_overtook(device=device, ref=event.ref, sent_at=event.sent_at, now=now)
     if received.silence:
         return BridgeEvent.Outcome.SILENT, received.silence.value
     return BridgeEvent.Outcome.STORED, ""
 
 
-def _apply_what_overtook(*, device: Device, event: ContactMessage, now: datetime) -> None:
+def _apply_what_overtook(*, device: Device, ref: str, sent_at: datetime, now: datetime) -> None:
     """Edit or delete a new message as its sender asked in events that came before it did."""
     kept = BridgeEvent.objects.filter(
         device=device,
         type="Message",
         reason=UNKNOWN_MESSAGE,
-        received_at__gte=event.sent_at - CLOCKS_DIFFER_BY,
+        received_at__gte=sent_at - CLOCKS_DIFFER_BY,
     ).exclude(body=b"")
     for one in kept.order_by("received_at", "pk"):
         change = payloads.parse(payloads.read(bytes(one.body)))
-        if isinstance(change, Edited | Deleted) and change.target_ref == event.ref:
+        if isinstance(change, Edited | Deleted) and change.target_ref == ref:
             one.outcome, one.reason = _apply(
                 device=device, event=change, received_at=one.received_at, now=now
             )
@@ -211,6 +227,8 @@ def _own_message(*, device: Device, event: OwnMessage, now: datetime) -> _Verdic
         file=event.file,
         rules=device.rules,
     )
+    if reason != "own_echo":
+        _apply_what_overtook(device=device, ref=event.ref, sent_at=event.sent_at, now=now)
     return BridgeEvent.Outcome.SILENT, reason
 
 

@@ -14,10 +14,12 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from conversations.channels import ChannelAccount, sender_for
 from conversations.models import Conversation, OutboundMessage
-from conversations.services import due, identity, replying, troubles, veto
+from conversations.services import due, identity, intake, replying, troubles, veto
+from conversations.services.describing import describe
 from conversations.services.due import DueOutcome
 from conversations.services.takeover import AlreadyTaken
 from conversations.services.veto import Purpose
@@ -135,6 +137,46 @@ def undo(*, message_uuid: uuid.UUID, actor: str, now: datetime) -> str:
             return ""
         _want(message, change="delete", text="", actor=actor, now=now)
     return "deleted"
+
+
+def note_edited(
+    *,
+    account_ref: uuid.UUID,
+    provider_ref: str,
+    text: str,
+    kind: MessageKind,
+    sent_at: datetime,
+    now: datetime,
+) -> bool:
+    """Note what the owner edited on the paired phone; False where no such message was sent.
+
+    Joins the caller's transaction. Of two edits the later one counts, whichever arrives first.
+
+    Args:
+        kind: of the message; words stand in for a file that is not kept here.
+        sent_at: when it was edited, by the channel's clock.
+    """
+    message = _sent_by_number(account_ref, provider_ref).select_for_update().first()
+    if message is None:
+        return False
+    at = intake.said_at(sent_at, now)
+    if message.edited_at is None or at >= message.edited_at:
+        is_text = message.kind == MessageKind.TEXT
+        message.text = intake.cut(describe(kind=kind, text=text) if is_text else text)
+        message.edited_at = at
+        message.save(update_fields=["text", "edited_at"])
+    return True
+
+
+def note_deleted(*, account_ref: uuid.UUID, provider_ref: str, now: datetime) -> bool:
+    """Note what the owner took back on the paired phone; False where no such message was sent."""
+    return bool(_sent_by_number(account_ref, provider_ref).update(deleted_at=now))
+
+
+def _sent_by_number(account_ref: uuid.UUID, provider_ref: str) -> QuerySet[OutboundMessage]:
+    return OutboundMessage.objects.filter(
+        channel_account_ref=account_ref, provider_ref=provider_ref, deleted_at=None
+    )
 
 
 def _age(message: OutboundMessage, now: datetime) -> timedelta:

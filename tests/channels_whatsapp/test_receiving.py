@@ -22,10 +22,11 @@ from conversations.models import (
     OutboundFile,
     OutboundMessage,
 )
+from conversations.services import bursts
 from tenants import inbox, receiving
 from tenants.context import database_now
 from tenants.models import InboxEntry, Timer
-from tests.factories import make_agent, make_device, message_body, receive, work
+from tests.factories import make_agent, make_device, message_body, phone_body, receive, work
 
 SAMPLES = Path(__file__).parent.parent / "fixtures" / "bridge"
 STORED = {
@@ -159,6 +160,57 @@ def test_our_own_echo_is_no_message(alpha):
 
     assert BridgeEvent.objects.order_by("pk").last().reason == "own_echo"
     assert OutboundMessage.objects.count() == 1
+
+
+def own_change(**protocol: object) -> bytes:
+    body = json.loads(phone_body(""))
+    body["event"]["Message"] = {"protocolMessage": protocol}
+    return json.dumps(body).encode()
+
+
+def own_edit(target: str, new: dict[str, object]) -> bytes:
+    return own_change(type=14, key={"ID": target}, editedMessage=new)
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["before_it", "after_it"])
+def test_what_the_owner_changes_on_the_paired_phone_is_changed_here(alpha, beta, is_first):
+    device = make_device(make_agent())
+    with tenant_context(beta):
+        receive(make_device(make_agent()), phone_body("de outra empresa", ref="P1"))
+    bodies = [
+        phone_body("custa R$ 100", ref="P1"),
+        own_edit("P1", {"conversation": "custa R$ 1.000"}),
+        phone_body("o endereço é outro", ref="P2"),
+        own_change(key={"ID": "P2", "fromMe": True}),
+    ]
+    if is_first:
+        bodies = [bodies[1], bodies[0], bodies[3], bodies[2]]
+
+    for body in bodies:
+        receive(device, body)
+
+    edited, deleted = OutboundMessage.objects.order_by("provider_ref")
+    assert (edited.text, edited.deleted_at) == ("custa R$ 1.000", None)
+    assert edited.edited_at is not None
+    assert deleted.deleted_at is not None
+    told = bursts.latest_lines({edited.conversation_id: 1})[edited.conversation_id]
+    assert [line.text for line in told] == ["custa R$ 1.000"]
+    assert not BridgeEvent.objects.filter(reason="unknown_message").exists()
+    with tenant_context(beta):
+        assert OutboundMessage.objects.get().text == "de outra empresa"
+
+
+def test_an_edit_on_the_paired_phone_of_what_is_not_kept_stays_in_words(alpha):
+    device = make_device(make_agent())
+    body = json.loads(phone_body("", ref="P1"))
+    body["event"]["Message"] = {"imageMessage": {"mimetype": "image/png", "caption": "a sala"}}
+
+    receive(device, json.dumps(body).encode())
+    receive(
+        device, own_edit("P1", {"imageMessage": {"mimetype": "image/png", "caption": "a sede"}})
+    )
+
+    assert OutboundMessage.objects.get().text == "[imagem] a sede"
 
 
 def test_what_the_owner_writes_to_themselves_is_not_kept(alpha):
