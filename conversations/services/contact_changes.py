@@ -29,15 +29,15 @@ def edit_message(
     Args:
         sent_at: when it was edited, by the channel's clock; None where the channel does not say.
     """
-    row = _own_message(account_ref=account_ref, sender=sender, provider_ref=provider_ref)
-    if row is None:
+    found = _hold_own(account_ref=account_ref, sender=sender, provider_ref=provider_ref)
+    if found is None:
         return False
+    row, conversation = found
     if row.text == intake.cut(text):
         return True  # told again, or of something else about it
     edited_at = intake.said_at(sent_at, now)
     if row.edited_at is not None and edited_at < row.edited_at:
         return True
-    conversation = Conversation.objects.select_for_update().get(pk=row.conversation_id)
     row.text, row.edited_at = intake.cut(text), edited_at
     row.save(update_fields=["text", "edited_at"])
     _drop_draft(row, conversation, now=now)
@@ -55,10 +55,10 @@ def delete_message(
 
     A message that has not been answered yet will not be.
     """
-    row = _own_message(account_ref=account_ref, sender=sender, provider_ref=provider_ref)
-    if row is None:
+    found = _hold_own(account_ref=account_ref, sender=sender, provider_ref=provider_ref)
+    if found is None:
         return False
-    conversation = Conversation.objects.select_for_update().get(pk=row.conversation_id)
+    row, conversation = found
     row.deleted_at = now
     row.save(update_fields=["deleted_at"])
     if _drop_draft(row, conversation, now=now):
@@ -72,10 +72,13 @@ def delete_message(
     return True
 
 
-def _own_message(
+def _hold_own(
     *, account_ref: uuid.UUID, sender: Address, provider_ref: str
-) -> InboundMessage | None:
-    """Return a message that `sender` wrote: nobody changes what another contact said."""
+) -> tuple[InboundMessage, Conversation] | None:
+    """Return a message that `sender` wrote and its conversation, which is locked then.
+
+    Nobody changes what another contact said.
+    """
     row = (
         InboundMessage.objects.select_related("conversation")
         .filter(channel_account_ref=account_ref, provider_ref=provider_ref, deleted_at=None)
@@ -84,8 +87,11 @@ def _own_message(
     if row is None:
         return None
     # Under any of its addresses: one who has two phones writes from both.
-    is_own = identity.find_contact_id(sender) == row.conversation.contact_id
-    return row if is_own else None
+    if identity.find_contact_id(sender) != row.conversation.contact_id:
+        return None
+    conversation = Conversation.objects.select_for_update().get(pk=row.conversation_id)
+    row.refresh_from_db()  # who held it may just have answered the message
+    return (row, conversation) if row.deleted_at is None else None
 
 
 def _drop_draft(row: InboundMessage, conversation: Conversation, *, now: datetime) -> bool:

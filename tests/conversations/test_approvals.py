@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
-from django_tenants.utils import tenant_context
+from django.db import connection, transaction
+from django_tenants.utils import schema_context, tenant_context
 
 from agents.models import Agent
 from agents.services import publishing
-from conversations.models import Contact, Conversation, Draft, OutboundMessage, Turn
+from conversations.models import (
+    Contact,
+    Conversation,
+    Draft,
+    InboundMessage,
+    OutboundMessage,
+    Turn,
+)
 from conversations.services import approvals, contacts, identity, takeover
 from conversations.types import Address
 from tenants import timers
@@ -140,6 +149,33 @@ def test_a_draft_goes_with_its_deleted_question(alpha, bridge):
     assert bridge.sent == []
     assert (draft().status, Draft.objects.count()) == ("superseded", 1)
     assert not Conversation.objects.get().has_draft
+
+
+@pytest.mark.parametrize("change", [edit("A1", "tem estacionamento?"), revoke("A1")])
+def test_a_draft_that_is_left_while_its_question_is_changed_goes_too(
+    committed_alpha, bridge, change
+):
+    device = drafted(bridge)
+    turn = Turn.objects.get()
+    InboundMessage.objects.update(turn=None)  # as before the turn's commit
+
+    def work() -> None:
+        try:
+            with schema_context("t_alpha"):
+                receive(device, change)
+        finally:
+            connection.close()
+
+    worker = threading.Thread(target=work)
+    with transaction.atomic():
+        Conversation.objects.select_for_update().get()
+        worker.start()
+        worker.join(1)  # it has read the message and waits for the conversation now
+        assert worker.is_alive()
+        InboundMessage.objects.update(turn=turn)
+    worker.join(60)
+
+    assert draft().status == "superseded"
 
 
 def test_what_was_asked_beside_a_deleted_question_is_answered_anew(alpha, bridge):
