@@ -14,10 +14,13 @@ class InGroup:
     """Who wrote in a group, and whom it speaks to.
 
     Attributes:
+        author: as the group sees their name.
+        author_ref: as WhatsApp knows them in this group.
         mentions: user parts of the JIDs that it names, or whose message it answers.
     """
 
     author: str
+    author_ref: str = ""
     mentions: frozenset[str] = frozenset()
 
 

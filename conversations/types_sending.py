@@ -71,7 +71,8 @@ class Quote:
     """The message that a message answers.
 
     Attributes:
-        author: a group's member who wrote it; empty in a chat of two.
+        author: the member of a group who wrote it, as the channel knows them; empty in a chat of
+            two.
     """
 
     ref: str

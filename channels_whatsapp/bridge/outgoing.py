@@ -46,10 +46,9 @@ def message(content: Content, *, to: Address, ref: str) -> Order:
     """Return the call that sends a message under an id of ours."""
     body: dict[str, Any] = {"Phone": phone_of(to), "Id": ref}
     if content.quote is not None:
-        author = content.quote.author
         body["ContextInfo"] = {
             "StanzaId": content.quote.ref,
-            "Participant": author if "@" in author else jid(to),
+            "Participant": content.quote.author or jid(to),
         }
         # Without its words the quote shows empty; the short form is for texts alone.
         body["QuotedMessage"] = {"conversation": content.quote.text}

@@ -132,6 +132,8 @@ def _message(data: Json, event: Json) -> ParsedEvent:
     if sender is None or person is None:
         return Ignored("unknown_address")
     name = clean(text_of(info.get("PushName")))[:200]
+    user, _, server = text_of(info.get("Sender")).partition("@")
+    member = f"{user.partition(':')[0]}@{server}"[:100]  # on whichever of their devices
     return ContactMessage(
         ref=ref,
         sender=sender,
@@ -142,7 +144,9 @@ def _message(data: Json, event: Json) -> ParsedEvent:
         quoted_ref=found.quoted_ref,
         media=found.facts,
         file=found.file,
-        group=InGroup(name or person.phone or person.lid, found.mentions) if is_group else None,
+        group=InGroup(name or person.phone or person.lid, member, found.mentions)
+        if is_group
+        else None,
     )
 
 

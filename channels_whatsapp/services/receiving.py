@@ -161,7 +161,7 @@ def _contact_message(*, device: Device, event: ContactMessage, now: datetime) ->
     if event.group is not None:
         if refusal := reception.refusal_in_group(device=device, group=event.group):
             return BridgeEvent.Outcome.IGNORED, refusal
-        facts["author"] = event.group.author
+        facts |= {"author": event.group.author, "author_ref": event.group.author_ref}
     received = intake.receive_message(
         message=NewMessage(
             channel_kind=CHANNEL_KIND,

@@ -149,7 +149,7 @@ def _quote(message: InboundMessage | None) -> Quote | None:
     if message is None:
         return None
     text = message.text or told(message)
-    author = str(message.media.get("author") or "")
+    author = str(message.media.get("author_ref") or "")
     return Quote(message.provider_ref, text[:MAX_QUOTE], author)
 
 

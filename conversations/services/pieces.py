@@ -130,7 +130,7 @@ def _sent_file(message: OutboundMessage, kind: MessageKind) -> FileView | None:
 
 def _in_words(message: InboundMessage, facts: Mapping[str, Any]) -> str:
     """Return the message as an agent is told of it, without what stands beside the text."""
-    beside = ("forwarded", "quoted", "author")
+    beside = ("forwarded", "quoted", "author", "author_ref")
     own = {name: value for name, value in facts.items() if name not in beside}
     return describing.describe(kind=message.kind, text=message.text, facts=own)
 

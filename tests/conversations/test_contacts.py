@@ -198,6 +198,21 @@ def test_a_group_is_answered_by_policy_and_in_the_group(alpha, bridge, policy):
     assert [sent.phone for sent in bridge.sent] == ["120363041234567890"]
 
 
+def test_a_quote_in_a_group_names_who_wrote_and_not_the_group(alpha, bridge):
+    learn()
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    Device.objects.update(groups="mention", own_lid="223344556677889", quotes="always")
+    device.refresh_from_db()
+    body = json.loads(group_body(mentionedJID=["223344556677889@lid"]))
+    body["event"]["Info"] |= {"Sender": "112233445566778:9@lid", "PushName": "Tom @casa"}
+
+    receive(device, json.dumps(body).encode())
+    work()
+
+    (sent,) = [one.json() for one in bridge.received if one.path == "/chat/send/text"]
+    assert sent["ContextInfo"]["Participant"] == "112233445566778@lid"
+
+
 def test_a_number_learns_under_which_lid_groups_mention_it(alpha):
     device = make_device(make_agent())
     paired = {"ID": "5511900000000:1@s.whatsapp.net", "LID": "223344556677889:1@lid"}
