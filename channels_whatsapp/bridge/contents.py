@@ -66,7 +66,7 @@ _NOISE = frozenset(
 that could be answered."""
 
 MAX_QUOTE = 300
-"""Characters of a quoted message that are kept: enough to know which one was meant."""
+"""Characters of a quoted message or an ad that are kept: enough to know which one was meant."""
 
 MAX_CARDS = 10
 MAX_OPTIONS = 12
@@ -136,6 +136,7 @@ def read(data: Json, event: Json) -> Content:
         "forwarded": context.get("isForwarded") is True,
         "expires_s": _count(context.get("expiration")),
         "quoted": quote,
+        "ad": _ad(context),
     }
     return Content(
         kind=kind,
@@ -333,6 +334,15 @@ def _quote(context: Json) -> str:
         return ""
     _, text, _ = _body(quoted, {})
     return text[:MAX_QUOTE]
+
+
+def _ad(context: Json) -> str:
+    """Return the words of the ad from which the contact came; empty where it was none."""
+    ad = object_of(context.get("externalAdReply"))
+    if text_of(ad.get("sourceType")) != "ad" and not text_of(ad.get("ctwaClid")):
+        return ""
+    words = (clean(text_of(ad.get(name))).strip() for name in ("title", "body"))
+    return " – ".join(word for word in words if word)[:MAX_QUOTE]
 
 
 def _mentions(context: Json) -> Iterator[str]:

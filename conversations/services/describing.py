@@ -66,6 +66,8 @@ def describe(
     said = " ".join(part for part in (label, own_text) if part)
     if known.get("forwarded"):
         said = _("[forwarded] %(text)s") % {"text": said}
+    if ad := str(known.get("ad") or ""):
+        said = _('[from the ad "%(ad)s"] %(text)s') % {"ad": ad, "text": said}
     if quoted := str(known.get("quoted") or ""):
         said = _('[in reply to "%(quoted)s"] %(text)s') % {
             "quoted": quoted[:MAX_QUOTE],

@@ -130,7 +130,7 @@ def _sent_file(message: OutboundMessage, kind: MessageKind) -> FileView | None:
 
 def _in_words(message: InboundMessage, facts: Mapping[str, Any]) -> str:
     """Return the message as an agent is told of it, without what stands beside the text."""
-    beside = ("forwarded", "quoted", "author", "author_ref")
+    beside = ("forwarded", "quoted", "author", "author_ref", "ad")
     own = {name: value for name, value in facts.items() if name not in beside}
     return describing.describe(kind=message.kind, text=message.text, facts=own)
 
@@ -210,6 +210,9 @@ def _people(cards: object) -> Iterable[PersonView]:
 def _marks(facts: Mapping[str, Any]) -> Iterable[str]:
     if facts.get("forwarded"):
         yield _("forwarded")
+    if ad := str(facts.get("ad") or ""):
+        # Translators: before a message; the contact has come from this ad.
+        yield _("ad: %(ad)s") % {"ad": ad}
     if facts.get("expires_s"):
         yield _("disappearing")
     if facts.get("view_once"):

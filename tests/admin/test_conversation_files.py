@@ -170,6 +170,7 @@ def test_bubbles_show_what_was_sent(attendant: Client) -> None:
             ("contact_card", "Tom", {"people": [{"name": "Tom", "phones": ["+5511"]}]}),
             ("reaction", "👍", {"target": target.provider_ref}),
             ("text", "o segundo", {"quoted": "Temos às 10h", "forwarded": True}),
+            ("text", "quero saber mais", {"ad": "Clareamento <b>hoje</b>"}),
         ]
     ):
         InboundMessage.objects.create(
@@ -193,3 +194,4 @@ def test_bubbles_show_what_was_sent(attendant: Client) -> None:
     assert html.count("👍") == 1
     assert 'class="pz-reactions"' in html
     assert "Temos às 10h" in html
+    assert "anúncio: Clareamento &lt;b&gt;hoje&lt;/b&gt;" in html

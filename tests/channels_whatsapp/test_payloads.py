@@ -142,6 +142,20 @@ def test_a_picture_of_an_album_is_found_in_its_layers():
     assert said({"editedMessage": {"message": {"protocolMessage": edit}}}).text == "nova"
 
 
+def test_who_comes_from_an_ad_brings_its_words():
+    ad = {"title": "Clareamento", "body": "Só até\x00 sexta", "sourceType": "ad"}
+
+    def facts(**reply: object):
+        context = {"externalAdReply": reply}
+        text = {"text": "Posso ter mais informações sobre isso?", "contextInfo": context}
+        return said({"extendedTextMessage": text}).media
+
+    assert facts(**ad)["ad"] == "Clareamento – Só até sexta"
+    assert facts(title="Oferta", ctwaClid="abc")["ad"] == "Oferta"
+    # What some programs put into messages of their own is none.
+    assert "ad" not in facts(title="Feito por um robô")
+
+
 @pytest.mark.parametrize("kind", [5, 10, 12, 19])
 def test_a_copy_in_hd_is_no_second_picture(kind):
     beside = {"messageContextInfo": {"messageAssociation": {"associationType": kind}}}

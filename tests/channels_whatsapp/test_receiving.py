@@ -22,7 +22,7 @@ from conversations.models import (
     OutboundFile,
     OutboundMessage,
 )
-from conversations.services import bursts
+from conversations.services import bursts, describing
 from tenants import inbox, receiving
 from tenants.context import database_now
 from tenants.models import InboxEntry, Timer
@@ -233,6 +233,20 @@ def test_news_of_whatsapp_itself_get_no_answer(alpha):
 
     assert BridgeEvent.objects.get().reason == "from_whatsapp"
     assert not Contact.objects.exists()
+
+
+def test_an_agent_is_told_from_which_ad_a_contact_came(alpha):
+    device = make_device(make_agent())
+    body = json.loads(message_body())
+    ad = {"title": "Clareamento", "body": "", "sourceType": "ad"}
+    text = {"text": "Quero saber mais", "contextInfo": {"externalAdReply": ad}}
+    body["event"]["Message"] = {"extendedTextMessage": text}
+
+    receive(device, json.dumps(body).encode())
+
+    assert describing.told(InboundMessage.objects.get()) == (
+        '[veio do anúncio "Clareamento"] Quero saber mais'
+    )
 
 
 def test_a_receipt_without_a_time_is_of_now(alpha):
