@@ -184,9 +184,10 @@ def _signs(device: Device, *, now: datetime) -> list[Sign]:
 
 def _facts(device: Device) -> list[tuple[str, str]]:
     """Return what is known of a link, as pairs of a name and a value."""
+    is_banned = device.state == Device.State.BANNED
     known = (
         (_("Number"), f"+{device.phone}" if device.phone else ""),
-        (_("Paused until"), _shown(device.state_until)),
+        (_("Paused until"), _shown(device.state_until) if is_banned else ""),
         (_("Paired at"), _shown(device.paired_at)),
         (_("Last seen connected"), _shown(device.online_at)),
         (_("Compared with the bridge at"), _shown(device.caught_up_at)),

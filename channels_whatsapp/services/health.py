@@ -34,7 +34,9 @@ select
     count(*) filter (where m.is_unasked and m.acked_at < %(hour)s),
     count(*) filter (where m.is_unasked and m.acked_at < %(hour)s and exists (
         select from conversations_inboundmessage i
-        where i.conversation_id = m.conversation_id and i.received_at > m.acked_at
+        join conversations_conversation w on w.id = i.conversation_id
+        where w.contact_id = v.contact_id
+            and i.channel_account_ref = m.channel_account_ref and i.received_at > m.acked_at
     )),
     count(distinct c.id) filter (where c.opted_out_at > %(week)s),
     count(distinct c.id)

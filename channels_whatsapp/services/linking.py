@@ -139,10 +139,11 @@ def learn_number(device: Device, *, number: str, now: datetime) -> list[str]:
     if device.phone == number:
         return []
     device.phone, device.number_since = number, now
+    device.state_until = None  # a ban was of the number before
     routes.learn_place(
         device_ref=device.uuid, bridge_url=device.bridge_base_url, number=device.phone
     )
-    return ["phone", "number_since"]
+    return ["phone", "number_since", "state_until"]
 
 
 def _change(device: Device, verdict: states.Verdict, *, now: datetime) -> bool:
@@ -153,7 +154,7 @@ def _change(device: Device, verdict: states.Verdict, *, now: datetime) -> bool:
     fields = ["state", "state_detail"]
     if verdict.state != before:
         device.state_changed_at = now
-        fields += ["state_changed_at", *_enter(device, now=now)]
+        fields += ["state_changed_at", *_enter(device, before=before, now=now)]
     device.save(update_fields=fields)
     if verdict.state == before:
         return True
@@ -175,11 +176,13 @@ def _change(device: Device, verdict: states.Verdict, *, now: datetime) -> bool:
     return True
 
 
-def _enter(device: Device, *, now: datetime) -> list[str]:
+def _enter(device: Device, *, before: State, now: datetime) -> list[str]:
     """Set what belongs to the state that the device has just come to."""
     if device.state == State.CONNECTED:
         device.online_at, device.offline_since, device.is_told = now, None, False
-        device.state_until = None
+        # When a ban ended is known for as long as it says something about the number.
+        ended_at = device.state_until or (now if before == State.BANNED else None)
+        device.state_until = min(ended_at, now) if ended_at else None
         if device.is_pairing(now) and (device.paired_at is None or _is_before_pairing(device)):
             device.paired_at = now  # the event that says so was lost, or comes later
         device.pairing_at, device.pairing_phone, device.pairing_code = None, "", ""

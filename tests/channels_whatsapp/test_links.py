@@ -14,7 +14,7 @@ from django_tenants.utils import tenant_context
 
 from channels_whatsapp.bridge.client import BridgeStatus
 from channels_whatsapp.models import BridgeEvent, Device
-from channels_whatsapp.services import linking, states, watching
+from channels_whatsapp.services import health, linking, states, watching
 from channels_whatsapp.simulator import wire
 from channels_whatsapp.webhooks import PREFIX
 from conversations.models import Conversation, OutboundMessage
@@ -111,6 +111,26 @@ def test_a_ban_says_when_it_ends_and_a_pairing_which_number(alpha: object) -> No
     assert device.phone == "447700900001"
     assert device.state_until is not None
     assert timedelta(hours=23) < device.state_until - datetime.now(UTC) < timedelta(hours=25)
+
+
+@pytest.mark.parametrize("lasts", [timedelta(hours=24), None], ids=["with_an_end", "without"])
+def test_a_ban_that_is_over_lowers_the_health_for_a_week(alpha: object, lasts) -> None:
+    device = make_device(make_agent())
+    ban = json.loads((SAMPLES / "temporary_ban.json").read_text())
+    ban["event"]["Expire"] = None if lasts is None else lasts.total_seconds() * 1e9
+    receive(device, json.dumps(ban).encode())
+    receive(device, (SAMPLES / "connected.json").read_bytes())
+    device.refresh_from_db()
+    now = datetime.now(UTC)
+
+    assert device.state == "connected"
+    assert health.signs_of(device, now=now + timedelta(days=6)).was_banned
+    assert not health.signs_of(device, now=now + timedelta(days=8)).was_banned
+    assert not device.number_rules.is_cut_off
+
+    receive(device, (SAMPLES / "pair_success.json").read_bytes())
+    device.refresh_from_db()
+    assert not health.signs_of(device, now=now).was_banned  # another number
 
 
 ONLINE, WAITS = (True, True), (True, False)

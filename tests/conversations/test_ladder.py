@@ -11,8 +11,8 @@ from django_tenants.utils import tenant_context
 from channels_whatsapp.models import Device
 from channels_whatsapp.services import health
 from channels_whatsapp.services.health import Cause, Signs
-from conversations.models import Conversation, DeliveryDay, OutboundMessage
-from conversations.services import ladder
+from conversations.models import Conversation, DeliveryDay, InboundMessage, OutboundMessage
+from conversations.services import ladder, takeover
 from tenants.context import database_now
 from tenants.models import Timer
 from tests.conversations.test_outbox import (
@@ -29,7 +29,7 @@ from tests.conversations.test_outbox import (
     send,
     sends,
 )
-from tests.factories import make_agent, make_device
+from tests.factories import make_agent, make_device, message_body, receive
 from tests.fakes.http import ScriptedServer, json_answer
 
 
@@ -199,6 +199,24 @@ def test_the_heavier_a_sign_the_more_it_costs():
     assert shares[0] == 100
     assert shares[-2:] == [60, 60]
     assert health.judge(Signs(n_sent=100, n_failed=20))[1] == [Cause("failed", 28, 20)]
+
+
+def test_an_answer_in_a_later_conversation_counts(alpha, server):
+    conversation = open_conversation(server)
+    put(conversation, "tudo certo com o pedido?")
+    OutboundMessage.objects.update(
+        is_unasked=True, status="read", acked_at=database_now() - timedelta(hours=2)
+    )
+    InboundMessage.objects.update(received_at=database_now() - timedelta(hours=3))
+    takeover.archive(conversation_uuid=conversation.uuid, actor="ana", now=database_now())
+    Conversation.objects.update(closed_at=database_now() - timedelta(days=30))
+    device = Device.objects.get()
+
+    receive(device, message_body("tudo, obrigada!"))
+
+    assert Conversation.objects.count() == 2
+    signs = health.signs_of(device, now=database_now())
+    assert (signs.n_unasked, signs.n_answered) == (1, 1)
 
 
 def test_numbers_are_judged_from_what_was_sent(alpha, server):
