@@ -39,7 +39,7 @@ _SOURCE_KEYS = (
 """What the bridge must be given back to fetch a file."""
 
 _KEPT_FACTS = ("mimetype", "fileLength", "seconds", "PTT", "fileName", "height", "width")
-_POLLS = ("pollCreationMessage", "pollCreationMessageV2", "pollCreationMessageV3")
+_POLL = "pollCreationMessage"  # and V2, V3 and so on: each year has brought another
 _VIEW_ONCE = ("IsViewOnce", "IsViewOnceV2", "IsViewOnceV2Extension")
 _BESIDE = frozenset({"senderKeyDistributionMessage", "messageContextInfo"})
 
@@ -233,8 +233,8 @@ def _reaction(content: Json) -> _Body | None:
 
 
 def _poll(content: Json) -> _Body | None:
-    for key in _POLLS:
-        if poll := object_of(content.get(key)):
+    for key, part in content.items():
+        if key.startswith(_POLL) and (poll := object_of(part)):
             options = poll.get("options")
             named = [
                 clean(text_of(object_of(option).get("optionName")))[:100]

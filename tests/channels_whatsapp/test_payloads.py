@@ -156,6 +156,15 @@ def test_who_comes_from_an_ad_brings_its_words():
     assert "ad" not in facts(title="Feito por um robô")
 
 
+@pytest.mark.parametrize("version", ["", "V2", "V3", "V5", "V9"])
+def test_a_poll_of_any_version_is_a_poll(version):
+    poll = {"name": "Que dia?", "options": [{"optionName": "Sexta"}]}
+    found = said({f"pollCreationMessage{version}": poll})
+
+    assert (found.kind, found.text) == (MessageKind.POLL, "Que dia?")
+    assert found.media["options"] == ["Sexta"]
+
+
 @pytest.mark.parametrize("kind", [5, 10, 12, 19])
 def test_a_copy_in_hd_is_no_second_picture(kind):
     beside = {"messageContextInfo": {"messageAssociation": {"associationType": kind}}}
