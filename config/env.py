@@ -6,13 +6,10 @@ import os
 import secrets
 import shlex
 from pathlib import Path
-from typing import cast
 
 import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
-
-_env = environ.Env()
 
 
 def read_dotenv(path: Path) -> None:
@@ -31,7 +28,11 @@ def text(name: str, default: str = "") -> str:
             raise ImproperlyConfigured(
                 f"{name}_FILE={file} cannot be read: {error.strerror}"
             ) from error
-    return cast("str", _env.str(name, default=default)).strip()
+        except UnicodeDecodeError as error:
+            raise ImproperlyConfigured(f"{name}_FILE={file} is not UTF-8 text") from error
+    # As it stands: `environ` would take a value that begins with $ for another variable's name,
+    # and a password that does for nothing at all.
+    return os.environ.get(name, default).strip()
 
 
 def is_set(name: str) -> bool:
