@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shlex
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from cryptography.fernet import Fernet
@@ -52,8 +56,8 @@ def flag(name: str, *, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name} must be true or false, such as {name}=true")
 
 
-def number(name: str, *, default: int, minimum: int = 0) -> int:
-    """Return the variable as a whole number, at least `minimum`."""
+def number(name: str, *, default: int, minimum: int = 0, maximum: int | None = None) -> int:
+    """Return the variable as a whole number within its bounds."""
     value = text(name)
     if not value:
         return default
@@ -65,7 +69,117 @@ def number(name: str, *, default: int, minimum: int = 0) -> int:
         raise ImproperlyConfigured(
             f"{name} must be a whole number, {minimum} or more, such as {name}={default}"
         )
+    if maximum is not None and parsed > maximum:
+        raise ImproperlyConfigured(f"{name} must be {maximum} or less, such as {name}={default}")
     return parsed
+
+
+MOST_DAYS = 36_500
+"""The longest time that anything is kept, in days: later than the year 9999 no clock goes."""
+
+
+def days(name: str, *, default: int) -> int:
+    """Return the variable as days that something is kept."""
+    return number(name, default=default, minimum=1, maximum=MOST_DAYS)
+
+
+def choice(name: str, *, of: tuple[str, ...]) -> str:
+    """Return the variable, one of the words of `of`; the first is the default."""
+    value = text(name).lower() or of[0]
+    if value not in of:
+        raise ImproperlyConfigured(f"{name} must be {' or '.join(of)}, such as {name}={of[0]}")
+    return value
+
+
+def url(
+    name: str,
+    default: str = "",
+    *,
+    schemes: tuple[str, ...] = ("http", "https"),
+    example: str = "https://prosa.example",
+) -> str:
+    """Return the variable, an address, without a slash at its end; `default` where it is empty.
+
+    What is wrong with it is told without its value, which may hold a password.
+    """
+    value = (text(name) or default).rstrip("/")
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        is_good = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise ImproperlyConfigured(f"{name} is no address, such as {name}={example}")
+    return value
+
+
+def database(address: str) -> dict[str, Any]:
+    """Return Django's settings for the database that `DATABASE_URL` names, told without it too."""
+    try:
+        settings: dict[str, Any] = environ.Env.db_url_config(address)
+    except ValueError:
+        settings = {}
+    if not settings or not re.match("postgres(ql)?://", address):
+        raise ImproperlyConfigured(
+            "DATABASE_URL is no address, such as"
+            " DATABASE_URL=postgresql://user:password@host:5432/database"
+        )
+    return settings
+
+
+def email(name: str) -> dict[str, Any]:
+    """Return Django's settings for the mail server that the variable names; empty mails nothing."""
+    try:
+        settings: dict[str, Any] = environ.Env.email_url_config(text(name) or "dummymail://")
+    except (ImproperlyConfigured, ValueError) as error:
+        raise ImproperlyConfigured(
+            f"{name} is no mail server, such as {name}=smtp+tls://user:password@host:587"
+        ) from error
+    return settings
+
+
+def hosts(name: str, default: str) -> list[str]:
+    """Return the comma-separated variable as host names: no scheme, port or path."""
+    found = words(name, default)
+    for host in found:
+        if not re.fullmatch(r"\*|\.?[\w-]+(\.[\w-]+)*|\[[0-9A-Fa-f:.]+\]", host):
+            raise ImproperlyConfigured(
+                f"{name}: {host!r} is no host name, such as {name}=prosa.example,.prosa.example"
+            )
+    return found
+
+
+def networks(name: str) -> list[str]:
+    """Return the comma-separated variable as hosts or CIDRs, each perhaps with a port."""
+    found = words(name)
+    for entry in found:
+        try:
+            # A bare IPv6 address ends like a port, and needs no look: it holds no slash.
+            if "/" in entry:
+                ip_network(re.sub(r":\d+$", "", entry).strip("[]"), strict=False)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name}: {entry!r} is no host or CIDR, such as {name}=10.0.0.0/8,bridge:8080"
+            ) from error
+    return found
+
+
+def keys(name: str, *, example: str, generate_in: Path | None) -> list[str]:
+    """Return the comma-separated secret as keys that encrypt; see `secret`."""
+    given = secret(name, example=example, generate_in=generate_in)
+    found = [key.strip() for key in given.split(",") if key.strip()]
+    for position, key in enumerate(found, start=1):
+        try:
+            Fernet(key)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name}: number {position} is no key. Make one with: {example}"
+            ) from error
+    if not found:
+        raise ImproperlyConfigured(f"{name} has no key. Make one with: {example}")
+    return found
 
 
 def words(name: str, default: str = "") -> list[str]:

@@ -6,7 +6,6 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import environ
 from django.utils.translation import gettext_lazy as _
 
 from config import embedded, env
@@ -19,7 +18,7 @@ env.read_dotenv(BASE_DIR / ".env")
 
 DATA_DIR = Path(env.text("DATA_DIR") or BASE_DIR / ".data").resolve()
 DATABASE_URL = env.text("DATABASE_URL")
-REDIS_URL = env.text("REDIS_URL")
+REDIS_URL = env.url("REDIS_URL", schemes=("redis", "rediss"), example="redis://host:6379/0")
 EMBEDDED, EMBEDDED_BROKER = not DATABASE_URL, not REDIS_URL
 _progress = partial(print, file=sys.stderr) if env.flag("SHOW_PROGRESS", default=False) else None
 if not DATABASE_URL:
@@ -33,21 +32,21 @@ SECRET_KEY = env.secret(
     example='python -c "import secrets; print(secrets.token_urlsafe(48))"',
     generate_in=_secrets_dir,
 )
-FIELD_ENCRYPTION_KEYS = env.secret(
+FIELD_ENCRYPTION_KEYS = env.keys(
     "FIELD_ENCRYPTION_KEYS",
     example="python -c 'from cryptography.fernet import Fernet as F;"
     " print(F.generate_key().decode())'",
     generate_in=_secrets_dir,
-).split(",")
+)
 
 DEBUG = env.flag("DEBUG", default=False)
-PUBLIC_BASE_URL = env.text("PUBLIC_BASE_URL", "http://127.0.0.1:8000").rstrip("/")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ".localhost,localhost,127.0.0.1,[::1]")
+PUBLIC_BASE_URL = env.url("PUBLIC_BASE_URL", "http://127.0.0.1:8000")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ".localhost,localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL] if PUBLIC_BASE_URL.startswith("https://") else []
-EGRESS_ALLOWED_PRIVATE = env.words("EGRESS_ALLOWED_PRIVATE")
+EGRESS_ALLOWED_PRIVATE = env.networks("EGRESS_ALLOWED_PRIVATE")
 # One list opens both until somebody tells them apart, as the compose file does with an empty one.
 EGRESS_ALLOWED_TENANTS = (
-    env.words("EGRESS_ALLOWED_TENANTS")
+    env.networks("EGRESS_ALLOWED_TENANTS")
     if env.is_set("EGRESS_ALLOWED_TENANTS")
     else EGRESS_ALLOWED_PRIVATE
 )
@@ -55,8 +54,8 @@ EGRESS_ALLOWED_TENANTS = (
 MCP_STDIO_COMMANDS = env.commands("MCP_STDIO_COMMANDS")
 # Lets this installation create users on its bridges; empty where that is done by hand.
 BRIDGE_ADMIN_TOKEN = env.text("BRIDGE_ADMIN_TOKEN")
-SIMULATOR_URL = env.text("SIMULATOR_URL").rstrip("/")
-BRIDGE_URL = env.text("BRIDGE_URL", SIMULATOR_URL).rstrip("/")
+SIMULATOR_URL = env.url("SIMULATOR_URL", example="http://127.0.0.1:8090")
+BRIDGE_URL = env.url("BRIDGE_URL", SIMULATOR_URL, example="http://wuzapi:8080")
 HTTPS_ONLY = PUBLIC_BASE_URL.startswith("https://")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS_ONLY else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
@@ -144,7 +143,7 @@ TEMPLATES = [
 DATABASE_POOL_SIZE = env.number("DATABASE_POOL_SIZE", default=7, minimum=1)
 DATABASES = {
     "default": {
-        **environ.Env.db_url_config(DATABASE_URL),
+        **env.database(DATABASE_URL),
         "ENGINE": "tenants.postgresql",
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
@@ -310,8 +309,8 @@ TENANT_SWEEPS = {
     "integrations.tasks.mail_notices": 60,
     "integrations.tasks.clear_old_events": 24 * 3600,
 }
-SEARCH_RETENTION_DAYS = env.number("SEARCH_RETENTION_DAYS", default=180, minimum=1)
-EVENT_RETENTION_DAYS = env.number("EVENT_RETENTION_DAYS", default=30, minimum=1)
+SEARCH_RETENTION_DAYS = env.days("SEARCH_RETENTION_DAYS", default=180)
+EVENT_RETENTION_DAYS = env.days("EVENT_RETENTION_DAYS", default=30)
 # Knows the names of what calls of models are made for; see `integrations/services/subjects.py`.
 SPENDING_SUBJECTS = "config.subjects"
 # Has real leads by which the body for another system is tried.
@@ -339,8 +338,7 @@ CHANNELS = {
 }
 
 # What owners are told goes out by this; without it nothing is mailed, and the panel tells it.
-EMAIL_URL = env.text("EMAIL_URL") or "dummymail://"
-vars().update(environ.Env.email_url_config(EMAIL_URL))
+vars().update(env.email("EMAIL_URL"))
 EMAIL_TIMEOUT = 15
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "prosa@localhost")
 
@@ -400,7 +398,7 @@ WEB_CHAT_PER_MINUTE = {
 }
 
 FAILPOINT = env.text("FAILPOINT")
-LOG_FORMAT = env.text("LOG_FORMAT", "text")
+LOG_FORMAT = env.choice("LOG_FORMAT", of=("text", "json"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -23,7 +23,7 @@ APPS = (
     "channels_web",
 )
 READS_VARIABLE = re.compile(
-    r'\benv\.(?:text|flag|number|words|secret)\(\s*"([A-Z][A-Z0-9_]*)"'
+    r'\benv\.(?:[a-z]+)\(\s*"([A-Z][A-Z0-9_]*)"'
     r'|os\.environ(?:\.get\(|\[|\.setdefault\()\s*"([A-Z][A-Z0-9_]*)"'
 )
 SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN|_KEY|KEYS$")
