@@ -141,12 +141,14 @@ TEMPLATES = [
 ]
 
 DATABASE_POOL_SIZE = env.number("DATABASE_POOL_SIZE", default=7, minimum=1)
+_database = env.database(DATABASE_URL)
 DATABASES = {
     "default": {
-        **env.database(DATABASE_URL),
+        **_database,
         "ENGINE": "tenants.postgresql",
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
+            **_database.get("OPTIONS", {}),  # such as ?sslmode=verify-full
             # A backend's memory grows with each schema that it touches: connections are recycled.
             "pool": {
                 "min_size": 0,

@@ -20,7 +20,7 @@ SHOWN = (
 )
 
 
-def start(**variables: str) -> subprocess.CompletedProcess[str]:
+def start(shown: str = SHOWN, **variables: str) -> subprocess.CompletedProcess[str]:
     """Read the settings in a process of its own, which reaches no server."""
     given = {
         "DATABASE_URL": "postgresql://u:pa55@127.0.0.1:1/prosa",
@@ -30,7 +30,7 @@ def start(**variables: str) -> subprocess.CompletedProcess[str]:
         **variables,
     }
     return subprocess.run(
-        [sys.executable, "-c", SHOWN],
+        [sys.executable, "-c", shown],
         env={**os.environ, **given},
         capture_output=True,
         text=True,
@@ -116,3 +116,13 @@ def test_what_is_right_is_taken() -> None:
 
     assert result.returncode == 0, result.stderr
     assert result.stdout.split() == ["http://127.0.0.1:8000", "http://wuzapi:8080", "2", "json"]
+
+
+def test_what_the_databases_address_asks_of_the_connection_is_kept() -> None:
+    shown = "from config.settings import base; print(base.DATABASES['default']['OPTIONS'])"
+    url = "postgresql://u:pa55@db/prosa?sslmode=verify-full&options=-c%20jit%3Don"
+
+    options = start(shown, DATABASE_URL=url).stdout
+
+    assert "'sslmode': 'verify-full'" in options
+    assert "plan_cache_mode=force_generic_plan -c jit=off" in options
