@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django_tenants.utils import schema_context
 from psycopg import sql
@@ -255,12 +255,18 @@ def _set_domains(*, tenant: Tenant, domains: Sequence[str]) -> bool:
     taken = Domain.objects.filter(domain__in=domains).exclude(tenant=tenant).first()
     if taken is not None:
         raise DomainTaken(f'"{taken.domain}" is already used by another tenant')
-    before = set(Domain.objects.filter(tenant=tenant).values_list("domain", flat=True))
-    if before == set(domains):
+    held = Domain.objects.filter(tenant=tenant).order_by("-is_primary", "domain")
+    before = list(held.values_list("domain", flat=True))
+    if set(before) == set(domains) and before[:1] == list(domains[:1]):
         return False
     Domain.objects.filter(tenant=tenant).exclude(domain__in=domains).delete()
     for position, domain in enumerate(domains):
-        Domain.objects.update_or_create(
-            domain=domain, defaults={"tenant": tenant, "is_primary": position == 0}
-        )
+        try:
+            with transaction.atomic():
+                # By its tenant too: a name that another has taken since must not change hands.
+                Domain.objects.update_or_create(
+                    domain=domain, tenant=tenant, defaults={"is_primary": position == 0}
+                )
+        except IntegrityError as error:
+            raise DomainTaken(f'"{domain}" is already used by another tenant') from error
     return True

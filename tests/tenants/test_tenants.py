@@ -13,7 +13,7 @@ from django_tenants.utils import schema_context, tenant_context
 from tenants import checks, crypto
 from tenants.audit.models import AuditEntry
 from tenants.audit.record import record
-from tenants.models import Tenant
+from tenants.models import Domain, Tenant
 from tenants.services import routes, staff, tenants
 
 STRUCTURE = """
@@ -180,3 +180,15 @@ def test_schemas_are_left_as_they_were_found(alpha):
     with schema_context("t_beta"):
         pass
     assert connection.schema_name == "t_alpha"
+
+
+def test_another_main_domain_is_a_change(beta: Tenant) -> None:
+    connection.set_schema_to_public()
+    tenants.update_tenant(tenant=beta, domains=["beta.localhost", "beta.example"])
+
+    changed = tenants.update_tenant(tenant=beta, domains=["beta.example", "beta.localhost"])
+
+    assert changed == ["domains"]
+    main = Domain.objects.filter(tenant=beta, is_primary=True)
+    assert list(main.values_list("domain", flat=True)) == ["beta.example"]
+    assert tenants.update_tenant(tenant=beta, domains=["beta.example", "beta.localhost"]) == []
