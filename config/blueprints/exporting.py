@@ -52,6 +52,8 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     style = "|" if "\n" in value else None
+    if "\x85" in value:  # YAML reads the old sign for a new line as one, unless it is written out
+        style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
@@ -224,12 +226,14 @@ def _document(path: str, first: date | None, last: date | None) -> str | dict[st
 
 
 def _agents() -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """Return the chat section that most agents share, and the agents."""
+    """Return the chat section that most agents share, where all have one, and the agents."""
     agents = list(Agent.objects.select_related("chat_credential").order_by("pk"))
     names = {str(one.uuid): one.name for one in Credential.objects.all()}
     chats = {agent.pk: _chat(agent, names) for agent in agents if agent.kind != Agent.Kind.HUMAN}
     tally = Counter(as_yaml(chat) for chat in chats.values() if chat)
-    shared = yaml.safe_load(tally.most_common(1)[0][0]) if tally else None
+    # What one agent leaves to the business (`purposes.chat`) a shared section would take from it.
+    is_shared = tally and all(chats.values())
+    shared = yaml.safe_load(tally.most_common(1)[0][0]) if is_shared else None
     return shared, [_agent(agent, chats.get(agent.pk), shared, names) for agent in agents]
 
 

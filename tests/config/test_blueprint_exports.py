@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from agents.models import Agent, AgentVersion
-from config.blueprints import loading
+from config.blueprints import exporting, loading
 from knowledge.models import Document
 from knowledge.services import bin as paper_bin
 from knowledge.services import documents, faqs
@@ -158,4 +158,56 @@ def test_export_of_an_unknown_tenant_says_which_there_are(folder: Path) -> None:
         command("export_blueprint", "nobody")
 
 
-# The command
+@pytest.mark.usefixtures("public")
+def test_an_agent_that_leaves_its_model_to_the_business_does_so_after_an_export(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = apply(folder).tenant
+    with tenant_context(tenant):
+        Agent.objects.filter(name="Secretária").update(chat_credential=None, chat_model="")
+    copy = tmp_path / "copy"
+    command("export_blueprint", "gamma", "--directory", str(copy))
+    exported = (copy / "blueprint.yaml").read_text(encoding="utf-8")
+    for name in {line.split(": ")[1] for line in exported.splitlines() if "_env: " in line}:
+        monkeypatch.setenv(name, f"value-of-{name}-that-is-long-enough-to-sign")
+
+    apply(copy)
+
+    with tenant_context(tenant):
+        models = dict(Agent.objects.values_list("name", "chat_credential__name"))
+    assert models["Secretária"] is None
+    assert (models["Recepção"], models["Orçamentos"]) == ("principal", "offline")
+
+
+def test_what_people_write_comes_back_from_yaml_sign_by_sign() -> None:
+    texts = [
+        *(
+            "no",
+            "on",
+            "null",
+            "~",
+            "12:30",
+            "2026-01-31",
+            "1_000",
+            "0x1f",
+            "<<",
+            "=",
+            "- a",
+            "a: b",
+        ),
+        *("d'água", 'o "melhor"', "Ação 😀", " a ", "a\nb", "a \n\n b\n", "\tb", "a\r\nb"),
+        # Windows' three dots, read as Latin-1: YAML takes them for the end of a line.
+        *("espere\x85", "espere\x85\nsim", "a\u2028b"),
+    ]
+
+    for text in texts:
+        assert loading.read(exporting.as_yaml({text: [text]})) == {text: [text]}
+
+
+@pytest.mark.usefixtures("public")
+def test_a_folder_that_cannot_be_written_is_told_by_its_path(folder: Path, tmp_path: Path) -> None:
+    apply(folder)
+    (tmp_path / "taken").write_text("a file", encoding="utf-8")
+
+    with pytest.raises(CommandError, match=r"taken cannot be written: File exists"):
+        command("export_blueprint", "gamma", "--directory", str(tmp_path / "taken"))

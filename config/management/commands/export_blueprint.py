@@ -32,7 +32,7 @@ class Command(QuickCommand):
         """Print, or write, the blueprint.
 
         Raises:
-            CommandError: no such tenant, or it is not ready.
+            CommandError: no such tenant, it is not ready, or the folder cannot be written.
         """
         tenant = Tenant.objects.ready().filter(slug=options["slug"]).first()
         if tenant is None:
@@ -45,7 +45,11 @@ class Command(QuickCommand):
         if directory is None:
             self.stdout.write(text, ending="")
             return
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "blueprint.yaml").write_text(text, encoding="utf-8")
-        n_written = exporting.write_documents(tenant, folder=directory)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / "blueprint.yaml").write_text(text, encoding="utf-8")
+            n_written = exporting.write_documents(tenant, folder=directory)
+        except OSError as error:
+            where = error.filename or directory
+            raise CommandError(f"{where} cannot be written: {error.strerror}") from error
         self.stdout.write(f"{directory / 'blueprint.yaml'} and {n_written} documents written")
