@@ -75,7 +75,7 @@ prepare: setup ## Bring the database to the state that this code expects
 	@$(BIN)/python manage.py prepare
 
 web: setup ## Only the web process, on port 8000
-	@$(BIN)/uvicorn config.asgi:application --port 8000 $(ARGS)
+	@$(BIN)/uvicorn config.asgi:application --port 8000 --no-access-log $(ARGS)
 
 worker: setup ## Only a worker for what waits: turns, sends, receiving
 	@$(BIN)/celery -A config.celery worker --pool threads --concurrency 260 --queues inbound,turns,outbound,webhooks,default $(ARGS)

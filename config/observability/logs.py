@@ -18,9 +18,14 @@ _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _IN_META = "prosa.request_id"
 # PostgreSQL adds to its errors what the row held: phone numbers, names, texts.
 _ROW = re.compile(
-    r"\n(?:DETAIL|CONTEXT|QUERY):.*?(?=\n\n(?:The above exception|During handling)|\Z)", re.DOTALL
+    r"\n(?:LINE \d+|DETAIL|CONTEXT|QUERY):"
+    r".*?(?=\n\n(?:The above exception|During handling)|\Z)",
+    re.DOTALL,
 )
-_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "context"}
+# And into what it says of a value that is none of its type.
+_VALUE = re.compile(r'(invalid input syntax for [^:\n]+: |: value )"[^"\n]*"')
+# Django's own, which it shows with what was searched for, is in the message with its path alone.
+_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "context", "request"}
 
 
 class ContextFilter(logging.Filter):
@@ -45,7 +50,7 @@ class ContextFilter(logging.Filter):
 
 def without_rows(text: str) -> str:
     """Return a traceback without what the database says of a row's values."""
-    return _ROW.sub(" (row left out)", text)
+    return _VALUE.sub(r"\1(left out)", _ROW.sub(" (row left out)", text))
 
 
 class JsonFormatter(BaseJsonFormatter):
