@@ -100,6 +100,11 @@ class TenantAdmin(PanelAdmin):
             return
         stored = Tenant.objects.get(pk=obj.pk)
         changes = {name: data[name] for name in ("name", "timezone", "language", "status")}
+        if stored.status == Tenant.Status.CREATING:  # left so by a crash
+            stored = tenants.create_tenant(
+                slug=stored.slug, name=data["name"], domains=data["domains"], actor=actor(request)
+            )
+            changes["status"] = stored.status
         changed = tenants.update_tenant(
             tenant=stored, actor=actor(request), domains=data["domains"], **changes
         )

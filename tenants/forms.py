@@ -56,6 +56,13 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
         zones = sorted(available_timezones(), key=lambda zone: (zone != "America/Sao_Paulo", zone))
         self.fields["timezone"].choices = [(zone, zone) for zone in zones]  # type: ignore[attr-defined]
         self.fields["language"].choices = settings.LANGUAGES  # type: ignore[attr-defined]
+        # Only making one ends `creating`: a schema that is missing is not there by being chosen.
+        is_half_made = self.instance.status == Tenant.Status.CREATING
+        offered = {one for one in Tenant.Status if (one == Tenant.Status.CREATING) == is_half_made}
+        if "status" in self.fields:
+            self.fields["status"].choices = [  # type: ignore[attr-defined]
+                one for one in Tenant.Status.choices if one[0] in offered
+            ]
         if self.instance.pk:
             names = Domain.objects.filter(tenant=self.instance).order_by("-is_primary", "domain")
             self.fields["domains"].initial = "\n".join(names.values_list("domain", flat=True))

@@ -89,7 +89,12 @@ class Command(QuickCommand):
                 )
         half_made = Tenant.objects.filter(status=Tenant.Status.CREATING)
         for name in half_made.values_list("slug", flat=True):
-            problems.append((f"tenant {name} is not ready", "create it again to complete it"))
+            problems.append(
+                (
+                    f"tenant {name} is not ready",
+                    "save its page in the platform's admin, or apply its blueprint again",
+                )
+            )
         return problems
 
     def _queues(self) -> list[Problem]:
