@@ -290,7 +290,7 @@ class _Answer:
             text=text,
             finish_reason=reason,
             usage=_usage(self.usage),
-            model=self.model,
+            model=wire.name_of(self.model),
             provider=provider,
             latency_ms=round((time.monotonic() - began) * 1000),
             tool_calls=calls,

@@ -25,6 +25,9 @@ back in this place, and the reason is stored."""
 MAX_COUNT = 2**31 - 1
 """The most tokens that one call may have taken, and the most that a row of the ledger holds."""
 
+MAX_NAME = 120
+"""Characters of a model's name, as the ledger holds it."""
+
 MAX_SECONDS = 86_400.0
 """The longest sound that one call may have heard; the largest file that is sent has less."""
 
@@ -54,6 +57,14 @@ def _at(value: object, names: Iterable[str]) -> object:
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value
+
+
+def name_of(model: str) -> str:
+    """Return the name under which a provider says that it answered, fit to be kept.
+
+    It is whatever the server wrote, and an answer that was paid for must not be lost to it.
+    """
+    return "".join(sign for sign in model if sign.isprintable())[:MAX_NAME]
 
 
 def from_status(

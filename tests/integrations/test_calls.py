@@ -13,13 +13,20 @@ from django_tenants.utils import tenant_context
 
 from integrations.llm.errors import BudgetExhausted, NoProviderAnswered
 from integrations.llm.types import ChatConfig, ChatMessage, ChatRequest, ChatResult
-from integrations.models import Breaker, Budget, ModelCall, Notice, Reservation, Spend
+from integrations.models import (
+    Breaker,
+    Budget,
+    ModelCall,
+    Notice,
+    Reservation,
+    Spend,
+)
 from integrations.prices.models import ModelPrice
 from integrations.services import breakers, budget_use, calls
 from integrations.services.calls import Caller
 from tenants.models import Tenant
 from tests.fakes.anthropic import FakeAnthropic
-from tests.fakes.http import json_answer
+from tests.fakes.http import Answer, json_answer
 from tests.fakes.llm import FakeLLM, Mode, count
 
 PROMPT = (ChatMessage("system", "You answer."), ChatMessage("user", "quanto é a limpeza?"))
@@ -119,6 +126,24 @@ def test_without_a_price_the_cost_is_not_measured(alpha: Tenant, llm: FakeLLM) -
 
     row = ModelCall.objects.get()
     assert (row.cost_kind, row.cost_usd, row.output_tokens) == ("unknown", None, 1)
+
+
+def answered_as(model: str) -> Answer:
+    """Return a server's answer that counts a million tokens of output and gives its own name."""
+    message = {"role": "assistant", "content": "Sim."}
+    usage = {"prompt_tokens": 0, "completion_tokens": 1_000_000}
+    return json_answer({"model": model, "choices": [{"message": message}], "usage": usage})
+
+
+def test_an_answer_stands_whatever_name_the_server_gives_itself(
+    alpha: Tenant, llm: FakeLLM
+) -> None:
+    llm.script(answered_as("a\0b\n" + "c" * 200))
+
+    result = ask(config(llm))
+
+    assert (result.text, result.model) == ("Sim.", "ab" + "c" * 118)
+    assert ModelCall.objects.get().model == result.model
 
 
 def test_a_count_that_can_be_none_is_estimated_and_the_answer_stands(
