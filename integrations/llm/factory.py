@@ -235,9 +235,12 @@ class _Run:
                 return
 
     def request_for(self, config: ChatConfig, timeout_s: float) -> ChatRequest:
-        """Return the request for one try; a model named in it belongs to the first choice only."""
-        model = (self.request.model if config is self.first else "") or config.model
-        return replace(self.request, model=model, timeout_s=timeout_s)
+        """Return the request for one try."""
+        return replace(self.request, model=self._model(config), timeout_s=timeout_s)
+
+    def _model(self, config: ChatConfig) -> str:
+        """Return whom to ask for; a model named in the request belongs to the first choice only."""
+        return (self.request.model if config is self.first else "") or config.model
 
     def _pause(self) -> bool:
         """Wait before the next round; False when none can help in the time left."""
@@ -282,8 +285,13 @@ class _Run:
                 self.retry_after_s = asked
 
     def marked(self, result: ChatResult, config: ChatConfig) -> ChatResult:
-        """Return an answer with what failed before it, and whose key it took."""
-        return replace(result, tries=tuple(self.tries), credential=config.credential)
+        """Return an answer with what failed before it, and whose key and which model it took."""
+        return replace(
+            result,
+            tries=tuple(self.tries),
+            credential=config.credential,
+            asked_model=self._model(config),
+        )
 
     def exhausted(self) -> NoProviderAnswered:
         """Return the error to raise."""

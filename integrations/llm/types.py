@@ -210,6 +210,7 @@ class ChatResult:
         degraded: why another than the chosen model answered, such as ``"budget"``; mostly empty.
         saved: it was given before, and nobody was asked now.
         credential: the uuid of the row of the key that answered; empty where there is none.
+        asked_model: as it was asked for; gateways answer under another name in `model`.
     """
 
     text: str
@@ -224,6 +225,7 @@ class ChatResult:
     degraded: str = ""
     saved: bool = False
     credential: str = ""
+    asked_model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,7 @@ def chat(config: ChatConfig, request: ChatRequest, *, caller: Caller) -> ChatRes
             hop=len(tries),
             degraded="budget" if chosen is not config else "",
             credential=result.credential,
+            asked_model=result.asked_model,
         )
         cost = ledger.record_answer(answered, purpose=request.purpose, caller=caller, now=now)
     except NoProviderAnswered as error:
@@ -237,6 +238,7 @@ def transcribe(config: ChatConfig, sound: Sound, *, language: str, caller: Calle
                 seconds=heard.seconds,
                 degraded="budget" if chosen is not config else "",
                 credential=one.credential,
+                asked_model=one.model,
             )
             cost = ledger.record_answer(
                 answered, purpose=Purpose.TRANSCRIBE, caller=caller, now=now

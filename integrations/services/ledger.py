@@ -65,6 +65,7 @@ class Answered:
         seconds: of sound; None where it was not a matter of sound, or nobody knows.
         degraded: why another than the chosen model answered; mostly empty.
         credential: the uuid of the key's row; empty where there is none.
+        asked_model: whose price counts where nobody knows that of `model`.
     """
 
     provider: str
@@ -77,12 +78,15 @@ class Answered:
     seconds: float | None = None
     degraded: str = ""
     credential: str = ""
+    asked_model: str = ""
 
 
 def record_answer(answered: Answered, *, purpose: Purpose, caller: Caller, now: datetime) -> Cost:
     """Write down an answer with its price and the day's rate; return what it cost."""
     on = caller.day(now)
-    price = prices.price_of(provider=answered.provider, model=answered.model, on=on)
+    price = prices.price_of_answer(
+        provider=answered.provider, model=answered.model, asked=answered.asked_model, on=on
+    )
     cost = prices.cost_of(usage=answered.usage, price=price, seconds=answered.seconds)
     if cost.usd is None and price is not None and answered.n_input_characters:
         n_output = int(answered.n_output_characters / prices.CHARACTERS_PER_TOKEN) + 1

@@ -123,6 +123,20 @@ def price_of(*, provider: str, model: str, on: date) -> Price | None:
     return None if row is None else Price(*row)
 
 
+def price_of_answer(*, provider: str, model: str, asked: str, on: date) -> Price | None:
+    """Return what an answer is priced at; None where nobody knows.
+
+    Args:
+        model: as the provider names what answered, such as the version of an alias.
+        asked: as it was asked for: where a gateway answers under a name of its own, the price that
+            somebody wrote for the one that they chose is meant.
+    """
+    price = price_of(provider=provider, model=model, on=on)
+    if price is None and asked != model:
+        price = price_of(provider=provider, model=asked, on=on)
+    return price
+
+
 def rate_on(on: date) -> Decimal | None:
     """Return how many reais a dollar is worth on a day; None where no rate was ever given."""
     row = _remembered(_RATE, on=on)

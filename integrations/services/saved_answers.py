@@ -103,7 +103,12 @@ def find(key: str, *, caller: Caller, now: datetime) -> ChatResult | None:
 
 def keep(key: str, result: ChatResult, *, caller: Caller, now: datetime) -> None:
     """Keep an answer; of two workers that do the last one's stays, both are good."""
-    price = prices.price_of(provider=result.provider, model=result.model, on=caller.day(now))
+    price = prices.price_of_answer(
+        provider=result.provider,
+        model=result.model,
+        asked=result.asked_model,
+        on=caller.day(now),
+    )
     row = SavedAnswer(
         key=key,
         text=result.text,

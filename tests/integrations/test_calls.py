@@ -19,10 +19,11 @@ from integrations.models import (
     ModelCall,
     Notice,
     Reservation,
+    SavedAnswer,
     Spend,
 )
 from integrations.prices.models import ModelPrice
-from integrations.services import breakers, budget_use, calls
+from integrations.services import breakers, budget_use, calls, saved_answers
 from integrations.services.calls import Caller
 from tenants.models import Tenant
 from tests.fakes.anthropic import FakeAnthropic
@@ -133,6 +134,32 @@ def answered_as(model: str) -> Answer:
     message = {"role": "assistant", "content": "Sim."}
     usage = {"prompt_tokens": 0, "completion_tokens": 1_000_000}
     return json_answer({"model": model, "choices": [{"message": message}], "usage": usage})
+
+
+def test_a_gateways_own_name_of_a_model_costs_what_was_written_for_the_one_asked_for(
+    alpha: Tenant, llm: FakeLLM
+) -> None:
+    priced("nosso-modelo", usd="3")
+    llm.script(answered_as("meta-llama/Llama-3.3-70B"))
+
+    result = ask(config(llm, "nosso-modelo"))
+    saved_answers.keep("k" * 64, result, caller=caller(), now=timezone.now())
+
+    row = ModelCall.objects.get()
+    assert (row.model, row.cost_kind) == ("meta-llama/Llama-3.3-70B", "exact")
+    assert row.cost_usd == SavedAnswer.objects.get().usd == 3
+
+
+def test_the_price_of_what_answered_comes_before_that_of_what_was_asked_for(
+    alpha: Tenant, llm: FakeLLM
+) -> None:
+    priced("mais-novo", usd="3")
+    priced("mais-novo-grande", usd="5")
+    llm.script(answered_as("mais-novo-grande"))
+
+    ask(config(llm, "mais-novo"))
+
+    assert ModelCall.objects.get().cost_usd == 5
 
 
 def test_an_answer_stands_whatever_name_the_server_gives_itself(
