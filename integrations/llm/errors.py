@@ -27,6 +27,14 @@ class EmptyAnswer(Temporary):
         self.usage = usage
 
 
+class BrokenOff(Temporary):
+    """The provider gave up in the middle of its answer; what it said so far is half a sentence."""
+
+    def __init__(self, usage: Usage) -> None:
+        super().__init__("the provider gave up in the middle of its answer")
+        self.usage = usage
+
+
 class LimitUsedUp(Permanent):
     """The limit of tokens was used up before the first word, mostly by thinking.
 
@@ -45,7 +53,9 @@ def empty(reason: FinishReason, usage: Usage) -> EmptyAnswer | LimitUsedUp:
 
 def usage_of(error: Temporary | Permanent) -> Usage:
     """Return what a call took that failed; mostly nobody says so."""
-    return error.usage if isinstance(error, EmptyAnswer | LimitUsedUp) else NOT_MEASURED
+    if isinstance(error, EmptyAnswer | BrokenOff | LimitUsedUp):
+        return error.usage
+    return NOT_MEASURED
 
 
 class BudgetExhausted(Permanent):

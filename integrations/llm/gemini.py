@@ -34,6 +34,10 @@ _REFUSALS = frozenset(
     {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR"}
 )
 
+_GAVE_UP = frozenset({"OTHER", "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"})
+"""Where it stopped for a reason of its own, or a call of a tool that nobody can read: what it said
+until then announces something that does not come."""
+
 _LITTLE = 1_000
 """Tokens of an answer below which a model is not left to think as long as it likes: thoughts count
 against the same limit, and an answer of this size would mostly not begin."""
@@ -216,9 +220,12 @@ class _Answer:
         """Return the whole answer.
 
         Raises:
+            BrokenOff: the server gave up before its end.
             EmptyAnswer: it is empty.
             LimitUsedUp: it is, for want of tokens.
         """
+        if self.finish in _GAVE_UP:
+            raise errors.BrokenOff(self.usage)
         text = "".join(self.texts).strip()
         reason = self._reason()
         if not text and not self.calls and reason is not FinishReason.REFUSED:

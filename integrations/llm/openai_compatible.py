@@ -31,6 +31,9 @@ from integrations.llm.types import (
 )
 from tenants.errors import Temporary
 
+_GAVE_UP = frozenset({"insufficient_system_resource", "error", "abort"})
+"""What DeepSeek, OpenRouter and vLLM say where they could not end what they had begun."""
+
 
 class _WireFunction(BaseModel):
     name: str | None = None
@@ -245,9 +248,12 @@ class _Answer:
         """Return the whole answer.
 
         Raises:
+            BrokenOff: the server gave up before its end.
             EmptyAnswer: it is empty.
             LimitUsedUp: it is, for want of tokens.
         """
+        if self.finish in _GAVE_UP:
+            raise errors.BrokenOff(self.usage)
         text = "".join(self.texts).strip()
         calls = tuple(self.calls)
         reason = self._reason(bool(calls))
