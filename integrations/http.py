@@ -65,11 +65,11 @@ class Response:
         """Return the parsed body.
 
         Raises:
-            Temporary: it is not JSON; a proxy's error page looks like this.
+            Temporary: it is not JSON, as a proxy's error page, or nested too deep to be read.
         """
         try:
             return jsonlib.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Temporary("the answer is not JSON") from error
 
 

@@ -125,4 +125,6 @@ def _names(body: object) -> tuple[str, ...]:
         for one in (listed if isinstance(listed, list) else [])
         if isinstance(one, dict)
     }
-    return tuple(sorted(name for name in names if 0 < len(name) <= 120))[:MAX_MODELS]
+    # For half a character or a NUL in one the database refuses all of them.
+    good = (name for name in names if 0 < len(name) <= 120 and name.isprintable())
+    return tuple(sorted(good))[:MAX_MODELS]

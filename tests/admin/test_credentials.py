@@ -53,6 +53,25 @@ def test_a_key_is_tried_as_soon_as_it_is_saved(owner: Client, server: FakeLLM) -
     assert KEY not in page
 
 
+@pytest.mark.parametrize("name", [r"a\u0000b", r"a\ud83d", r"a\nb"])
+def test_a_models_name_that_nobody_can_write_is_left_out(
+    owner: Client, server: FakeLLM, name: str
+) -> None:
+    server.script(Answer(body=f'{{"data": [{{"id": "{name}"}}, {{"id": "m"}}]}}'.encode()))
+
+    assert add(owner, server).status_code == 200
+
+    assert Credential.objects.get().known_models == ["m"]
+
+
+def test_a_list_that_is_nested_too_deep_is_no_list(owner: Client, server: FakeLLM) -> None:
+    server.script(Answer(body=b"[" * 100_000))
+
+    assert add(owner, server).status_code == 200
+
+    assert Credential.objects.get().verdict == "unreachable"
+
+
 def test_a_key_is_not_taken_to_another_system(owner: Client, server: FakeLLM) -> None:
     add(owner, server)
     credential = Credential.objects.get()
