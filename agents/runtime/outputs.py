@@ -9,7 +9,9 @@ from agents.types import Reason
 from integrations.llm import quoting
 from integrations.llm.types import ChatResult, FinishReason, Try
 
-_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_THOUGHTS = re.compile(r"\A(?:(?!<think>).)*</think>|<think>.*?(?:</think>|\Z)", re.DOTALL)
+"""Many servers of open models begin the thoughts in the prompt: the answer holds their end only."""
+
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
 
 

@@ -249,6 +249,14 @@ def test_thoughts_are_not_sent(world: World, llm: FakeLLM) -> None:
     assert needs_human(run(world, "quanto custa?", agent=remote(llm))).reason == Reason.NO_ANSWER
 
 
+def test_thoughts_that_the_prompt_of_a_server_began_are_not_sent(
+    world: World, llm: FakeLLM
+) -> None:
+    llm.say("Talvez R$ 5,00.\n</think>\n\nCusta R$ 220,00.")
+
+    assert run(world, "quanto custa?", agent=remote(llm)).outcome == Reply("Custa R$ 220,00.")
+
+
 def test_a_refusal_leads_to_a_person(world: World, llm: FakeLLM) -> None:
     llm.mode = Mode.FILTERED
 
