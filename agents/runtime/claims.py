@@ -124,6 +124,12 @@ _DAY_TIME = re.compile(
 )
 """An hour of half a day: "dez da noite", "8h da noite", "oito e meia da manhã"."""
 
+_NAMED_TIME = re.compile(
+    r"\b(?:(?P<noon>meio-dia|(?:(?<=\bao )|(?<=\bdo )|(?<=\bate )|(?<=\bate o ))meio dia)"
+    r"|meia[- ]noite)\b(?P<half> e meia\b)?"
+)
+"""Noon and midnight. Without its hyphen "meio dia" is half a day too, as in "leva meio dia"."""
+
 _SPELT_MONEY = re.compile(rf"{_SPELT_NUMBER}(?:de )?({_CURRENCY})\b")
 _SPELT_AMOUNT = (
     r"\b(?:cust(?:a|am|aria)|cobr(?:a|am|amos)|sa(?:i|em|indo)|fica(?:m|ndo)?|valem?|"
@@ -236,6 +242,7 @@ def claims(text: str) -> tuple[Claim, ...]:
     take(_WORDED_DATE, "date", _worded_date)
     take(_SPELT_DATE, "date", _spelt_date)
     take(_DAY_TIME, "time", _day_time)
+    take(_NAMED_TIME, "time", _named_time)
     take(_SPELT_MONEY, "money", lambda match: _priced(_spelt(match), match[2]))
     take(_SPELT_PERCENT, "percent", _spelt)
     take(_SPELT_EITHER_HOURS, "time", _either_hours)
@@ -380,6 +387,10 @@ def _day_time(match: re.Match[str]) -> str | None:
     return f"{(hour + 12) % 24 if is_late else hour}:{minute:02d}"
 
 
+def _named_time(match: re.Match[str]) -> str:
+    return f"{12 if match['noon'] else 0}:{30 if match['half'] else 0:02d}"
+
+
 def _spelt_price(match: re.Match[str]) -> str | None:
     price = _spelt(match)  # "custa um pouco mais"
     return None if price in ("0", "1") else price
@@ -450,6 +461,8 @@ class Index:
         match claim.kind:
             case "money":
                 return self._holds_foreign(claim.value)
+            case "time":  # the end of a day is the beginning of the next
+                return claim.value == "0:00" and "24:00" in self._of("time")
             case "number":
                 return claim.value in self._of("day") or claim.value in self._of("spelt")
             case "count":  # "prazo em dias: 18" and "de 10 a 18 dias" name the unit once

@@ -160,6 +160,24 @@ def test_what_stands_in_no_passage_is_found(reply: str) -> None:
     assert not passes(reply)
 
 
+@pytest.mark.parametrize(
+    ("reply", "passage", "stands"),
+    [
+        ("Fechamos ao meio-dia.", "Aberto das 8h às 12h.", True),
+        ("Fechamos ao meio-dia.", "Aberto das 8h às 13h.", False),
+        ("Até o meio dia e meia.", "Aberto até 12:30.", True),
+        ("Até o meio dia e meia.", "Aberto até o meio-dia.", False),
+        ("Até as 12h.", "Aberto até o meio-dia.", True),
+        ("Abrimos até a meia-noite.", "Aberto até 24h.", True),
+        ("Abrimos até a meia-noite.", "Aberto até 0h.", True),
+        ("Abrimos até meia-noite.", "Aberto até 22h.", False),
+        ("A análise leva meio dia.", "A análise leva algumas horas.", True),
+    ],
+)
+def test_noon_and_midnight_are_times(reply: str, passage: str, stands: bool) -> None:
+    assert grounded(reply, [passage]).passed is stands
+
+
 def test_twelve_at_night_is_midnight() -> None:
     assert grounded("Até doze da noite.", ["Aberto até 0h."]).passed
     assert not grounded("Até doze da noite.", ["Aberto até 12h."]).passed
