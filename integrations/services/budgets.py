@@ -7,7 +7,7 @@ asked. The counters are rows; parallel calls queue for them only as long as one 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -130,20 +130,25 @@ def settle_abandoned(*, now: datetime) -> int:
             .filter(expires_at__lt=now)
             .order_by("pk")[:SWEEP_BATCH]
         )
+        _lock({pk for held in expired for pk in held.spend_ids})
         for held in expired:
             _settle(held, spent=held.usd)
     return len(expired)
 
 
 def _settle(held: Reservation, *, spent: Decimal, n_unused: int = 0) -> None:
-    # In the order of their ids, like every other writer: two calls cannot block each other.
-    list(Spend.objects.select_for_update().filter(pk__in=held.spend_ids).order_by("pk"))
+    _lock(held.spend_ids)
     Spend.objects.filter(pk__in=held.spend_ids).update(
         reserved_usd=F("reserved_usd") - held.usd,
         spent_usd=F("spent_usd") + spent,
         n_calls=F("n_calls") - n_unused,
     )
     held.delete()
+
+
+def _lock(spend_ids: Iterable[int]) -> None:
+    """Lock counters in the order of their ids, like every other writer: none can block another."""
+    list(Spend.objects.select_for_update().filter(pk__in=spend_ids).order_by("pk"))
 
 
 def _holds(budget: Budget, subject: Subject) -> bool:

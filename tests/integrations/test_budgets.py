@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django_tenants.utils import tenant_context
 
 from integrations.llm.errors import BudgetExhausted
@@ -14,6 +14,8 @@ from integrations.models import Budget, Notice, Reservation, Spend
 from integrations.services import budget_marks, budgets
 from integrations.services.budgets import Promise, Subject
 from tenants.models import Tenant
+from tests.fakes.http import wait_until
+from tests.workers import n_waiting_for_a_lock
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ZONE = "America/Sao_Paulo"
@@ -183,3 +185,35 @@ def test_twenty_at_the_edge_do_not_overspend(committed_alpha: Tenant) -> None:
     with tenant_context(committed_alpha):
         assert Spend.objects.get(budget__level="tenant").spent_usd == 10
         assert not Reservation.objects.exists()
+
+
+def test_what_dead_callers_set_aside_is_booked_in_the_order_of_the_living(
+    committed_alpha: Tenant,
+) -> None:
+    other_agent, other_contact = uuid.UUID(int=8), uuid.UUID(int=9)
+    with tenant_context(committed_alpha):
+        limit("contact")
+        limit("agent")
+        Budget.objects.create(level="agent", agent_uuid=other_agent, limit_usd=Decimal(10))
+        budgets.settle(reservation=reserve().reservation, usd=Decimal(1))
+        reserve(subject=Subject(other_agent, other_contact))  # who dies
+        reserve()  # and this one, too
+        ours = Spend.objects.get(subject=AGENT)
+        theirs = Spend.objects.get(subject=other_contact)
+        assert ours.pk < theirs.pk
+
+    def sweep() -> int:
+        try:
+            with tenant_context(committed_alpha):
+                return budgets.settle_abandoned(now=NOW + timedelta(minutes=6))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool, tenant_context(committed_alpha):
+        with transaction.atomic():
+            Spend.objects.select_for_update().get(pk=ours.pk)
+            swept = pool.submit(sweep)
+            wait_until(lambda: n_waiting_for_a_lock() == 1, seconds=20)
+            # As one of our agent and their contact locks them: waiting for it would never end.
+            Spend.objects.select_for_update(nowait=True).get(pk=theirs.pk)
+        assert swept.result() == 2
