@@ -44,8 +44,13 @@ class Sums:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether no price of any call is known: what they cost is not measured, which is not 0."""
-        return self.n_unknown > 0 and self.n_unknown + self.n_failed == self.n_calls
+        """Whether no price of any call is known: what they cost is not measured, which is not 0.
+
+        A failed call mostly has none, but the one before an answer may have been paid for.
+        """
+        return (
+            not self.usd and self.n_unknown > 0 and self.n_unknown + self.n_failed == self.n_calls
+        )
 
 
 @dataclass(frozen=True, slots=True)

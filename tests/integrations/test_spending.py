@@ -23,3 +23,15 @@ def test_each_day_of_a_long_span_has_its_own_cost(alpha: Tenant) -> None:
 
     assert [row.sums.usd for row in report.days] == [Decimal("0.01")] * 60
     assert sum(row.sums.n_calls for row in report.days) == report.total.n_calls
+
+
+def test_what_a_failed_try_cost_is_known_beside_an_answer_that_nobody_can_price(
+    alpha: Tenant,
+) -> None:
+    at = datetime(2026, 3, 2, 12, tzinfo=ZONE)
+    make_call(called_at=at, cost_usd=Decimal("0.01"), failure="the answer is empty")
+    make_call(called_at=at, cost_usd=None, cost_kind="unknown", hop=1)
+
+    total = spending.report(first=at.date(), last=at.date(), zone=ZONE).total
+
+    assert (total.usd, total.n_unknown, total.is_unknown) == (Decimal("0.01"), 1, False)
