@@ -246,7 +246,7 @@ def _json(one: Parameter, given: object) -> Value:
     """Return a list or an object; some models write it as a text."""
     try:
         value = json.loads(given) if isinstance(given, str) else given
-        text = json.dumps(value)
+        text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise BadArguments(f"{one.name} is a list or an object.") from error
     if not isinstance(value, list | dict) or len(text) > MAX_JSON:

@@ -146,6 +146,12 @@ def test_what_nobody_sees_is_none(text: str) -> None:
             tool_requests.arguments(tool(Parameter("v", kind)), {"v": given}, KNOWN)
 
 
+@pytest.mark.parametrize("given", [[float("nan")], {"n": float("inf")}, "[1e999]"])
+def test_a_number_that_json_does_not_know_is_refused(given: object) -> None:
+    with pytest.raises(BadArguments):
+        tool_requests.arguments(tool(Parameter("v", Kind.JSON)), {"v": given}, KNOWN)
+
+
 def test_values_stay_where_they_belong_in_an_address() -> None:
     asked = replace(TOOL, method="GET", url="https://erp.example/orders/{order}?a=1")
 
