@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx2
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from integrations import http
 from integrations.llm import errors, openai_sdk, reasoning, wire
@@ -50,6 +50,15 @@ class _WireMessage(BaseModel):
     content: str | None = None
     refusal: str | None = None
     tool_calls: list[_WireToolCall] | None = None
+
+    @field_validator("content", mode="before")
+    @classmethod
+    def _joined(cls, content: object) -> object:
+        """Return the text of an answer in parts, as Mistral gives it with its thoughts beside."""
+        if not isinstance(content, list):
+            return content
+        texts = [one.get("text") for one in content if isinstance(one, dict)]
+        return "".join(text for text in texts if isinstance(text, str))
 
 
 class _WireChoice(BaseModel):

@@ -159,6 +159,18 @@ def test_a_filtered_answer_is_a_refusal(llm: FakeLLM, stream: bool) -> None:
     assert ask(llm, stream=stream).finish_reason is FinishReason.REFUSED
 
 
+def test_an_answer_in_parts_is_read_without_its_thoughts(llm: FakeLLM, stream: bool) -> None:
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Talvez R$ 5."}]}
+    content = [thought, {"type": "text", "text": "Custa "}, {"type": "text", "text": "R$ 220."}]
+    part = {"delta" if stream else "message": {"content": content}, "finish_reason": "stop"}
+    body = json.dumps({"model": "magistral", "choices": [part]}).encode()
+    kind = "text/event-stream" if stream else "application/json"
+    framed = b"data: " + body + b"\n\ndata: [DONE]\n\n" if stream else body
+    llm.script(Answer(headers={"content-type": kind}, body=framed))
+
+    assert ask(llm, stream=stream).text == "Custa R$ 220."
+
+
 def test_usage_that_nobody_measured_is_not_zero(llm: FakeLLM) -> None:
     body = b'{"model": "m", "choices": [{"message": {"content": "oi"}, "finish_reason": "stop"}]}'
     llm.script(Answer(headers={"content-type": "application/json"}, body=body))
