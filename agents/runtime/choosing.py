@@ -6,11 +6,10 @@ what it found, so that people can see why it went as it did.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.runtime import prompts, routing
+from agents.runtime import outputs, prompts, routing
 from agents.types import AgentProfile, AgentRef, HandoffCause, RunRequest, TranscriptLine
 from integrations.llm.types import ChatConfig, ChatMessage, ChatRequest, Purpose
 
@@ -147,10 +146,6 @@ def _classifying(
 
 def _read(text: str) -> tuple[str, str]:
     """Return agent and reason of a model's answer; empty where it is not what was asked for."""
-    try:
-        value = json.loads(text[text.index("{") : text.rindex("}") + 1])
-    except ValueError:
-        return "", ""
-    if not isinstance(value, dict):
-        return "", ""
-    return str(value.get("agent", "")), " ".join(str(value.get("reason", "")).split())[:160]
+    value = outputs.json_object(text) or {}
+    reason = prompts.visible(str(value.get("reason", "")))  # half a character cannot be stored
+    return str(value.get("agent", "")), " ".join(reason.split())[:160]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from agents.runtime import prompts
@@ -29,6 +30,16 @@ def unusable(result: ChatResult) -> Reason | None:
 def without_thoughts(text: str) -> str:
     """Return a text without what a reasoning model thought aloud."""
     return _THOUGHTS.sub("", text)
+
+
+def json_object(text: str) -> dict[str, object] | None:
+    """Return the JSON object that stands in a model's answer; None where none can be read."""
+    start, end = text.find("{"), text.rfind("}")
+    try:
+        found = json.loads(text[start : end + 1])
+    except (ValueError, RecursionError):  # nested too deep to be read
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def for_phone(text: str) -> str:

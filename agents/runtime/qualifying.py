@@ -6,7 +6,6 @@ number, date or address which the quote does not hold gives way to the quote its
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -170,11 +169,10 @@ def read(
     answer: str, lines: Sequence[TranscriptLine], *, fields: Sequence[LeadField]
 ) -> list[LeadFound]:
     """Return what a model found, as far as the contact's messages bear it out."""
-    text = outputs.without_thoughts(answer)
-    start, end = text.find("{"), text.rfind("}")
+    found = outputs.json_object(outputs.without_thoughts(answer))
     try:
-        given = _Values.model_validate(json.loads(text[start : end + 1]))
-    except ValueError:  # no JSON, or of another shape
+        given = _Values.model_validate(found)
+    except ValidationError:  # no JSON, or of another shape
         return []
     return _checked(given, fields, _of_contact(lines))[0]
 

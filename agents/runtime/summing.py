@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,7 +81,7 @@ def read(
     outcome = ""
     topics: tuple[str, ...] = ()
     if outcomes:
-        found = _object(text)
+        found = outputs.json_object(text)
         if found is None:
             return None
         text, outcome = str(found.get("summary", "")), str(found.get("outcome", ""))
@@ -156,15 +155,6 @@ def _subject(text: str) -> str:
         if claim.kind in _OF_SOMEBODY:
             shown = shown.replace(claim.shown, " ")
     return shown
-
-
-def _object(text: str) -> dict[str, object] | None:
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        found = json.loads(text[start : end + 1])
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _topics(named: Sequence[object]) -> tuple[str, ...]:

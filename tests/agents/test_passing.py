@@ -130,7 +130,13 @@ def test_a_model_is_asked_only_where_the_cheap_ways_are_unsure(world: World, llm
 
 @pytest.mark.parametrize(
     "said",
-    ['{"agent": "Diretoria", "reason": "x"}', "Orçamentos", '{"agent": "stay", "reason": ""}', "{"],
+    [
+        '{"agent": "Diretoria", "reason": "x"}',
+        "Orçamentos",
+        '{"agent": "stay", "reason": ""}',
+        "{",
+        '{"agent": ' * 50_000 + "}" * 50_000,
+    ],
 )
 def test_a_model_that_names_nobody_changes_nothing(world: World, llm: FakeLLM, said: str) -> None:
     world.likeness = {2: 0.27}
@@ -143,6 +149,17 @@ def test_a_model_that_names_nobody_changes_nothing(world: World, llm: FakeLLM, s
     )
 
     assert result.agent_id == 1
+
+
+def test_half_a_character_in_a_models_reason_is_left_out(world: World, llm: FakeLLM) -> None:
+    world.likeness = {2: 0.27}
+    world.profiles[2] = replace(PRICES, chat=OFFLINE)
+    llm.say(r'{"agent": "Orçamentos", "reason": "a price \ud83d"}')
+    chooser = desk(MONEY, models={Purpose.CLASSIFY: remote(llm).chat})
+
+    result = run(world, "quanto é a limpeza completa?", agent=chooser)
+
+    assert result.handoffs[0].reason == "a price"
 
 
 def test_a_transfer_goes_on_within_the_turn_and_the_next_one_knows(
