@@ -93,9 +93,15 @@ _DONE = tuple(
     re.compile(pattern)
     for pattern in (
         r"\b(?:ja )?(?:agendei|marquei|reservei|cancelei|confirmei|registrei|alterei|"
-        r"remarquei|enviei|"
+        r"remarquei|enviei|mandei|encaminhei|mudei|troquei|adiei|antecipei|transferi|atualizei|"
+        r"corrigi|emiti|gerei|cadastrei|removi|"
         r"processei|solicitei|abri (?:um|o) chamado|i(?: have|ve)? (?:booked|cancelled|"
-        r"scheduled))\b",
+        r"scheduled|changed|moved|updated|sent))\b",
+        # Where the clause begins with it: "depois que sua nota foi emitida" tells of a rule.
+        r"(?:^|[!,;:.–—-] ?|\b(?:pronto|prontinho|feito|certo|ok|entao) )(?:ja )?(?:a |o )?"
+        r"(?:seu|sua|teu|tua) (?:\w+ ){1,3}(?:foi|foram|esta|ficou) (?:ja )?"
+        r"(?:atualizad|alterad|trocad|mudad|enviad|emitid|gerad|cadastrad|processad)[oa]s?\b"
+        r"(?![^.!]*\?)",
         rf"\b(?:esta|ta|foi|fica|ficou|estao|foram) (?:ja |tudo )?{_BOOKED}\b",
         r"\b(?:agendad|marcad|reservad|confirmad)issim[oa]s?\b",
         rf"(?<!\bfor )(?<!\bforem )(?<!\bser )(?<!\bseja ){_BOOKED} com sucesso\b",

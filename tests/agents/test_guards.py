@@ -247,6 +247,14 @@ def test_half_a_price_is_a_percentage(passage: str, passed: bool) -> None:
         "Sua consulta está confirmadíssima.",
         "Seu horário tá marcado.",
         "Sua vaga já foi cancelada e está tudo remarcado.",
+        "Mudei sua consulta para terça.",
+        "Troquei o seu horário, tá?",
+        "Pronto, atualizei seu endereço.",
+        "Mandei o link no seu e-mail.",
+        "Encaminhei seu pedido para a equipe.",
+        "Seu cadastro foi atualizado.",
+        "Pronto, a sua consulta já foi alterada!",
+        "Seu boleto foi enviado para o e-mail.",
     ],
 )
 def test_nothing_was_booked_that_no_tool_has_booked(reply: str) -> None:
@@ -273,6 +281,11 @@ def test_nothing_was_booked_that_no_tool_has_booked(reply: str) -> None:
         "Cancelada com 24 horas de antecedência, a consulta não é cobrada.",
         "A equipe olha a agenda e confirma o seu horário.",
         "O plano inclui a agenda e a lista de clientes.",
+        "Não mudei nada por aqui.",
+        "Quando seu boleto foi enviado?",
+        "Seu endereço foi alterado?",
+        "Depois que sua nota foi emitida não dá para trocar os dados.",
+        "Se o seu cadastro foi alterado, avise a recepção.",
     ],
 )
 def test_bookings_may_be_spoken_of(reply: str) -> None:
