@@ -19,6 +19,7 @@ from integrations.services.prices import Cost
 from tenants.combining import Combiner
 from tenants.context import current_schema
 from tenants.models import Tenant
+from tenants.remembering import Remembered
 from tenants.rows import insert_each
 
 
@@ -47,11 +48,19 @@ class Caller:
         return now.astimezone(ZoneInfo(self.zone)).date()
 
 
-def caller_of(origin: ModelCall.Origin) -> Caller:
-    """Return the current tenant as a caller, for what is done for no conversation."""
+def _load_zone() -> str:
     # Not the connection's tenant, whom only requests have: tasks enter a schema by its name.
     zones = Tenant.objects.filter(schema_name=current_schema()).values_list("timezone", flat=True)
-    return Caller(origin, zones.first() or timezone.get_current_timezone_name())
+    return zones.first() or timezone.get_current_timezone_name()
+
+
+_zone = Remembered(_load_zone)
+"""Each message is likened to examples, which asks for it."""
+
+
+def caller_of(origin: ModelCall.Origin) -> Caller:
+    """Return the current tenant as a caller, for what is done for no conversation."""
+    return Caller(origin, _zone.get())
 
 
 @dataclass(frozen=True, slots=True)
