@@ -156,6 +156,9 @@ DATABASES = {
                 "max_lifetime": 1200,
                 "max_idle": 60,
                 "timeout": 30,
+                # Tries grow apart as long as they go on, and nobody else may try meanwhile: the
+                # next call begins anew, or a server would be back for minutes before it is used.
+                "reconnect_timeout": 5,
             },
             "application_name": "prosa",
             # Only what asks for it is prepared: the search, which takes longer to plan than to do.

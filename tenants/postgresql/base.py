@@ -30,6 +30,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if reported != self._needed_path():
             super()._handle_search_path(cursor)
 
+    def _close(self) -> None:
+        """Give the connection back to the pool; where it is broken, look at all that lie there.
+
+        A server that has restarted leaves each of them dead, and each would fail one more call.
+        """
+        is_broken = self.connection is not None and self.connection.broken
+        super()._close()
+        if is_broken and self.pool:
+            self.pool.check()
+
     def _needed_path(self) -> bytes:
         """Return the search path as the server reports it, such as ``t_acme, public``."""
         names = [self.schema_name]
