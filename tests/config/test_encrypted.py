@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
+from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 
 from channels_whatsapp.services import servers
@@ -87,6 +88,17 @@ def test_a_secret_whose_key_is_gone_is_told_with_its_cure(tenant: Tenant, settin
         command("rotate_field_keys")
     with pytest.raises(CommandError, match="problem"):
         command("doctor")
+
+
+def test_a_database_that_is_away_is_told_at_once_with_the_reason(
+    db: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+    with pytest.raises(CommandError, match="1 problem"):
+        call_command("doctor")
+    told = capsys.readouterr().out
+    assert "Connection refused" in told
+    assert "?        Secrets" in told
 
 
 def test_what_is_half_made_is_told_and_what_is_suspended_is_not(beta: Tenant) -> None:
