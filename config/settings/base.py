@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config import embedded, env
 from tenants import garbage
+from tenants.postgresql import pools
 
 garbage.look_seldom()
 
@@ -156,9 +157,10 @@ DATABASES = {
                 "max_lifetime": 1200,
                 "max_idle": 60,
                 "timeout": 30,
-                # Tries grow apart as long as they go on, and nobody else may try meanwhile: the
-                # next call begins anew, or a server would be back for minutes before it is used.
+                # Tries grow apart as long as they go on, and nobody else may try meanwhile: they
+                # begin anew, or a server would be back for minutes before it is used.
                 "reconnect_timeout": 5,
+                "reconnect_failed": pools.try_again,
             },
             "application_name": "prosa",
             # Only what asks for it is prepared: the search, which takes longer to plan than to do.

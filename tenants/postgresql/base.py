@@ -36,9 +36,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         A server that has restarted leaves each of them dead, and each would fail one more call.
         """
         is_broken = self.connection is not None and self.connection.broken
+        # The one that it came from: `self.pool` may be a newer one by now, which is not open yet.
+        pool = getattr(self.connection, "_pool", None)
         super()._close()
-        if is_broken and self.pool:
-            self.pool.check()
+        if is_broken and pool is not None:
+            pool.check()
 
     def _needed_path(self) -> bytes:
         """Return the search path as the server reports it, such as ``t_acme, public``."""
