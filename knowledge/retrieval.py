@@ -35,9 +35,9 @@ from knowledge.normaliser import Vocabulary
 from knowledge.ranking import Asked, Pool, Ranking, RankWeights
 from knowledge.scanning import Scope
 from knowledge.types import ChunkKind, Decision, Passage, SearchOptions, SearchResult
-from tenants.context import current_schema, release_connection
-from tenants.models import Tenant
+from tenants.context import release_connection
 from tenants.remembering import Remembered
+from tenants.zones import current_zone
 
 FOLLOW_UP_SHARE = 0.5
 """How much a follow-up is searched by itself; the rest goes to it together with what it follows."""
@@ -71,13 +71,12 @@ class _Basis:
 
 def _read_basis() -> _Basis:
     is_small = scanning.total() <= EXACT_UP_TO
-    zones = Tenant.objects.filter(schema_name=current_schema()).values_list("timezone", flat=True)
     return _Basis(
         vocabularies.current(),
         abstention.current(),
         spaces.active_space(),
         is_small,
-        ZoneInfo(zones.get()),
+        ZoneInfo(current_zone()),
     )
 
 

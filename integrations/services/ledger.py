@@ -9,18 +9,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.utils import timezone
-
 from integrations.llm.types import NOT_MEASURED, Purpose, Try, Usage
 from integrations.models import ModelCall
 from integrations.services import prices
 from integrations.services.budgets import Subject
 from integrations.services.prices import Cost
 from tenants.combining import Combiner
-from tenants.context import current_schema
-from tenants.models import Tenant
-from tenants.remembering import Remembered
 from tenants.rows import insert_each
+from tenants.zones import current_zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +44,9 @@ class Caller:
         return now.astimezone(ZoneInfo(self.zone)).date()
 
 
-def _load_zone() -> str:
-    # Not the connection's tenant, whom only requests have: tasks enter a schema by its name.
-    zones = Tenant.objects.filter(schema_name=current_schema()).values_list("timezone", flat=True)
-    return zones.first() or timezone.get_current_timezone_name()
-
-
-_zone = Remembered(_load_zone)
-"""Each message is likened to examples, which asks for it."""
-
-
 def caller_of(origin: ModelCall.Origin) -> Caller:
     """Return the current tenant as a caller, for what is done for no conversation."""
-    return Caller(origin, _zone.get())
+    return Caller(origin, current_zone())
 
 
 @dataclass(frozen=True, slots=True)

@@ -317,6 +317,18 @@ def test_the_day_is_that_of_the_tenant_for_workers_too(alpha: Tenant, zone: str)
     assert found.passages
 
 
+def test_a_schema_without_a_tenants_row_is_searched_by_the_products_own_day(alpha: Tenant) -> None:
+    day = timezone.localdate()
+    _valid(ready(), first=day, last=day)
+    Tenant.objects.filter(pk=alpha.pk).update(schema_name="t_another")  # as where benches work
+    remembering.forget_all()
+
+    with schema_context(alpha.schema_name):
+        found = retrieval.search(query="quanto custa a limpeza?", category_ids=None)
+
+    assert found.passages
+
+
 def test_documents_of_other_languages_are_left_out(alpha: Tenant) -> None:
     spanish, unknown = ready(), ready(HOURS, name="unidades.md")
     Document.objects.filter(pk=spanish.pk).update(language="es")
