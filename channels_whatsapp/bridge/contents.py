@@ -98,7 +98,9 @@ def unwrapped(event: Json) -> Json:
     content, is_view_once = object_of(event.get("Message")), False
     for _ in range(MAX_LAYERS):
         layers = (
-            (name, object_of(object_of(part).get("message"))) for name, part in content.items()
+            (name, object_of(object_of(part).get("message")))
+            for name, part in content.items()
+            if name not in _NOISE
         )
         name, inner = next(((name, inner) for name, inner in layers if inner), ("", {}))
         if not inner:

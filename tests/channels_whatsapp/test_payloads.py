@@ -142,6 +142,12 @@ def test_a_picture_of_an_album_is_found_in_its_layers():
     assert said({"editedMessage": {"message": {"protocolMessage": edit}}}).text == "nova"
 
 
+def test_what_is_meant_for_whatsapps_own_assistant_is_not_taken_out_of_its_layer():
+    asked = {"extendedTextMessage": {"text": "@Meta AI quanto é 2+2?"}}
+
+    assert said({"botInvokeMessage": {"message": asked}}) == payloads.Ignored("protocol_noise")
+
+
 def test_who_comes_from_an_ad_brings_its_words():
     ad = {"title": "Clareamento", "body": "Só até\x00 sexta", "sourceType": "ad"}
 
