@@ -87,7 +87,7 @@ def test_a_file_that_is_no_text_is_told_by_its_variable(
         ("EGRESS_ALLOWED_PRIVATE", "http://bridge:8080", "is no host or CIDR"),
         ("EGRESS_ALLOWED_TENANTS", "10.0.0.0/99", "is no host or CIDR"),
         ("LOG_FORMAT", "yaml", "must be text or json"),
-        ("EVENT_RETENTION_DAYS", "99999999999", "must be 36500 or less"),
+        ("EVENT_RETENTION_DAYS", "99999999999", "must be 365000 or less"),
         ("SEARCH_RETENTION_DAYS", "0", "1 or more"),
     ],
 )
@@ -112,10 +112,16 @@ def test_what_is_right_is_taken() -> None:
         ALLOWED_HOSTS="prosa.example,.prosa.example,[::1],10.1.2.3,*",
         EGRESS_ALLOWED_PRIVATE="10.0.0.0/8,wuzapi:8080,[fd00::/8]:443,fd00::/8,::1",
         LOG_FORMAT="JSON",
+        EVENT_RETENTION_DAYS="99999",
     )
 
     assert result.returncode == 0, result.stderr
     assert result.stdout.split() == ["http://127.0.0.1:8000", "http://wuzapi:8080", "2", "json"]
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "psql", "pgsql"])
+def test_a_database_is_named_by_any_scheme_that_means_postgresql(scheme: str) -> None:
+    assert env.database(f"{scheme}://u:p@db/prosa")["HOST"] == "db"
 
 
 def test_what_the_databases_address_asks_of_the_connection_is_kept() -> None:
