@@ -93,8 +93,9 @@ _DONE = tuple(
     re.compile(pattern)
     for pattern in (
         r"\b(?:ja )?(?:agendei|marquei|reservei|cancelei|confirmei|registrei|alterei|"
-        r"remarquei|enviei|mandei|encaminhei|mudei|troquei|adiei|antecipei|transferi|atualizei|"
-        r"corrigi|emiti|gerei|cadastrei|removi|"
+        # What the chat shows is there: "o link que mandei acima".
+        r"remarquei|(?:enviei|mandei)\b(?![^.!?]*\b(?:acima|anterior(?:es)?)\b)|encaminhei|"
+        r"mudei|troquei|adiei|antecipei|transferi|atualizei|corrigi|emiti|gerei|cadastrei|removi|"
         r"processei|solicitei|abri (?:um|o) chamado|i(?: have|ve)? (?:booked|cancelled|"
         r"scheduled|changed|moved|updated|sent))\b",
         # Where the clause begins with it: "depois que sua nota foi emitida" tells of a rule.

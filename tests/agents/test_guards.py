@@ -282,6 +282,8 @@ def test_nothing_was_booked_that_no_tool_has_booked(reply: str) -> None:
         "A equipe olha a agenda e confirma o seu horário.",
         "O plano inclui a agenda e a lista de clientes.",
         "Não mudei nada por aqui.",
+        "O endereço que mandei acima é o da matriz.",
+        "Mandei o link na mensagem anterior.",
         "Quando seu boleto foi enviado?",
         "Seu endereço foi alterado?",
         "Depois que sua nota foi emitida não dá para trocar os dados.",
