@@ -25,6 +25,8 @@ _NO_END = re.compile(
 )
 """A full stop behind an abbreviation, an initial or the number of a step: the sentence goes on."""
 
+_BOLD = re.compile(r"(?<![\w*])\*(?=\S)[^*\n]+(?<=\S)\*(?![\w*])")
+
 _LIST = re.compile(r"\s*(?:[-•*]|\d{1,2}[.)])\s+\S")
 
 
@@ -90,12 +92,14 @@ def _sentences(block: str, *, target: int) -> list[tuple[str, str]]:
     is_prose = "\n" not in block and "```" not in block
     if len(block) <= target or not is_prose:
         return [("\n\n", block)]
+    # Bold does not reach from one message into the next: both would show a bare star.
+    bold = [one.span() for one in _BOLD.finditer(block)]
     found: list[str] = []
     start = 0
     for end in _END.finditer(block):
         sentence = block[start : end.start(1)]
-        # Bold does not reach from one message into the next: both would show a bare star.
-        if _NO_END.search(sentence) is None and sentence.count("*") % 2 == 0:
+        is_bold = any(first < end.start(1) < last for first, last in bold)
+        if _NO_END.search(sentence) is None and not is_bold:
             found.append(sentence)
             start = end.end(1)
     found.append(block[start:])

@@ -97,6 +97,13 @@ def test_a_part_does_not_end_within_a_sentence_or_in_bold(text: str) -> None:
     assert bubbles.split(text.format(end), target=60) == [first, end]
 
 
+def test_a_star_that_makes_nothing_bold_holds_no_answer_together() -> None:
+    text = "O sofá retrátil mede 2*3 metros quando está aberto."
+    end = "Se ficar alguma dúvida, é só escrever para nós."
+
+    assert bubbles.split(f"{text} {end}", target=60) == [text, end]
+
+
 def test_typing_takes_a_natural_while() -> None:
     assert bubbles.typing_s("Oi") == bubbles.LEAST_S
     assert bubbles.LEAST_S < bubbles.typing_s("x" * 80) < bubbles.MOST_S
