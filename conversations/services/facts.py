@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ from django.db.models import Q
 from agents.runtime import giving
 from agents.types import RunRequest, RunResult, TranscriptLine
 from conversations.models import Contact, ContactFact, Conversation, InboundMessage
+from conversations.services.describing import plain
 
 _LIFETIMES = {
     ContactFact.Kind.ORDER: timedelta(days=30),
@@ -78,38 +79,33 @@ def in_turn(request: RunRequest, result: RunResult) -> list[Learnt]:
     return found
 
 
-def in_lines(lines: Sequence[TranscriptLine]) -> list[Learnt]:
-    """Return what the contact gave in the lines of a conversation."""
-    return list(_in_lines(lines))
-
-
-def _in_lines(lines: Sequence[TranscriptLine]) -> Iterator[Learnt]:
-    asked: tuple[str, ...] = ()
-    for line in lines:
-        if line.role != "contact":
-            asked = giving.asked_kinds(line.text)
-        elif line.ref:
-            yield from (
-                Learnt(one.kind, one.value, line.ref)
-                for one in giving.given(line.text, asked=asked)
-            )
-
-
-def not_learnt_yet(
-    found: Sequence[Learnt], conversation: Conversation, *, since: datetime | None
+def in_lines(
+    lines: Sequence[TranscriptLine], conversation: Conversation, *, since: datetime | None
 ) -> list[Learnt]:
-    """Return what no turn has learnt, and no summary up to an instant.
+    """Return what the contact gave in lines which no turn has learnt, and no summary up to `since`.
 
     The rest was kept once; what is gone of it somebody has removed. A message that was edited, and
     a file, may hold words that were not there then.
     """
-    of_these = InboundMessage.objects.filter(
-        conversation=conversation, uuid__in={one.source_ref for one in found}
-    )
+    refs = {line.ref for line in lines if line.role == "contact" and line.ref}
     is_unread = Q(turn=None) if since is None else Q(turn=None, received_at__gt=since)
     is_new = is_unread | Q(edited_at__isnull=False) | Q(attachment__isnull=False)
-    refs = {str(one) for one in of_these.filter(is_new).values_list("uuid", flat=True)}
-    return [one for one in found if one.source_ref in refs]
+    messages = InboundMessage.objects.filter(is_new, conversation=conversation, uuid__in=refs)
+    # Not as the line shows them: an ad and a quote are in the words of others.
+    own = {str(one.uuid): plain(one) for one in messages.select_related("attachment")}
+    return list(_in_lines(lines, own))
+
+
+def _in_lines(lines: Sequence[TranscriptLine], own: Mapping[str, str]) -> Iterator[Learnt]:
+    asked: tuple[str, ...] = ()
+    for line in lines:
+        if line.role != "contact":
+            asked = giving.asked_kinds(line.text)
+        elif line.ref in own:
+            yield from (
+                Learnt(one.kind, one.value, line.ref)
+                for one in giving.given(own[line.ref], asked=asked)
+            )
 
 
 def learn(found: Iterable[Learnt], *, now: datetime) -> None:

@@ -251,8 +251,7 @@ def _keep(
     if read.lines:
         row.summarised_until = read.lines[-1].at
     fields = ["summary", "summarised_until"]
-    given = facts.not_learnt_yet(facts.in_lines(read.lines), row, since=was.summarised_until)
-    facts.learn(given, now=now)
+    facts.learn(facts.in_lines(read.lines, row, since=was.summarised_until), now=now)
     if read.is_over:
         row.outcome = _outcome(row, read, summed)
         row.topics = list(summed.topics)

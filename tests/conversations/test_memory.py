@@ -115,6 +115,21 @@ def test_what_people_remove_is_not_learnt_again_from_the_same_message(alpha, bri
     assert known()["email"] == "ana@example.com"
 
 
+def test_the_words_of_an_ad_or_a_quote_are_not_learnt_as_the_contacts(alpha, bridge):
+    device = make_device(make_agent(), bridge_url=bridge.url)
+    receive(device, message_body("oi, quero falar com alguém", ref="A1"))
+    found = Conversation.objects.get()
+    takeover.take_over(conversation_uuid=found.uuid, actor="rosa", now=timezone.now())
+    receive(device, message_body("é com vocês? meu email é ana@example.com", ref="A2"))
+    words = "Fale com a gente: contato@clinica.example. Pedido 48213"
+    InboundMessage.objects.filter(provider_ref="A2").update(media={"ad": words, "quoted": words})
+
+    takeover.archive(conversation_uuid=found.uuid, actor="rosa", now=timezone.now())
+    assert ring_endings() == ["memory:done"]
+
+    assert known() == {"email": "ana@example.com"}
+
+
 def test_what_has_expired_is_not_told(alpha, bridge, llm):
     learn()
     device = make_device(make_agent(base_url=llm.base_url), bridge_url=bridge.url)
