@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from conversations.models import Attachment, InboundMessage
@@ -32,6 +33,11 @@ def plain(message: InboundMessage) -> str:
     heard = found.words if found is not None else ""
     typed = "" if message.kind in NAMELESS else message.text
     return "\n".join(part for part in (typed, heard) if part)
+
+
+def own_words(messages: QuerySet[InboundMessage]) -> dict[str, str]:
+    """Return the words of messages by their references, without those of an ad or a quote."""
+    return {str(one.uuid): plain(one) for one in messages.select_related("attachment")}
 
 
 def told(message: InboundMessage) -> str:

@@ -12,7 +12,7 @@ from django.db.models import Q
 from agents.runtime import giving
 from agents.types import RunRequest, RunResult, TranscriptLine
 from conversations.models import Contact, ContactFact, Conversation, InboundMessage
-from conversations.services.describing import plain
+from conversations.services.describing import own_words
 
 _LIFETIMES = {
     ContactFact.Kind.ORDER: timedelta(days=30),
@@ -91,9 +91,7 @@ def in_lines(
     is_unread = Q(turn=None) if since is None else Q(turn=None, received_at__gt=since)
     is_new = is_unread | Q(edited_at__isnull=False) | Q(attachment__isnull=False)
     messages = InboundMessage.objects.filter(is_new, conversation=conversation, uuid__in=refs)
-    # Not as the line shows them: an ad and a quote are in the words of others.
-    own = {str(one.uuid): plain(one) for one in messages.select_related("attachment")}
-    return list(_in_lines(lines, own))
+    return list(_in_lines(lines, own_words(messages)))
 
 
 def _in_lines(lines: Sequence[TranscriptLine], own: Mapping[str, str]) -> Iterator[Learnt]:

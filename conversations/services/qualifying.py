@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agents.runtime import prompting, prompts, qualifying
 from agents.types import AgentProfile, TranscriptLine
 from agents.types_leads import LeadFound, LeadsMode
-from conversations.models import Conversation
+from conversations.models import Conversation, InboundMessage
 from conversations.services import lead_fields
+from conversations.services.describing import own_words
 from integrations.llm import pii
 from integrations.llm.errors import BudgetExhausted
 from integrations.llm.types import Purpose
@@ -38,10 +40,11 @@ def at_end(
         return []
     if not any(one.role == "contact" and one.ref for one in lines):
         return []
+    said = _in_own_words(lines, conversation)
     fields = lead_fields.for_agents()
     config = profile.model_for(Purpose.SUMMARISE)
     if config is None:
-        return qualifying.by_rules(lines, fields=fields)
+        return qualifying.by_rules(said, fields=fields)
     caller = Caller(
         origin=ModelCall.Origin.CUSTOMER,
         zone=tenant.timezone,
@@ -63,5 +66,14 @@ def at_end(
         )
     except (BudgetExhausted, Temporary, Permanent) as error:
         logger.info("no lead read by a model", extra={"reason": error.reason})
-        return qualifying.by_rules(lines, fields=fields)
-    return qualifying.read(answered.text, lines, fields=fields)
+        return qualifying.by_rules(said, fields=fields)
+    return qualifying.read(answered.text, said, fields=fields)
+
+
+def _in_own_words(
+    lines: Sequence[TranscriptLine], conversation: Conversation
+) -> list[TranscriptLine]:
+    """Return lines without what an ad or a quote says: its price is not the contact's budget."""
+    refs = [one.ref for one in lines if one.role == "contact" and one.ref]
+    own = own_words(InboundMessage.objects.filter(conversation=conversation, uuid__in=refs))
+    return [replace(one, text=own.get(one.ref) or one.text) for one in lines]

@@ -170,6 +170,20 @@ def test_without_a_model_rules_find_a_lead(alpha, bridge):
     assert lead.score == 30
 
 
+def test_the_price_in_an_ad_is_not_the_contacts_budget(alpha, bridge):
+    learn()
+    device = make_device(make_qualifier(mode="end"), bridge_url=bridge.url)
+    conversation = write(device, "posso ter mais informações?")
+    ad = "Clareamento – a partir de R$ 199, até sexta-feira. Orçamento grátis"
+    InboundMessage.objects.update(media={"ad": ad})
+    work()
+
+    takeover.archive(conversation_uuid=conversation.uuid, actor="rosa", now=timezone.now())
+    assert ring_endings() == ["memory:done"]
+
+    assert not Lead.objects.exists()
+
+
 def test_who_has_only_told_their_name_is_no_lead(alpha, bridge):
     device = make_device(make_qualifier(), bridge_url=bridge.url)
     conversation = write(device, "me chamo Ana Souza")
