@@ -31,7 +31,8 @@ QUIET_S = 0.3
 SOON_S = 90
 """How long an answer is waited for after a death: a lease takes eight, on an idle machine."""
 
-PHONES = {name: f"55119000000{number:02d}" for number, name in enumerate(NAMES)}
+# From 1: 0 is the number of the paired phone itself.
+PHONES = {name: f"55119000000{number:02d}" for number, name in enumerate(NAMES, start=1)}
 
 
 @dataclass
