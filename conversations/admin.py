@@ -256,7 +256,8 @@ class ConversationAdmin(PeoplePages, SendingPages, PlaygroundPages, PanelAdmin):
         if "fetch" not in request.GET:
             return answer
         if sent:
-            return JsonResponse({"message": str(sent[0].uuid), "undo_s": changing.UNDO_S})
+            told = {"message": str(sent[0].uuid), "held_s": replying.UNDO_S}
+            return JsonResponse({**told, "undo_s": changing.UNDO_S})
         refused = " ".join(str(one) for one in messages.get_messages(request))
         return JsonResponse({"refused": refused})
 
@@ -359,7 +360,9 @@ class TurnAdmin(ReadOnlyAdmin):
     @admin.display(description=_("outcome"), ordering="outcome")
     def shown_outcome(self, obj: Turn) -> str:
         """What came of it, and why."""
-        parts = (obj.get_outcome_display() if obj.outcome else "", words.reason(obj.reason))
+        # What a turn had found that was superseded came to nobody.
+        is_shown = obj.outcome and obj.status != Turn.Status.SUPERSEDED
+        parts = (obj.get_outcome_display() if is_shown else "", words.reason(obj.reason))
         return ": ".join(part for part in parts if part) or self.empty_value_display
 
     @admin.display(description=_("took"))

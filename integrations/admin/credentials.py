@@ -65,6 +65,14 @@ class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Credential
         fields = ("name", "provider", "base_url")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is None and "api_key" in self.fields:
+            self.fields["api_key"].label = _("Key")
+            self.fields["api_key"].help_text = _(
+                "It is kept encrypted, never shown again, and tried at once."
+            )
+
     def _post_clean(self) -> None:
         """Refuse what the service would refuse, while what was typed is still there."""
         super()._post_clean()  # type: ignore[misc]  # Django's own hook, untyped

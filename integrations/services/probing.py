@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from integrations import http
 from integrations.llm.types import Provider
@@ -56,7 +57,11 @@ class KeyVerdict:
     def text(self) -> str:
         """Return what to tell the person who saved the key."""
         texts = {
-            KeyState.WORKS: _("The key works; %(n)s models can be chosen."),
+            KeyState.WORKS: ngettext(
+                "The key works; %(n)s model can be chosen.",
+                "The key works; %(n)s models can be chosen.",
+                len(self.models),
+            ),
             KeyState.REFUSED: _("The provider refuses this key (%(detail)s). Copy it once more."),
             KeyState.NO_LIST: _(
                 "The server answers, but does not list its models (%(detail)s). Type the name of"

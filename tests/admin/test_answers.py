@@ -61,6 +61,16 @@ def test_every_end_of_a_turn_is_explained(changes: dict[str, object], owner: Cli
     assert "agente removido" in html
 
 
+def test_a_reply_that_was_superseded_is_not_called_one(owner: Client) -> None:
+    make_conversation(agent=make_agent())
+    Turn.objects.update(status="superseded", outcome="reply", reason="a newer message arrived")
+
+    html = owner.get("/admin/conversations/turn/").content.decode()
+
+    assert "chegou uma mensagem mais nova" in html
+    assert "respondeu: " not in html
+
+
 @pytest.mark.parametrize(
     ("text", "html"),
     [

@@ -43,8 +43,11 @@ def keys_used(server: FakeLLM) -> list[str]:
 
 
 def test_a_key_is_tried_as_soon_as_it_is_saved(owner: Client, server: FakeLLM) -> None:
+    form = owner.get(f"{LIST}add/").content.decode()
     page = add(owner, server).content.decode()
 
+    assert "Deixe vazio para manter" not in form
+    assert "A chave funciona; 1 modelo pode ser escolhido." in page
     credential = Credential.objects.get()
     assert keys_used(server) == [KEY]
     assert (credential.verdict, credential.known_models) == ("works", ["fake-1"])

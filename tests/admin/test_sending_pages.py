@@ -131,7 +131,7 @@ def test_a_person_sends_a_file_and_reads_it_again(owner: Client) -> None:
         {"text": "a fachada", "place": "", "file": SimpleUploadedFile("casa.png", PNG)},
     ).json()
 
-    assert answer["undo_s"] == changing.UNDO_S
+    assert (answer["held_s"], answer["undo_s"]) == (replying.UNDO_S, changing.UNDO_S)
     file = OutboundFile.objects.get()
     assert (file.message.kind, bytes(file.data)) == ("image", PNG)
     page = url_of(conversation, f"files/{file.uuid}")

@@ -87,16 +87,18 @@
     undo.hidden = false;
   }
 
-  function offerUndo(message, seconds) {
+  function offerUndo(sent) {
     const button = undo.querySelector("button");
     tell(reply.dataset.sending, true);
-    const end = window.setTimeout(() => { undo.hidden = true; }, 1000 * seconds);
+    const left = window.setTimeout(() => { if (!button.hidden) tell(reply.dataset.left, true); }, 1000 * sent.held_s);
+    const end = window.setTimeout(() => { undo.hidden = true; }, 1000 * sent.undo_s);
     button.onclick = async () => {
+      window.clearTimeout(left);
       window.clearTimeout(end);
       undo.hidden = true;
       const data = new FormData();
       data.set("csrfmiddlewaretoken", reply.elements.csrfmiddlewaretoken.value);
-      data.set("message", message);
+      data.set("message", sent.message);
       const said = await post(reply.dataset.takeBack, data).catch(() => null);
       const text = reply.elements.text;
       if (said?.is_back && !text.value) text.value = said.text;
@@ -151,7 +153,7 @@
       place.value = "";
       quote(null);
       reply.querySelector(".pz-attach").open = false;
-      offerUndo(sent.message, sent.undo_s);
+      offerUndo(sent);
       await look().catch(() => {});
       toEnd();
     });
