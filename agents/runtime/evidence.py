@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.runtime import claims, routing
-from agents.runtime.claims import Claim, Index
+from agents.runtime import claims, routing, supporting
+from agents.runtime.claims import Claim
+from agents.runtime.supporting import Index
 from integrations.llm import quoting, words
 from integrations.llm.types import Evidence
 
@@ -146,11 +147,11 @@ def examine(
     """
     texts = {one.ref: f"{one.title}\n{one.text}\n{one.source}" for one in passages}
     origins = [
-        *(_Origin(ref, claims.index([text]), claims.KINDS) for ref, text in texts.items()),
-        _Origin(SAID_BEFORE, claims.index(said), claims.KINDS),
-        _Origin(BUSINESS, claims.index(business), claims.KINDS - {"money", "percent"}),
-        _Origin(CONTACT, claims.index(contact), _NO_LINK_OR_PRICE),
-        _Origin(CONTACT, claims.index(own_data), _OWN),
+        *(_Origin(ref, supporting.index([text]), supporting.KINDS) for ref, text in texts.items()),
+        _Origin(SAID_BEFORE, supporting.index(said), supporting.KINDS),
+        _Origin(BUSINESS, supporting.index(business), supporting.KINDS - {"money", "percent"}),
+        _Origin(CONTACT, supporting.index(contact), _NO_LINK_OR_PRICE),
+        _Origin(CONTACT, supporting.index(own_data), _OWN),
     ]
     bare = _LIST_MARK.sub(" ", reply)  # a list's own numbers state nothing
     ours = {words.fold(one).strip() for one in own_words}

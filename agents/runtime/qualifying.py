@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agents.runtime import briefing, claims, outputs, prompts, remembering, routing
+from agents.runtime import briefing, claims, outputs, prompts, remembering, routing, supporting
 from agents.runtime.tools import Risk, ToolResult, TryAgain
 from agents.types import RunRequest, TranscriptLine
 from agents.types_leads import LeadField, LeadFound
@@ -242,7 +242,7 @@ def _found(given: _Value, field: LeadField, lines: Sequence[Line]) -> LeadFound 
         value = passage(value, said)
         if not value:
             return "the value itself must stand in the quote."
-    elif not all(claims.index([said]).holds(one) for one in claims.claims(value)):
+    elif not all(supporting.index([said]).holds(one) for one in claims.claims(value)):
         value = said
     return LeadFound(
         field.key, value[:MAX_VALUE], round(given.confidence), said, ref, given.against

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 
-from agents.runtime import claims, prompts, routing
+from agents.runtime import claims, prompts, routing, supporting
 from agents.types import (
     AgentProfile,
     Decision,
@@ -162,7 +162,7 @@ def rewritten(answer: str, *, burst: Sequence[str], transcript: Sequence[Transcr
     if not line or "\n" in line or len(line) > MAX_REWRITTEN or prompts.NO_ANSWER_MARK in line:
         return ""
     chat = [*burst, *(one.text for one in transcript)]
-    said = claims.index(chat)
+    said = supporting.index(chat)
     if not all(said.holds(claim) for claim in claims.claims(line)):
         return ""
     terms = words.terms(line)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agents.runtime import briefing, claims, outputs, prompts, remembering, routing
+from agents.runtime import briefing, claims, outputs, prompts, remembering, routing, supporting
 from agents.types import TranscriptLine
 from integrations.llm import quoting, words
 from integrations.llm.types import ChatMessage, ChatRequest, Purpose
@@ -87,7 +87,7 @@ def read(
         text, outcome = str(found.get("summary", "")), str(found.get("outcome", ""))
         named = found.get("topics")
         topics = _topics(named if isinstance(named, list) else [])
-    said = claims.index([before, *(line.text for line in lines)])
+    said = supporting.index([before, *(line.text for line in lines)])
     held = [
         part.strip()
         for part in quoting.sentences(prompts.visible(text))
